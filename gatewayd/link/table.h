@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A plugin's words as data, on the link: GatewayPlugin <-> a{sv}, and a read-only view of it for the core,
+ * which never loads a plugin. */
+#pragma once
+#include "gateway-plugin.h"
+#include <glib.h>
+
+/* Everything of the constant but its functions; floating a{sv}. */
+GVariant *gw_plugin_table_pack(const GatewayPlugin *plugin);
+
+typedef struct GwPluginTable GwPluginTable; /* immutable, reference-counted */
+/* Bounded and checked; NULL and error for a table that makes no sense. */
+GwPluginTable *gw_plugin_table_unpack(GVariant *table, GError **error);
+GwPluginTable *gw_plugin_table_ref(GwPluginTable *table);
+void gw_plugin_table_unref(GwPluginTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPluginTable, gw_plugin_table_unref)
+/* The constant as the plugin wrote it, `functions` NULL; all texts owned by the table. */
+const GatewayPlugin *gw_plugin_table_constant(const GwPluginTable *table);
+/* The raw a{sv}, for D-Bus. Borrowed. */
+GVariant *gw_plugin_table_variant(const GwPluginTable *table);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one door to SQLite: a thread that owns the only connection. The main thread posts batches of writes and
+ * gets an acknowledgement after the commit; batches are committed in order, many in one transaction (group
+ * commit, at most 100 ms added). Reads run in the same thread, between commits, and come back as rows. */
+#pragma once
+#include <glib.h>
+
+typedef struct GwDb GwDb;
+/* Opens (or makes) the database in @dir_fd/@name, migrates it, starts the thread. A database that cannot be
+ * read is set aside as NAME.bad-<n>, and *ret_was_lost is TRUE: control then restores the newest good
+ * snapshot. Acknowledgements arrive in @context. */
+GwDb *gw_db_open(int dir_fd, const char *name, GMainContext *context, gboolean *ret_was_lost, GError **error);
+/* Commits what is queued, then closes. Blocks for at most that commit. */
+void gw_db_close(GwDb *db);
+
+typedef struct GwBatch GwBatch;
+GwBatch *gw_batch_new(void);
+void gw_batch_free(GwBatch *batch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwBatch, gw_batch_free)
+/* @sql: one static statement with ? places; @format one letter per place: i gint64, s const char * (NULL =
+ * null), b (const void *, gsize) pair, d double. */
+void gw_batch_add(GwBatch *batch, const char *sql, const char *format, ...);
+gboolean gw_batch_is_empty(const GwBatch *batch);
+
+/* @error NULL = durable (synced). */
+typedef void (*GwDbDone)(const GError *error, gpointer user);
+/* Takes @batch. @done may be NULL. All of a batch commits or none of it. Bounded: over 100,000 queued
+ * statements
+ * @done gets GW_ERROR_BUSY. */
+void gw_db_submit(GwDb *db, GwBatch *batch, GwDbDone done, gpointer user);
+
+/* Rows as GVariant tuples-of-variants "av", at most @max. Called in the context; @rows is owned by the
+ * callee. */
+typedef void (*GwDbRows)(GPtrArray *rows, const GError *error, gpointer user);
+void gw_db_query(GwDb *db, guint max, GwDbRows done, gpointer user, const char *sql, const char *format, ...);
+/* For start-up only: runs now, blocks; each row is handed to @row (columns by gw_column_*). */
+typedef struct GwRow GwRow;
+gint64 gw_row_int(const GwRow *row, int column);
+const char *gw_row_text(const GwRow *row, int column); /* never NULL, borrowed for the call */
+const void *gw_row_blob(const GwRow *row, int column, gsize *ret_size);
+gboolean gw_db_load(GwDb *db, const char *sql, void (*row)(const GwRow *row, gpointer user), gpointer user,
+                    GError **error);
+
+/* A consistent copy of the small tables (rules, nodes, users, products, firmware, undelivered final events)
+ * as snapshots/NAME-<n>, at most 24 kept; called hourly by control. Runs in the thread. */
+void gw_db_snapshot(GwDb *db, GwDbDone done, gpointer user);
+/* Restores the newest snapshot that passes quick_check into this (fresh) database. *ret_taken_ms: its wall
+ * time. */
+gboolean gw_db_restore_newest(GwDb *db, gint64 *ret_taken_ms, GError **error);
+/* Boot clock of the thread's last sign of life, for the watchdog. */
+gint64 gw_db_last_alive_ms(const GwDb *db);
+/* The next id of a sequence table ("event", "update"...): monotonic, never reused, kept in memory, seeded at
+ * open. */
+gint64 gw_db_next_id(GwDb *db, const char *sequence);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The only way into the cache: reads a descriptor (a pipe from the wan worker, a file from an import), writes
+ * a .part, hashes while writing, stops at its cap, and ends in a seal or an error. One per digest at a time.
+ */
+#pragma once
+#include "store/blob.h"
+
+typedef struct {
+  guint64 size;                 /* expected; 0 = unknown (import) */
+  guint8 sha256[GW_SHA256_LEN]; /* expected; all zero = unknown: the result names it */
+  const GwKeyring *image_keys;  /* with @signature: an image signature that must hold too; or NULL */
+  const char *signature;
+  guint64 max_size;
+} GwExpected;
+
+typedef struct GwIngest GwIngest;
+/* @sealed NULL: @error says what failed; the part is kept for resume unless it is CORRUPT or UNTRUSTED. */
+typedef void (*GwIngestDone)(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer user);
+/* Room is reserved first (GW_ERROR_NO_SPACE). Takes @fd and reads it to its end in the pool. The ingest is
+ * freed after @done. */
+GwIngest *gw_ingest_start(GwStore *store, const GwExpected *expected, int fd, guint64 offset,
+                          GwIngestDone done, gpointer user, GError **error);
+/* The sender begins again at 0: what was there is dropped. To be called before its first byte is written. */
+void gw_ingest_restart(GwIngest *ingest);
+/* The sender failed: end as OFFLINE, keeping the part, although the pipe was closed cleanly. Call before the
+ * write end closes, or the end of file counts as the end of the image and is checked by size and digest. */
+void gw_ingest_abort(GwIngest *ingest);
+guint64 gw_ingest_received(const GwIngest *ingest); /* a gauge */
+/* How many bytes of a part are there, and under which validator it was begun ("" = none). */
+guint64 gw_store_part(GwStore *store, const guint8 sha256[GW_SHA256_LEN], char ret_validator[128]);
+void gw_store_set_part_validator(GwStore *store, const guint8 sha256[GW_SHA256_LEN], const char *validator);
