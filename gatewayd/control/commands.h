@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an operator can ask, one function per verb, for every door (D-Bus, and through it the CLI and the
+ * web). The doors check who may call; here it is checked what is asked, done, made durable and recorded as an
+ * event. Main thread. @done is called once, always later, after the commit where something changed. Options
+ * and forms are a{sv}; an unknown key is GW_ERROR_BAD_INPUT naming it and the known ones. */
+#pragma once
+#include <gio/gio.h>
+
+typedef struct GwCore GwCore;
+
+typedef struct {
+  const char *name;    /* "root", "uid 1000", a dashboard user */
+  const char *door;    /* "dbus", "foreground", "web" */
+  const char *address; /* of the remote person, or "" */
+} GwCaller;
+
+/* @result: what the command's comment says, borrowed; NULL with @error. */
+typedef void (*GwCommandDone)(GVariant *result, const GError *error, gpointer user);
+typedef struct {
+  GwCommandDone done;
+  gpointer user;
+} GwThen;
+
+/* --- firmware --- */
+/* Reads @fd (taken) to its end into the cache. @form: product, version (required unless draft=true),
+ * hardware, type, name, notes, sha256, signature, draft, and the plugin's own form fields. -> (x id, s state)
+ */
+void gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, GwThen then);
+/* Completes or changes the form while draft or unverified. -> (s state) */
+void gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVariant *form, GwThen then);
+/* "I saw version X run on NODE": verified. @version must be the firmware's; audited. -> () */
+void gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const char *node,
+                                 const char *version, GwThen then);
+void gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, const char *reason,
+                                  GwThen then);
+/* Forgets a firmware that no rule or open update needs. */
+void gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
+/* One firmware (also unverified) to one node: makes and starts a push rule. @options: downgrade (b). -> (x
+ * rule) */
+void gw_command_push(GwCore *core, const GwCaller *caller, gint64 firmware, const char *node,
+                     GVariant *options, GwThen then);
+
+/* --- products and nodes --- */
+/* @form: plugin, scheme, series-chars, auto-adopt, least-identity, require-signature. Makes or changes. */
+void gw_command_product_set(GwCore *core, const GwCaller *caller, const char *name, GVariant *form,
+                            GwThen then);
+/* @options: product, location. -> (u how many) */
+void gw_command_adopt(GwCore *core, const GwCaller *caller, const char *const *nodes, GVariant *options,
+                      GwThen then);
+void gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *nodes, GwThen then);
+/* @form: product, location, labels (as), version, hardware, type, set-aside (b). Unknown id: the node is
+ * made, adopted. */
+void gw_command_node_set(GwCore *core, const GwCaller *caller, const char *node, GVariant *form, GwThen then);
+/* Why does this node get what it gets? -> a{sv}: lines (as), reason, advice, and the numbers behind them */
+void gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
+
+/* --- rules --- */
+/* @form: name, firmware (x), product, nodes (as), macs (as), location, versions (as), include-unknown,
+ * not-before, not-after (RFC 3339), hours ("22:00-04:30" UTC), cut-at-edge, cap (u), attempts (u), priority
+ * (i), require-heard. A draft. -> (x id) */
+void gw_command_rule_create(GwCore *core, const GwCaller *caller, GVariant *form, GwThen then);
+/* How many would match now -> a{sv}: matching (u), unknown (u), sample (as), warnings (as) */
+void gw_command_rule_preview(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
+void gw_command_rule_start(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
+void gw_command_rule_pause(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then);
+/* Open updates are cancelled as far as the transport can be cut. */
+void gw_command_rule_stop(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
+void gw_command_rule_delete(GwCore *core, const GwCaller *caller, gint64 id,
+                            GwThen then); /* drafts and ended ones */
+void gw_command_update_cancel(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
+
+/* --- the rest --- */
+void gw_command_upstream_poll(GwCore *core, const GwCaller *caller, const char *name, GwThen then);
+/* A verb of a plugin's table for one node; done at the node's next contact. */
+void gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const char *plugin, const char *verb,
+                            const char *node, const char *argument, GwThen then);
+void gw_command_reload(GwCore *core, const GwCaller *caller, GwThen then);
+
+/* --- questions; no event, no change --- */
+/* -> a{sv}: version, started, clock-trusted, nodes, adopted, updates by state, cache numbers, links... */
+void gw_query_status(GwCore *core, GwThen then);
+typedef struct {
+  const char *kind;           /* firmware, nodes, rules, updates, upstreams, plugins, products, cache */
+  const char *const *columns; /* empty = the kind's usual ones; an unknown one is an error naming the known */
+  GVariant *filter;           /* a{sv}: column -> exact value, or text with * globs */
+  const char *sort;           /* column, "-column" = descending; "" = the kind's usual one */
+  const char *cursor;         /* "" = from the start; opaque, stays valid when rows come and go */
+  guint limit;                /* 1..500; 0 = 100 */
+} GwListQuery;
+/* -> (aa{sv} rows, s next cursor or "", u total) */
+void gw_query_list(GwCore *core, const GwListQuery *query, GwThen then);
+/* One thing in full, with its history. -> a{sv} */
+void gw_query_get(GwCore *core, const char *kind, const char *id, GwThen then);
+/* Events with id > @after_id; @filter a{sv}: type (glob), node, firmware, rule, final. -> (aa{sv} events, x
+ * last) */
+void gw_query_events(GwCore *core, gint64 after_id, GVariant *filter, guint limit, GwThen then);
+
+/* Told with the newest event id, at most 4 times a second; the listener returns nothing and cannot wait. */
+void gw_core_set_listener(GwCore *core, void (*newest)(gint64 event_id, gpointer user), gpointer user);

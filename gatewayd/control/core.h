@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The core as its main sees it: start it, hand it the link sockets, stop it. Main thread. */
+#pragma once
+#include "base/config.h"
+#include "control/commands.h"
+
+/* The options of every section that the core itself reads; the schema of gatewayd.conf. Static. */
+const GwConfigSchema *gw_core_schema(void);
+
+typedef struct {
+  int state_fd;      /* folder of the database and snapshots */
+  int cache_fd;      /* folder of the blobs */
+  int lan_listen_fd; /* listening SEQPACKET sockets of the links, taken; -1 = none */
+  int wan_listen_fd;
+  const char *config_path; /* for reload; NULL = defaults only */
+} GwCorePlaces;
+/* Never waits for a cloud, a worker or a clean last shutdown. */
+GwCore *gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error);
+/* Within 5 s, never waiting for a peer. */
+void gw_core_stop(GwCore *core);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwCore, gw_core_stop)
