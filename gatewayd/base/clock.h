@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The two clocks. Intervals use the boot clock (it runs on in suspend and never jumps); only windows, time stamps
- * and expiry dates use the wall clock, and only while it is trusted. Everything in model/ takes a GwNow as an
- * argument; only the mains and control/ call gw_clock_now(). Any thread. */
+/* The two clocks. Intervals use the boot clock (it runs on in suspend and never jumps); only windows, time
+ * stamps and expiry dates use the wall clock, and only while it is trusted. Everything in model/ takes a
+ * GwNow as an argument; only the mains and control/ call gw_clock_now(). Any thread. */
 #pragma once
 #include <glib.h>
 
@@ -24,15 +24,16 @@ char *gw_clock_format(gint64 wall_ms);
 /* Reads RFC 3339 with Z or numeric offset. */
 gboolean gw_clock_parse(const char *text, gint64 *ret_wall_ms, GError **error);
 
-/* A deadline that keeps its remainder across reboots: stored as (boot id, boot_ms of the deadline, remaining_ms at
- * the time of writing). */
+/* A deadline that keeps its remainder across reboots: stored as (boot id, boot_ms of the deadline,
+ * remaining_ms at the time of writing). */
 typedef struct {
   char boot_id[33];
   gint64 boot_ms;
   gint64 remaining_ms;
 } GwDeadline;
 GwDeadline gw_deadline_in(const GwNow *now, gint64 ms);
-/* The deadline on this boot's clock; a deadline of an earlier boot restarts with its stored remainder. */
+/* The deadline on this boot's clock; a deadline of an earlier boot restarts with its stored remainder from
+ * @now, so call gw_deadline_touch() once when it was read back. */
 gint64 gw_deadline_boot_ms(const GwDeadline *deadline, const GwNow *now);
 /* Refreshes remaining_ms before it is written again. */
 void gw_deadline_touch(GwDeadline *deadline, const GwNow *now);

@@ -6,8 +6,16 @@
 #pragma once
 #include <glib.h>
 
-typedef enum { GW_OPTION_STRING, GW_OPTION_INTEGER, GW_OPTION_SIZE, GW_OPTION_DURATION, GW_OPTION_BOOLEAN,
-               GW_OPTION_LIST, GW_OPTION_CHOICE, GW_OPTION_PATH } GwOptionKind;
+typedef enum {
+  GW_OPTION_STRING,
+  GW_OPTION_INTEGER,
+  GW_OPTION_SIZE,
+  GW_OPTION_DURATION,
+  GW_OPTION_BOOLEAN,
+  GW_OPTION_LIST,
+  GW_OPTION_CHOICE,
+  GW_OPTION_PATH
+} GwOptionKind;
 typedef struct {
   const char *section; /* "daemon", "upstream", "plugin"... */
   const char *key;
@@ -35,12 +43,16 @@ GwConfig *gw_config_ref(GwConfig *config);
 void gw_config_unref(GwConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwConfig, gw_config_unref)
 
-/* @instance NULL for a plain section. The key must stand in the schema (g_assert) unless the section is open. */
-const char *gw_config_text(const GwConfig *config, const char *section, const char *instance, const char *key);
+/* @instance NULL for a plain section. The key must stand in the schema (g_assert) unless the section is open.
+ */
+const char *gw_config_text(const GwConfig *config, const char *section, const char *instance,
+                           const char *key);
 gint64 gw_config_integer(const GwConfig *config, const char *section, const char *instance, const char *key);
 gint64 gw_config_size(const GwConfig *config, const char *section, const char *instance, const char *key);
-gint64 gw_config_duration_ms(const GwConfig *config, const char *section, const char *instance, const char *key);
-gboolean gw_config_boolean(const GwConfig *config, const char *section, const char *instance, const char *key);
+gint64 gw_config_duration_ms(const GwConfig *config, const char *section, const char *instance,
+                             const char *key);
+gboolean gw_config_boolean(const GwConfig *config, const char *section, const char *instance,
+                           const char *key);
 /* Comma or semicolon separated; caller frees with g_strfreev(). */
 char **gw_config_list(const GwConfig *config, const char *section, const char *instance, const char *key);
 /* Instance names of a section kind in file order, NULL-terminated; caller frees. */
@@ -48,7 +60,8 @@ char **gw_config_instances(const GwConfig *config, const char *section);
 /* Every (key, value) written in one section, as a{ss}; floating. For link messages. */
 GVariant *gw_config_section(const GwConfig *config, const char *section, const char *instance);
 /* "file:line" where the key was written, or "default". Static in the config. */
-const char *gw_config_where(const GwConfig *config, const char *section, const char *instance, const char *key);
+const char *gw_config_where(const GwConfig *config, const char *section, const char *instance,
+                            const char *key);
 
 /* Values on their own, used for plugin settings too: "15min", "64KiB", "yes". */
 gboolean gw_parse_duration_ms(const char *text, gint64 *ret_ms);

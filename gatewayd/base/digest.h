@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All digests that any protocol asks for, in one pass. OpenSSL's EVP inside. Any thread, one stream per object. */
+/* All digests that any protocol asks for, in one pass. OpenSSL's EVP inside. Any thread, one stream per
+ * object. */
 #pragma once
 #include <glib.h>
 
@@ -27,7 +28,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwDigester, gw_digester_free)
 gboolean gw_digest_fd(int fd, gboolean is_full, GwDigests *ret_digests, GError **error);
 void gw_sha256(const void *data, gsize size, guint8 ret_sha256[GW_SHA256_LEN]);
 /* HMAC-SHA-256 of (data) under @key. */
-void gw_hmac_sha256(const void *key, gsize key_size, const void *data, gsize size, guint8 ret_mac[GW_SHA256_LEN]);
+void gw_hmac_sha256(const void *key, gsize key_size, const void *data, gsize size,
+                    guint8 ret_mac[GW_SHA256_LEN]);
 /* Equal in constant time. */
 gboolean gw_equal_secret(const void *a, const void *b, gsize size);
 /* Cryptographic randomness; aborts only if the kernel has none. */

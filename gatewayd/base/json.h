@@ -15,9 +15,12 @@ typedef struct {
   const char *key;
   GwJsonKind kind;
   gboolean is_required;
-  gsize offset; /* into the target struct: const char * (borrowed from the json_t), gint64, gboolean, json_t * */
-  gint64 min, max; /* integers: range; strings: length in bytes; 0,0 = any */
+  gsize offset; /* into the target struct: const char * (borrowed from the json_t), gint64, gboolean, json_t *
+                 */
+  gint64 min, max; /* integers: range; strings: length in bytes; arrays: elements; 0,0 = any */
 } GwJsonField;
-/* Fills @target from @object by @fields (ended by key NULL); an unknown key is an error unless @allow_unknown. */
-gboolean gw_json_read(const json_t *object, const char *path, const GwJsonField *fields, gboolean allow_unknown,
-                      gpointer target, GError **error);
+/* Fills @target from @object by @fields (ended by key NULL); an unknown key is an error unless
+ * @allow_unknown. Members whose key is absent keep their value; after an error all do. @path (or NULL) begins
+ * the path in errors. */
+gboolean gw_json_read(const json_t *object, const char *path, const GwJsonField *fields,
+                      gboolean allow_unknown, gpointer target, GError **error);

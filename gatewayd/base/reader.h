@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A bounded reader over foreign bytes: it cannot overrun, and once a read failed every later one fails too, so a
- * parser checks once at its end. All functions return FALSE / 0 / an empty slice after the end. No allocation. */
+/* A bounded reader over foreign bytes: it cannot overrun, and once a read failed every later one fails too,
+ * so a parser checks once at its end. All functions return FALSE / 0 / an empty slice after the end. No
+ * allocation. */
 #pragma once
 #include <glib.h>
 

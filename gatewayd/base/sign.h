@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Detached signatures: Ed25519 over the exact bytes; ECDSA P-256 and RSA-PSS (salt = digest length) over their
- * SHA-256. A signature file is base64 of the raw signature, one line, blanks ignored; ECDSA is DER.
- * Any thread; a keyring is immutable once filled. */
+/* Detached signatures: Ed25519 over the exact bytes; ECDSA P-256 and RSA-PSS (salt = digest length) over
+ * their SHA-256. A signature file is base64 of the raw signature, one line, blanks ignored; ECDSA is DER. Any
+ * thread; a keyring is immutable once filled. */
 #pragma once
 #include <glib.h>
 
@@ -10,7 +10,8 @@ GwKeyring *gw_keyring_new(void);
 GwKeyring *gw_keyring_ref(GwKeyring *keyring);
 void gw_keyring_unref(GwKeyring *keyring);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwKeyring, gw_keyring_unref)
-/* Adds a PEM public key (Ed25519, P-256, RSA of 2048 bits or more; all else is refused). @name appears in events.
+/* Adds a PEM public key (Ed25519, P-256, RSA of 2048 bits or more; all else is refused). @name appears in
+ * events.
  * @products: NULL-terminated list of product globs that it may sign for; NULL = all. */
 gboolean gw_keyring_add(GwKeyring *keyring, const char *name, const char *pem, gsize pem_size,
                         const char *const *products, GError **error);
@@ -23,5 +24,6 @@ gboolean gw_keyring_verify_sha256(const GwKeyring *keyring, const guint8 sha256[
                                   gsize signature_size, guint *ret_key, GError **error);
 const char *gw_keyring_key_name(const GwKeyring *keyring, guint key);
 gboolean gw_keyring_key_allows(const GwKeyring *keyring, guint key, const char *product);
-/* Signs for "gatewayctl catalog sign": @pem is a private key. Returns base64 text with a last LF; caller frees. */
+/* Signs for "gatewayctl catalog sign": @pem is a private key. Returns base64 text with a last LF; caller
+ * frees. */
 char *gw_sign(const char *pem, gsize pem_size, const void *data, gsize size, GError **error);

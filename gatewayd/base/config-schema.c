@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/config-schema.h"
+
+#include <string.h>
+
+#include "base/reader.h"
+
+#define WORD_MAX 64
+
+static gboolean
+is_listed(const char *const *list, const char *word)
+{
+  return list && g_strv_contains(list, word);
+}
+
+gboolean
+gw_schema_is_instanced(const GwConfigSchema *schema, const char *section)
+{
+  return is_listed(schema->instanced, section);
+}
+
+gboolean
+gw_schema_is_open(const GwConfigSchema *schema, const char *section)
+{
+  return is_listed(schema->open, section);
+}
+
+gboolean
+gw_schema_has_section(const GwConfigSchema *schema, const char *section)
+{
+  for (const GwOption *option = schema->options; option->key; option++)
+    if (strcmp(option->section, section) == 0)
+      return TRUE;
+  return gw_schema_is_instanced(schema, section) || gw_schema_is_open(schema, section);
+}
+
+const GwOption *
+gw_schema_option(const GwConfigSchema *schema, const char *section, const char *key)
+{
+  for (const GwOption *option = schema->options; option->key; option++)
+    if (strcmp(option->section, section) == 0 && strcmp(option->key, key) == 0)
+      return option;
+  return NULL;
+}
+
+/* Levenshtein's distance; words beyond WORD_MAX are as far as can be. */
+static guint
+distance(const char *a, const char *b)
+{
+  gsize n_a = strlen(a), n_b = strlen(b);
+  guint row[WORD_MAX + 1];
+
+  if (n_a > WORD_MAX || n_b > WORD_MAX)
+    return G_MAXUINT;
+  for (guint j = 0; j <= n_b; j++)
+    row[j] = j;
+  for (guint i = 1; i <= n_a; i++) {
+    guint diagonal = row[0];
+
+    row[0] = i;
+    for (guint j = 1; j <= n_b; j++) {
+      guint replaced = diagonal + (a[i - 1] != b[j - 1]);
+
+      diagonal = row[j];
+      row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+    }
+  }
+  return row[n_b];
+}
+
+static void
+consider(const char *word, const char *candidate, const char **best, guint *best_distance)
+{
+  guint d = distance(word, candidate);
+
+  if (d < *best_distance) {
+    *best = candidate;
+    *best_distance = d;
+  }
+}
+
+char *
+gw_schema_hint(const GwConfigSchema *schema, const char *section, const char *word)
+{
+  guint best_distance = (guint)MAX(strlen(word) / 3, 2) + 1;
+  const char *best = NULL;
+
+  for (const GwOption *option = schema->options; option->key; option++)
+    if (!section)
+      consider(word, option->section, &best, &best_distance);
+    else if (strcmp(section, option->section) == 0)
+      consider(word, option->key, &best, &best_distance);
+  for (const char *const *open = section ? NULL : schema->open; open && *open; open++)
+    consider(word, *open, &best, &best_distance);
+  return best ? g_strdup_printf("; did you mean \"%s\"?", best) : g_strdup("");
+}
+
+static gboolean
+parse_number(const GwOption *option, const char *value, gint64 *ret_n)
+{
+  switch (option->kind) {
+  case GW_OPTION_INTEGER:
+    return g_ascii_string_to_signed(value, 10, G_MININT64, G_MAXINT64, ret_n, NULL) && *value != '+';
+  case GW_OPTION_SIZE:
+    return gw_parse_size(value, ret_n);
+  case GW_OPTION_DURATION:
+    return gw_parse_duration_ms(value, ret_n);
+  default:
+    return FALSE;
+  }
+}
+
+static char *
+number_objection(const GwOption *option, const char *value)
+{
+  static const char *const expected[] = {
+    [GW_OPTION_INTEGER] = "a number",
+    [GW_OPTION_SIZE] = "a size like 64KiB or 10MB",
+    [GW_OPTION_DURATION] = "a time like 90s or 15min",
+  };
+  static const char *const unit[] = {
+    [GW_OPTION_INTEGER] = "", [GW_OPTION_SIZE] = " bytes", [GW_OPTION_DURATION] = " ms"
+  };
+  gint64 n;
+
+  if (!parse_number(option, value, &n))
+    return g_strdup(expected[option->kind]);
+  if ((option->min == 0 && option->max == 0) || (n >= option->min && n <= option->max))
+    return NULL;
+  return g_strdup_printf("%" G_GINT64_FORMAT "..%" G_GINT64_FORMAT "%s", option->min, option->max,
+                         unit[option->kind]);
+}
+
+static char *
+choice_objection(const GwOption *option, const char *value)
+{
+  g_auto(GStrv) choices = g_strsplit(option->choices, "|", -1);
+
+  return g_strv_contains((const char *const *)choices, value) ? NULL : g_strdup_printf("%s", option->choices);
+}
+
+char *
+gw_option_objection(const GwOption *option, const char *value)
+{
+  gboolean unused;
+
+  switch (option->kind) {
+  case GW_OPTION_STRING:
+  case GW_OPTION_LIST:
+    return NULL;
+  case GW_OPTION_BOOLEAN:
+    return gw_parse_boolean(value, &unused) ? NULL : g_strdup("yes or no");
+  case GW_OPTION_CHOICE:
+    return choice_objection(option, value);
+  case GW_OPTION_PATH:
+    return *value == '/' ? NULL : g_strdup("a path that begins with /");
+  default:
+    return number_objection(option, value);
+  }
+}
