@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The event loop of the data plane: one epoll descriptor nested as a single source in a GMainContext, with a
+ * timer wheel beside it. GLib's own sources stay usable in the same context, and thousands of idle sockets
+ * cost nothing. One thread: the one that iterates the context. */
+#pragma once
+#include "net/wheel.h"
+#include <glib.h>
+#include <sys/epoll.h>
+
+typedef struct GwReactor GwReactor;
+typedef struct GwWatch GwWatch;
+/* @events: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR as epoll_wait() gave them. */
+typedef void (*GwWatchFunc)(GwWatch *watch, guint32 events);
+/* Embed it in what it belongs to. @fd -1 = nothing is watched. */
+struct GwWatch {
+  int fd;
+  guint32 events; /* the reactor's own */
+  GwWatchFunc ready;
+};
+
+/* @context NULL = the default context. */
+GwReactor *gw_reactor_new(GMainContext *context, GError **error);
+/* Every watch must have been removed and every timer cancelled. */
+void gw_reactor_free(GwReactor *reactor);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReactor, gw_reactor_free)
+
+/* Level-triggered. FALSE: the kernel has no room for another watch. */
+gboolean gw_reactor_add(GwReactor *reactor, GwWatch *watch, guint32 events);
+/* Costs nothing if @events are what is watched already. */
+void gw_reactor_modify(GwReactor *reactor, GwWatch *watch, guint32 events);
+/* Stops watching and sets @watch->fd to -1; returns the descriptor, which is the caller's to close. Closing
+ * it soon is what takes it out of epoll: a descriptor that will live on must be passed to
+ * gw_reactor_detach(). */
+int gw_reactor_remove(GwReactor *reactor, GwWatch *watch);
+int gw_reactor_detach(GwReactor *reactor, GwWatch *watch);
+/* Frees @memory when the current batch of events is through: an event of the batch may still refer to a watch
+ * in it.
+ * @memory needs room for two pointers at its start, which are overwritten. */
+void gw_reactor_free_later(GwReactor *reactor, gpointer memory);
+
+GwWheel *gw_reactor_wheel(GwReactor *reactor);
+/* The boot clock as read at the start of this turn, ms. */
+gint64 gw_reactor_now_ms(const GwReactor *reactor);
+GMainContext *gw_reactor_context(GwReactor *reactor);
+
+/* A scratch of GW_REACTOR_BUFFER bytes that belongs to whoever runs just now, until it returns. */
+#define GW_REACTOR_BUFFER 16384
+guint8 *gw_reactor_buffer(GwReactor *reactor);
