@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The whole contract between gatewayd and a plugin. Include nothing else of gatewayd.
  *
- * A plugin is a shared object that exports one constant, `gateway_plugin`. It brings its vendor's words as data
- * (settings, ports, form fields, codes, verbs) and a table of functions. Plain C crosses: no allocation is handed
- * over, no callback is kept, no daemon symbol is needed (link with -Wl,-z,defs).
+ * A plugin is a shared object that exports one constant, `gateway_plugin`. It brings its vendor's words as
+ * data (settings, ports, form fields, codes, verbs) and a table of functions. Plain C crosses: no allocation
+ * is handed over, no callback is kept, no daemon symbol is needed (link with -Wl,-z,defs).
  *
  * Rules for every kind:
  *  - Texts are (pointer, length), not NUL-terminated, borrowed for the call. NULL with length 0 is "absent".
  *    Texts of the constant itself are NUL-terminated C strings.
  *  - What a function returns points into its input, into constants, or into the scratch the host lends.
- *  - Transports hold no writable static data and perform no I/O. The host owns sockets, time, limits and files.
- *  - Every struct carries its size where it may grow; new members are added at the end, and zero means "as before".
+ *  - Transports hold no writable static data and perform no I/O. The host owns sockets, time, limits and
+ * files.
+ *  - Every struct carries its size where it may grow; new members are added at the end, and zero means "as
+ * before".
  *  - The ABI number changes when that is not enough. ABI 0 may still change; from 1 on it is golden.
  */
 #ifndef GATEWAY_PLUGIN_H
@@ -29,20 +31,21 @@ extern "C" {
 
 #define GATEWAY_PLUGIN_ABI 0
 
-/* ---- values ----------------------------------------------------------------------------------------------- */
+/* ---- values -----------------------------------------------------------------------------------------------
+ */
 
 typedef struct {
   const char *data;
   size_t size;
 } GatewayText;
 
-#define GATEWAY_TEXT(literal) ((GatewayText){(literal), sizeof(literal) - 1})
-#define GATEWAY_NO_TEXT ((GatewayText){NULL, 0})
+#define GATEWAY_TEXT(literal) ((GatewayText){ (literal), sizeof(literal) - 1 })
+#define GATEWAY_NO_TEXT ((GatewayText){ NULL, 0 })
 
 static inline GatewayText
 gateway_text(const char *string)
 {
-  return (GatewayText){string, string ? strlen(string) : 0};
+  return (GatewayText){ string, string ? strlen(string) : 0 };
 }
 
 static inline bool
@@ -73,7 +76,7 @@ gateway_print(GatewayScratch *scratch, const char *format, ...)
     scratch->is_full = true;
     return GATEWAY_NO_TEXT;
   }
-  GatewayText text = {scratch->data + scratch->used, (size_t)size};
+  GatewayText text = { scratch->data + scratch->used, (size_t)size };
   scratch->used += (size_t)size + 1;
   return text;
 }
@@ -81,8 +84,8 @@ gateway_print(GatewayScratch *scratch, const char *format, ...)
 /* For printf: "%.*s", GATEWAY_ARGS(text) */
 #define GATEWAY_ARGS(text) (int)(text).size, (text).data ? (text).data : ""
 
-/* The settings of one [plugin NAME] section, asked by key of the plugin's own table; never NULL for a key that has
- * a fallback. Valid for the call. */
+/* The settings of one [plugin NAME] section, asked by key of the plugin's own table; never NULL for a key
+ * that has a fallback. Valid for the call. */
 typedef struct GatewaySettings GatewaySettings;
 struct GatewaySettings {
   size_t size;
@@ -91,7 +94,8 @@ struct GatewaySettings {
   bool (*flag)(const GatewaySettings *settings, const char *key);
 };
 
-/* ---- the vendor's words, as data ---------------------------------------------------------------------------- */
+/* ---- the vendor's words, as data
+ * ---------------------------------------------------------------------------- */
 
 typedef enum {
   GATEWAY_SETTING_TEXT = 1,
@@ -113,8 +117,8 @@ typedef struct {
   const char *help;     /* one line */
 } GatewaySetting;
 
-/* Where a transport listens unless [plugin NAME] listen= says otherwise. Several plugins may share a port: then the
- * one whose host and longest path prefix match is asked. */
+/* Where a transport listens unless [plugin NAME] listen= says otherwise. Several plugins may share a port:
+ * then the one whose host and longest path prefix match is asked. */
 typedef struct {
   uint16_t port;
   const char *host; /* HTTP Host to match without port, or NULL = any */
@@ -138,15 +142,16 @@ typedef enum {
   GATEWAY_VERSION_DOTTED,     /* 1.2.3-rc1: numbers part by part, pre-release before release */
 } GatewayVersionScheme;
 
-/* Which releases are of one series: the same type and hardware version and the first n characters of the software
- * version; 0 = any software version. */
+/* Which releases are of one series: the same type and hardware version and the first n characters of the
+ * software version; 0 = any software version. */
 typedef struct {
   GatewayVersionScheme scheme;
   uint32_t series_chars;
 } GatewayVersioning;
 
-/* One field of the form that an operator fills in for a firmware of this make. Well-known keys: "version" (software
- * version), "hardware", "type", "name", "notes". Other keys come back as attributes of the image. */
+/* One field of the form that an operator fills in for a firmware of this make. Well-known keys: "version"
+ * (software version), "hardware", "type", "name", "notes". Other keys come back as attributes of the image.
+ */
 typedef struct {
   const char *key;
   const char *label;
@@ -166,8 +171,8 @@ typedef struct {
 
 typedef enum { GATEWAY_ROLE_READ = 1, GATEWAY_ROLE_OPERATE, GATEWAY_ROLE_ADMINISTER } GatewayRole;
 
-/* A thing that an operator can ask of a node of this make. It reaches the plugin in the next answer to that node
- * (GatewayAnswer.verb), or through wake in a session. */
+/* A thing that an operator can ask of a node of this make. It reaches the plugin in the next answer to that
+ * node (GatewayAnswer.verb), or through wake in a session. */
 typedef struct {
   const char *name;
   const char *argument; /* name of the argument, or NULL */
@@ -176,8 +181,8 @@ typedef struct {
   const char *warning; /* asked back before it is done, or NULL */
 } GatewayVerb;
 
-/* Checks of an image before a firmware of this make is accepted; all are data so that the core needs no plugin
- * code. A rule refuses the image with `reason` when it applies. */
+/* Checks of an image before a firmware of this make is accepted; all are data so that the core needs no
+ * plugin code. A rule refuses the image with `reason` when it applies. */
 typedef struct {
   uint64_t min_size, max_size; /* refuse below / above; 0 = no limit */
   const char *head;            /* refuse when the file begins with these bytes... */
@@ -186,8 +191,8 @@ typedef struct {
   const char *reason; /* said to the operator: what is wrong and what to do */
 } GatewayImageRule;
 
-/* When a make never says its version, how success is inferred: `requests` metadata requests, `apart_s` apart, none
- * followed by a request for bytes within `bytes_s`. All settable by the operator. */
+/* When a make never says its version, how success is inferred: `requests` metadata requests, `apart_s` apart,
+ * none followed by a request for bytes within `bytes_s`. All settable by the operator. */
 typedef struct {
   uint32_t requests;
   uint32_t apart_s;
@@ -195,7 +200,8 @@ typedef struct {
   uint32_t not_back_s; /* silence for so long after a complete transfer is a failure */
 } GatewayInference;
 
-/* ---- the constant ------------------------------------------------------------------------------------------- */
+/* ---- the constant
+ * ------------------------------------------------------------------------------------------- */
 
 typedef enum {
   GATEWAY_REQUEST = 1,  /* transport: HTTP; pure functions */
@@ -207,15 +213,17 @@ typedef enum {
 } GatewayKind;
 
 /* Traits of a transport. */
-#define GATEWAY_NEVER_CUT 1u /* a node that was given metadata must get its bytes, whatever windows and rules say */
-#define GATEWAY_SILENT 2u    /* nodes never tell their version: success is inferred */
-/* HTTP behaviour that is not the default. Default: one write for the head, exact Content-Length, never chunked, one
- * range by RFC 9110, keep-alive as asked, the socket held 5 s after the last byte of a closed connection, RST when
- * we abort a transfer. */
-#define GATEWAY_HTTP_NO_RANGE 16u    /* Range is ignored */
-#define GATEWAY_HTTP_RANGE0_200 32u  /* "bytes=0-" is answered 200 */
-#define GATEWAY_HTTP_CLOSE 64u       /* one request per connection, we close after the idle time */
-#define GATEWAY_HTTP_PLAIN_HEAD 128u /* no Date, ETag or Accept-Ranges: only what the plugin gives + Content-Length */
+#define GATEWAY_NEVER_CUT                                                                                    \
+  1u /* a node that was given metadata must get its bytes, whatever windows and rules say */
+#define GATEWAY_SILENT 2u /* nodes never tell their version: success is inferred */
+/* HTTP behaviour that is not the default. Default: one write for the head, exact Content-Length, never
+ * chunked, one range by RFC 9110, keep-alive as asked, the socket held 5 s after the last byte of a closed
+ * connection, RST when we abort a transfer. */
+#define GATEWAY_HTTP_NO_RANGE 16u   /* Range is ignored */
+#define GATEWAY_HTTP_RANGE0_200 32u /* "bytes=0-" is answered 200 */
+#define GATEWAY_HTTP_CLOSE 64u      /* one request per connection, we close after the idle time */
+#define GATEWAY_HTTP_PLAIN_HEAD                                                                              \
+  128u /* no Date, ETag or Accept-Ranges: only what the plugin gives + Content-Length */
 
 typedef struct {
   uint32_t abi;  /* GATEWAY_PLUGIN_ABI */
@@ -244,8 +252,8 @@ typedef struct {
 
   GatewayVersioning versioning;
   GatewayInference inference; /* used with GATEWAY_SILENT */
-  uint32_t pin_s;             /* a pin without bytes may be renewed by a new metadata request after this; 0 = 600 */
-  uint32_t idle_s;            /* a connection without a byte moving is closed after this; 0 = 60 */
+  uint32_t pin_s;  /* a pin without bytes may be renewed by a new metadata request after this; 0 = 600 */
+  uint32_t idle_s; /* a connection without a byte moving is closed after this; 0 = 60 */
 
   const void *functions; /* Gateway<Kind>Functions of the kind; its first member is its own size */
 } GatewayPlugin;
@@ -256,7 +264,8 @@ extern const GatewayPlugin gateway_plugin;
 /* Length of a table. */
 #define GATEWAY_COUNT(table) (uint32_t)(sizeof(table) / sizeof((table)[0]))
 
-/* ---- the six asks ------------------------------------------------------------------------------------------- */
+/* ---- the six asks
+ * ------------------------------------------------------------------------------------------- */
 
 typedef enum {
   GATEWAY_ASK_NOTHING = 1, /* nothing to ask: write() makes the reply from the request alone (404, a page) */
@@ -320,7 +329,7 @@ typedef struct {
   GatewayText code, detail;
 
   /* RELAY: the path and body are the request's; only these headers go along */
-  GatewayText cache_key; /* equal keys share one request; absent = never cached */
+  GatewayText cache_key;  /* equal keys share one request; absent = never cached */
   uint32_t relay_cache_s; /* how long a refusal may be repeated from cache */
   uint32_t n_relay_headers;
   GatewayText relay_headers[GATEWAY_MAX_PAIRS];
@@ -388,7 +397,8 @@ typedef struct {
   GatewayPair pairs[GATEWAY_MAX_PAIRS]; /* relayed headers */
 } GatewayAnswer;
 
-/* ---- request transports ------------------------------------------------------------------------------------- */
+/* ---- request transports
+ * ------------------------------------------------------------------------------------- */
 
 typedef enum { GATEWAY_GET = 1, GATEWAY_HEAD, GATEWAY_POST, GATEWAY_PUT, GATEWAY_DELETE } GatewayMethod;
 
@@ -425,14 +435,15 @@ gateway_header(const GatewayRequest *request, const char *name)
 
 typedef struct {
   size_t size;
-  uint32_t status;     /* 100..599; the host adds the reason text */
-  uint32_t n_headers;  /* sent in this order, spelled as given */
+  uint32_t status;    /* 100..599; the host adds the reason text */
+  uint32_t n_headers; /* sent in this order, spelled as given */
   GatewayPair headers[GATEWAY_MAX_PAIRS];
-  GatewayText body;    /* ignored when body_is_image */
-  bool body_is_image;  /* only after GATEWAY_ANSWER_BYTES: the host streams it and counts what was acknowledged */
-  bool is_chunked;     /* body as a single chunk, head and body in one segment */
-  GatewayReason refused; /* we had an offer but could not word it (a URL too long...): the offer is undone and the
-                            operator is told `refused_detail` */
+  GatewayText body;   /* ignored when body_is_image */
+  bool body_is_image; /* only after GATEWAY_ANSWER_BYTES: the host streams it and counts what was acknowledged
+                       */
+  bool is_chunked;    /* body as a single chunk, head and body in one segment */
+  GatewayReason refused; /* we had an offer but could not word it (a URL too long...): the offer is undone and
+                            the operator is told `refused_detail` */
   GatewayText refused_detail;
 } GatewayReply;
 
@@ -456,14 +467,15 @@ typedef struct {
                 GatewayScratch *scratch, GatewayLead *ret_lead);
 } GatewayRequestFunctions;
 
-/* ---- session transports ------------------------------------------------------------------------------------- */
+/* ---- session transports
+ * ------------------------------------------------------------------------------------- */
 
 typedef enum {
-  GATEWAY_EVENT_OPEN = 1,     /* the line is up; text = peer, text2 = local address, number = local port */
-  GATEWAY_EVENT_LINE,         /* text without its line end (CR, LF or CRLF) */
+  GATEWAY_EVENT_OPEN = 1, /* the line is up; text = peer, text2 = local address, number = local port */
+  GATEWAY_EVENT_LINE,     /* text without its line end (CR, LF or CRLF) */
   GATEWAY_EVENT_LINE_TOO_LONG,
-  GATEWAY_EVENT_BYTES,        /* text: in exact mode exactly n bytes, else 1..4096 */
-  GATEWAY_EVENT_DATA_UP,      /* the data channel is connected; text = "a1,a2,..." or address, number = port */
+  GATEWAY_EVENT_BYTES,   /* text: in exact mode exactly n bytes, else 1..4096 */
+  GATEWAY_EVENT_DATA_UP, /* the data channel is connected; text = "a1,a2,..." or address, number = port */
   GATEWAY_EVENT_DATA_DRAINED, /* every byte streamed to it was acknowledged */
   GATEWAY_EVENT_DATA_FAILED,  /* it broke, timed out, or a foreign peer came */
   GATEWAY_EVENT_SENT,         /* a stream to the main channel was acknowledged to its last byte */
@@ -483,19 +495,20 @@ typedef struct {
 } GatewayEvent;
 
 typedef enum {
-  GATEWAY_ACTION_SEND = 1,   /* text to the main channel */
-  GATEWAY_ACTION_MODE,       /* number: GATEWAY_MODE_LINES, _RAW, or n >= 2 = exactly (number - 2) bytes, then the
-                                mode before it */
-  GATEWAY_ACTION_READ_BLOCK, /* number = offset, count <= 4096: answered by BLOCK; needs a BYTES answer before */
-  GATEWAY_ACTION_STREAM,     /* number = offset, count (0 = to the end), is_data: bytes of the image to main or data
-                                channel; is_text: `text` to the data channel instead */
-  GATEWAY_ACTION_DATA,       /* open a data channel. text absent = passive (answered by DATA_UP with our address and
-                                port before the peer connects), else active to that address, port = number */
+  GATEWAY_ACTION_SEND = 1, /* text to the main channel */
+  GATEWAY_ACTION_MODE, /* number: GATEWAY_MODE_LINES, _RAW, or n >= 2 = exactly (number - 2) bytes, then the
+                          mode before it */
+  GATEWAY_ACTION_READ_BLOCK, /* number = offset, count <= 4096: answered by BLOCK; needs a BYTES answer before
+                              */
+  GATEWAY_ACTION_STREAM, /* number = offset, count (0 = to the end), is_data: bytes of the image to main or
+                            data channel; is_text: `text` to the data channel instead */
+  GATEWAY_ACTION_DATA, /* open a data channel. text absent = passive (answered by DATA_UP with our address and
+                          port before the peer connects), else active to that address, port = number */
   GATEWAY_ACTION_DATA_CLOSE,
-  GATEWAY_ACTION_ARM,        /* timer id = number (0..7), count = milliseconds; 0 disarms */
-  GATEWAY_ACTION_ASK,        /* ask; one at a time: answered by ANSWER */
-  GATEWAY_ACTION_RELAY,      /* from now on bytes go both ways to the host named `text` of our table */
-  GATEWAY_ACTION_CLOSE,      /* after what was sent is acknowledged */
+  GATEWAY_ACTION_ARM,   /* timer id = number (0..7), count = milliseconds; 0 disarms */
+  GATEWAY_ACTION_ASK,   /* ask; one at a time: answered by ANSWER */
+  GATEWAY_ACTION_RELAY, /* from now on bytes go both ways to the host named `text` of our table */
+  GATEWAY_ACTION_CLOSE, /* after what was sent is acknowledged */
 } GatewayActionKind;
 
 #define GATEWAY_LINES 0u
@@ -513,14 +526,15 @@ typedef struct {
 
 typedef struct {
   size_t size;
-  uint32_t state_size;    /* bytes of one session's state, zeroed at OPEN; at most 4096 */
-  uint32_t max_line;      /* longest line; 0 = 512 */
+  uint32_t state_size; /* bytes of one session's state, zeroed at OPEN; at most 4096 */
+  uint32_t max_line;   /* longest line; 0 = 512 */
   /* One step: at most GATEWAY_MAX_ACTIONS actions are written to `actions`; returns how many. */
-  uint32_t (*step)(const GatewaySettings *settings, void *state, const GatewayEvent *event, GatewayScratch *scratch,
-                   GatewayAction actions[GATEWAY_MAX_ACTIONS]);
+  uint32_t (*step)(const GatewaySettings *settings, void *state, const GatewayEvent *event,
+                   GatewayScratch *scratch, GatewayAction actions[GATEWAY_MAX_ACTIONS]);
 } GatewaySessionFunctions;
 
-/* ---- upstreams ---------------------------------------------------------------------------------------------- */
+/* ---- upstreams
+ * ---------------------------------------------------------------------------------------------- */
 
 typedef struct {
   size_t size;
@@ -540,7 +554,7 @@ typedef struct {
   size_t size;
   uint32_t status;
   char etag[128], last_modified[64], location[512];
-  uint64_t total; /* 0 = unknown */
+  uint64_t total;  /* 0 = unknown */
   uint64_t offset; /* where the body begins: 0 when the server ignored or refused the resume */
   uint32_t retry_after_s;
 } GatewayFetched;
@@ -553,8 +567,8 @@ typedef enum {
   GATEWAY_STOPPED,
 } GatewayResult;
 
-/* What the host lends an upstream's or outlet's thread. Every call may block, and returns GATEWAY_STOPPED soon after
- * the host wants to stop. */
+/* What the host lends an upstream's or outlet's thread. Every call may block, and returns GATEWAY_STOPPED
+ * soon after the host wants to stop. */
 typedef struct GatewayWorker GatewayWorker;
 typedef bool (*GatewaySink)(void *user, const GatewayFetched *head, const void *data, size_t size);
 struct GatewayWorker {
@@ -568,13 +582,15 @@ struct GatewayWorker {
   /* Resolves @reference against @base into ret (size bytes); false if it does not fit or is no URL. */
   bool (*resolve)(GatewayWorker *worker, const char *base, const char *reference, char *ret, size_t size);
   /* A catalog document and its detached signature (NULL, 0 = unsigned), exact bytes. */
-  GatewayResult (*announce)(GatewayWorker *worker, const char *base_url, const void *document, size_t document_size,
-                            const void *signature, size_t signature_size);
-  /* A bare file that appeared, without a catalog: becomes an unverified draft to be completed by the operator. */
+  GatewayResult (*announce)(GatewayWorker *worker, const char *base_url, const void *document,
+                            size_t document_size, const void *signature, size_t signature_size);
+  /* A bare file that appeared, without a catalog: becomes an unverified draft to be completed by the
+   * operator. */
   GatewayResult (*found)(GatewayWorker *worker, const char *url, const char *file_name, uint64_t size);
   /* Bytes of the image being fetched; blocks while the store is slower than we. Only inside fetch(). */
   GatewayResult (*deliver)(GatewayWorker *worker, const void *data, size_t size);
-  /* Sleeps up to @ms; GATEWAY_STOPPED when the host stops, GATEWAY_OK when time is up or poll was asked for. */
+  /* Sleeps up to @ms; GATEWAY_STOPPED when the host stops, GATEWAY_OK when time is up or poll was asked for.
+   */
   GatewayResult (*sleep)(GatewayWorker *worker, uint32_t ms);
   /* One line for `gatewayctl upstreams`: what is going on, or went wrong. */
   void (*status)(GatewayWorker *worker, bool is_well, const char *text);
@@ -606,7 +622,8 @@ typedef struct {
   void (*close)(GatewayWorker *worker);
 } GatewayUpstreamFunctions;
 
-/* ---- outlets (reserved: the shape is settled, no host runs them yet) ------------------------------------------ */
+/* ---- outlets (reserved: the shape is settled, no host runs them yet)
+ * ------------------------------------------ */
 
 typedef struct {
   size_t size;
@@ -615,17 +632,19 @@ typedef struct {
   void *reserved[8];
 } GatewayOutletFunctions;
 
-/* ---- datagram transports (reserved) -------------------------------------------------------------------------- */
+/* ---- datagram transports (reserved)
+ * -------------------------------------------------------------------------- */
 
 typedef struct {
   size_t size;
   uint32_t state_size;
-  uint32_t (*step)(const GatewaySettings *settings, void *state, const GatewayEvent *event, GatewayScratch *scratch,
-                   GatewayAction actions[GATEWAY_MAX_ACTIONS]);
+  uint32_t (*step)(const GatewaySettings *settings, void *state, const GatewayEvent *event,
+                   GatewayScratch *scratch, GatewayAction actions[GATEWAY_MAX_ACTIONS]);
   void *reserved[8];
 } GatewayDatagramFunctions;
 
-/* ---- formats -------------------------------------------------------------------------------------------------- */
+/* ---- formats
+ * -------------------------------------------------------------------------------------------------- */
 
 typedef struct GatewayJob GatewayJob;
 struct GatewayJob {
