@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What ./run shows: one firmware from a cloud to three PIC32 nodes, each step said in words."""
+import argparse
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(SOURCE / "tests" / "system"))
+from gateway import Gateway, Process, free_port, wait_for  # noqa: E402
+
+BUILD = SOURCE / "build"
+NODES = ["pic32-1", "pic32-2", "pic32-3"]
+SIZE = 256 * 1024
+CONFIG = """[upstream sample]
+type=http-catalog
+url={cloud}/catalog.json
+poll=1s
+[keyring sample]
+file={folder}/cloud/key.pub
+[plugin harmony]
+listen=127.0.0.1:{port}
+# For the show: a real site keeps the defaults (3 requests, 30 s apart, 5 min).
+inference-apart=1s
+inference-bytes=3s
+"""
+
+
+class Show:
+    def __init__(self, folder):
+        self.folder, self.step_number = folder, 0
+        self.port, self.cloud_port = free_port(), free_port()
+        self.cloud = f"http://127.0.0.1:{self.cloud_port}"
+        self.nodes = {}
+        self.gateway = None
+
+    def step(self, text):
+        self.step_number += 1
+        print(f"\n{self.step_number}. {text}", flush=True)
+
+    @staticmethod
+    def say(text):
+        print(f"   {text}", flush=True)
+
+    def publish(self, sequence, releases):
+        command = ["/usr/bin/python3", SOURCE / "tests/nodes/cloud/sample-cloud.py", "publish", self.folder / "cloud",
+                   "--key", self.folder / "cloud.key", "--sequence", str(sequence)]
+        for release in releases:
+            command += ["--release", release]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def start_cloud(self):
+        self.step("A sample cloud: static files over HTTP and a signed catalog, nothing more.")
+        cloud = self.folder / "cloud"
+        cloud.mkdir()
+        key = self.folder / "cloud.key"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", cloud / "key.pub"], check=True)
+        (cloud / "weather-5.bin").write_bytes(os.urandom(SIZE))
+        self.publish(1, [])
+        self.cloud_process = Process("cloud", ["/usr/bin/python3", SOURCE / "tests/nodes/cloud/sample-cloud.py", "serve",
+                                               cloud, "--port", self.cloud_port, "--log", self.folder / "gets"],
+                                     self.folder / "cloud.log")
+        self.say(f"{self.cloud}/catalog.json, signed with an Ed25519 key of its own")
+
+    def start_gateway(self):
+        self.step("The gateway: core, LAN worker and WAN worker, each a process of its own.")
+        config = CONFIG.format(cloud=self.cloud, folder=self.folder, port=self.port)
+        self.gateway = Gateway(BUILD, self.folder / "gateway", config).start()
+        self.gateway.ctl("product", "set", "weather", "--plugin=harmony")
+        self.say(f"nodes reach it at http://127.0.0.1:{self.port}/, you reach it with gatewayctl")
+
+    def start_nodes(self):
+        self.step("Three emulated PIC32 nodes ask for their manifest every second. They run version 3.")
+        for name in NODES:
+            self.nodes[name] = Process(name, [BUILD / "tests/nodes/fake-pic32", f"--name={name}", "--version=3",
+                                              f"--url=http://127.0.0.1:{self.port}/n/{name}/ota.json",
+                                              "--poll-ms=1000", f"--out={self.folder}/{name}.bin"],
+                                       self.folder / f"{name}.log")
+        for name in NODES:
+            wait_for(f"{name} in the registry", lambda name=name: self.gateway.row("nodes", "id", name))
+        self.say("they are strangers: seen and listed, but a stranger gets no firmware")
+        self.gateway.ctl("nodes", "adopt", *NODES, "--product=weather", "--location=Sample/Roof")
+        self.say("adopted: " + ", ".join(NODES))
+
+    def release(self):
+        self.step("The cloud releases version 5.")
+        self.publish(2, [f"product=weather,version=5,file=weather-5.bin"])
+        self.firmware = wait_for("the release in the catalog",
+                                 lambda: self.gateway.row("firmware", "version", "5"))["id"]
+        self.say(f"the catalog's signature holds; firmware {self.firmware} is listed as unverified: no rule may use it")
+
+    def push_first(self):
+        self.step(f"It is pushed to one node, {NODES[0]}: the only way an unverified firmware gets anywhere.")
+        self.gateway.ctl("push", "--firmware", self.firmware, NODES[0])
+        wait_for("the node to run it", lambda: "running version 5" in self.nodes[NODES[0]].text(), 60)
+        self.check_bytes(NODES[0])
+        state = self.update_state(NODES[0])
+        self.say(f"the node loaded, verified and rebooted. The gateway says: {state}. The bytes went out, no more.")
+
+    def confirm(self):
+        self.step("The operator looks at the device, sees version 5 and says so.")
+        self.gateway.ctl("firmware", "confirm", self.firmware, f"--node={NODES[0]}", "--version=5")
+        self.say("the firmware is verified now: rules may use it")
+
+    def rule(self):
+        self.step("A push rule offers it to all nodes of the product, two at a time.")
+        self.gateway.ctl("rules", "create", "weather-5", f"--firmware={self.firmware}", "--include-unknown", "--cap=2")
+        self.gateway.ctl("rules", "start", "weather-5", "--yes")
+        for name in NODES[1:]:
+            wait_for(f"{name} to run it", lambda name=name: "running version 5" in self.nodes[name].text(), 60)
+            self.check_bytes(name)
+            self.say(f"{name} loaded it, verified its SHA-256 and rebooted")
+
+    def check_bytes(self, name):
+        got = (self.folder / f"{name}.bin").read_bytes()
+        assert got == (self.folder / "cloud" / "weather-5.bin").read_bytes(), f"{name} holds other bytes"
+
+    def update_state(self, name):
+        row = self.gateway.row("updates", "node", name)
+        return row["state"] if row else "none"
+
+    def infer(self):
+        self.step("This make never reports. The gateway waits until each node asked again and again without taking "
+                  "the image once more.")
+        for name in NODES:
+            wait_for(f"{name} succeeded", lambda name=name: self.update_state(name) == "succeeded", 60)
+        self.say("succeeded (inferred): " + ", ".join(NODES))
+
+    def count(self):
+        gets = [line for line in (self.folder / "gets").read_text().splitlines() if "weather-5.bin" in line]
+        digest = hashlib.sha256((self.folder / "cloud" / "weather-5.bin").read_bytes()).hexdigest()
+        assert len(gets) == 1, f"the cloud was asked {len(gets)} times for the image"
+        self.step(f"The cloud was asked once for the image; three nodes run it. sha256 {digest[:16]}...")
+
+    def play(self):
+        for act in (self.start_cloud, self.start_gateway, self.start_nodes, self.release, self.push_first,
+                    self.confirm, self.rule, self.infer, self.count):
+            act()
+
+    def epilogue(self):
+        ctl = f"{(BUILD / 'gatewayd/gatewayctl').relative_to(SOURCE)} --bus={self.gateway.bus}"
+        print(f"""
+All nodes are updated; the gateway stays up until Ctrl-C. Look around from another terminal:
+   export GATEWAYD_BUS={self.gateway.bus}
+   {ctl.split()[0]} status
+   {ctl.split()[0]} nodes list
+   {ctl.split()[0]} explain {NODES[0]}
+   {ctl.split()[0]} events
+Logs and the nodes' own words are in {self.folder}. The dashboard is not there yet: the command line is the door.
+""", flush=True)
+
+    def stop(self):
+        for process in [*self.nodes.values(), getattr(self, "cloud_process", None)]:
+            if process:
+                process.kill(signal.SIGTERM)
+        if self.gateway:
+            self.gateway.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./run", description="Shows the gateway at work, then stays up.")
+    parser.add_argument("--once", action="store_true", help="stop when all nodes are updated")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    show = Show(pathlib.Path(tempfile.mkdtemp(prefix="gatewayd-run-")))
+    try:
+        show.play()
+        show.epilogue()
+        while not options.once:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        pass
+    except (TimeoutError, AssertionError, RuntimeError) as error:
+        print(f"\n./run failed: {error}\nlogs: {show.folder}", file=sys.stderr)
+        show.stop()
+        return 1
+    show.stop()
+    shutil.rmtree(show.folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
