@@ -117,6 +117,7 @@ parse_section(Parser *parser, char *line, GError **error)
   if (line[size - 1] != ']')
     return refuse(parser, error, "a section is written [name]");
   line[size - 1] = '\0';
+  kind = g_strstrip(kind);
   instance = strpbrk(kind, " \t");
   if (instance) {
     *instance++ = '\0';

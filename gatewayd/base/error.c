@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-G_DEFINE_QUARK(gateway - error, gw_error)
+G_DEFINE_QUARK(gatewayd, gw_error)
 
 #define DBUS_ERROR(name) "org.gatewayd.Error." name
 
