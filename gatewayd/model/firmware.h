@@ -48,6 +48,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwFirmware, gw_firmware_free)
 /* May a rule give it to many? */
 gboolean gw_firmware_is_for_rules(const GwFirmware *firmware);
 
+/* The name of a product or rule: [A-Za-z0-9._-]{1,64}. @what ("product") is said in the error. */
+gboolean gw_name_check(const char *what, const char *name, GError **error);
+
 /* What a product is: the version scheme, the series rule and the transport of its nodes. */
 typedef struct {
   char *name; /* [A-Za-z0-9._-]{1,64} */

@@ -75,9 +75,10 @@ typedef struct {
 GwUpdate *gw_update_new(void);
 void gw_update_free(GwUpdate *update);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwUpdate, gw_update_free)
-/* A positive int32 that is never a multiple of 10, one to one with the id. */
+/* A positive int32 that is never a multiple of 10, one to one with the id. 0 for what is no id, or no number:
+ * ids end at 1,932,735,283. */
 gint32 gw_update_number(gint64 id);
 gint64 gw_update_id(gint32 number);
 
-/* Back-off before attempt n+1: 1 h doubling to 24 h by default. */
+/* The wait before attempt @n_attempts + 1: @first_ms after the first, doubling to @max_ms; 0 before any. */
 gint64 gw_update_backoff_ms(guint n_attempts, gint64 first_ms, gint64 max_ms);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model/firmware.h"
+#include "base/error.h"
+#include <string.h>
+
+const char *
+gw_firmware_state_name(GwFirmwareState state)
+{
+  static const char *const names[] = {
+    [GW_FIRMWARE_DRAFT] = "draft",         [GW_FIRMWARE_UNVERIFIED] = "unverified",
+    [GW_FIRMWARE_VERIFYING] = "verifying", [GW_FIRMWARE_VERIFIED] = "verified",
+    [GW_FIRMWARE_WITHDRAWN] = "withdrawn", [GW_FIRMWARE_REJECTED] = "rejected",
+  };
+  if ((guint)state >= G_N_ELEMENTS(names) || !names[state])
+    return "none";
+  return names[state];
+}
+
+gboolean
+gw_firmware_state_parse(const char *name, GwFirmwareState *ret_state)
+{
+  for (GwFirmwareState state = GW_FIRMWARE_DRAFT; state <= GW_FIRMWARE_REJECTED; state++)
+    if (strcmp(name, gw_firmware_state_name(state)) == 0) {
+      *ret_state = state;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+const char *
+gw_image_state_name(GwImageState state)
+{
+  static const char *const names[] = {
+    [GW_IMAGE_WANTED] = "wanted",
+    [GW_IMAGE_FETCHING] = "fetching",
+    [GW_IMAGE_SEALED] = "sealed",
+    [GW_IMAGE_FAILED] = "failed",
+  };
+  if ((guint)state >= G_N_ELEMENTS(names) || !names[state])
+    return "none";
+  return names[state];
+}
+
+GwFirmware *
+gw_firmware_new(void)
+{
+  GwFirmware *firmware = g_new0(GwFirmware, 1);
+  char **texts[] = {
+    &firmware->product,  &firmware->type,  &firmware->hardware_version, &firmware->software_version,
+    &firmware->name,     &firmware->notes, &firmware->plugin,           &firmware->reason,
+    &firmware->upstream, &firmware->url,   &firmware->base_url,         &firmware->verify_node
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+    *texts[i] = g_strdup("");
+  firmware->attributes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  firmware->state = GW_FIRMWARE_DRAFT;
+  firmware->image_state = GW_IMAGE_WANTED;
+  return firmware;
+}
+
+void
+gw_firmware_free(GwFirmware *firmware)
+{
+  if (!firmware)
+    return;
+  char *texts[] = {
+    firmware->product,  firmware->type,  firmware->hardware_version, firmware->software_version,
+    firmware->name,     firmware->notes, firmware->plugin,           firmware->reason,
+    firmware->upstream, firmware->url,   firmware->base_url,         firmware->verify_node
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+    g_free(texts[i]);
+  g_clear_pointer(&firmware->attributes, g_hash_table_unref);
+  g_free(firmware);
+}
+
+gboolean
+gw_firmware_is_for_rules(const GwFirmware *firmware)
+{
+  return firmware->state == GW_FIRMWARE_VERIFIED;
+}
+
+gboolean
+gw_name_check(const char *what, const char *name, GError **error)
+{
+  gsize size = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+  if (size == 0 || size > 64 || name[size] != '\0')
+    return gw_fail(error, GW_ERROR_BAD_INPUT,
+                   "the name of a %s has 1 to 64 letters, digits and characters of \"._-\"", what);
+  return TRUE;
+}
+
+GwProduct *
+gw_product_new(const char *name)
+{
+  GwProduct *product = g_new0(GwProduct, 1);
+  product->name = g_strdup(name);
+  product->plugin = g_strdup("");
+  product->scheme = GW_VERSION_OPAQUE;
+  return product;
+}
+
+void
+gw_product_free(GwProduct *product)
+{
+  if (!product)
+    return;
+  g_free(product->name);
+  g_free(product->plugin);
+  g_free(product);
+}
