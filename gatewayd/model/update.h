@@ -55,7 +55,9 @@ typedef struct {
   gboolean is_attempt_failed; /* count an attempt; control then says RETRY later, or GAVE_UP */
   gboolean is_ignored;        /* the fact means nothing in this state (late, duplicate): record nothing */
 } GwTransition;
-/* Total: defined for every state and fact. @is_silent: the make never tells its version. */
+/* Total: defined for every state and fact. @is_silent: the make never tells its version. HEARD_TARGET after
+ * failed or expired is a late success, and counts; every other ended state stays as it is. Feed an ended
+ * update only what concerns that very attempt: a version heard under a later update is not its success. */
 GwTransition gw_update_next(GwUpdateState state, GwFact fact, gboolean is_silent);
 
 typedef struct {
