@@ -95,8 +95,14 @@ gw_clock_format(gint64 wall_ms)
 {
   gint64 seconds = wall_ms / MS_PER_S - (wall_ms % MS_PER_S < 0);
   g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+  int year, month, day;
 
-  return time ? g_date_time_format(time, "%Y-%m-%dT%H:%M:%SZ") : g_strdup("out-of-range");
+  if (!time)
+    return g_strdup("out-of-range");
+  g_date_time_get_ymd(time, &year, &month, &day);
+  /* GLib's %Y writes the year 26 with two digits. */
+  return g_strdup_printf("%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day, g_date_time_get_hour(time),
+                         g_date_time_get_minute(time), g_date_time_get_second(time));
 }
 
 /* GLib reads all of ISO 8601; RFC 3339 is the one shape of it that has no second reading. */
