@@ -15,7 +15,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(SOURCE / "tests" / "system"))
 from gateway import Gateway, Process, free_port, wait_for  # noqa: E402
 
-BUILD = SOURCE / "build"
+BUILD = pathlib.Path(os.environ.get("GATEWAYD_BUILD", SOURCE / "build"))
 NODES = ["pic32-1", "pic32-2", "pic32-3"]
 SIZE = 256 * 1024
 CONFIG = """[upstream sample]
