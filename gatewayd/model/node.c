@@ -138,6 +138,22 @@ gw_node_component(const GwNode *node, const char *type)
   return NULL;
 }
 
+const GwComponent *
+gw_node_component_for(const GwNode *node, const char *type)
+{
+  const GwComponent *component = gw_node_component(node, type);
+  if (component || node->components->len != 1)
+    return component;
+  component = &g_array_index(node->components, GwComponent, 0);
+  return *component->type == '\0' ? component : NULL;
+}
+
+gboolean
+gw_component_is_known(const GwComponent *component)
+{
+  return component && component->source != GW_SOURCE_UNKNOWN && *component->software_version != '\0';
+}
+
 GwComponent *
 gw_node_add_component(GwNode *node, const char *type)
 {

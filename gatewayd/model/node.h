@@ -54,7 +54,13 @@ gboolean gw_node_check_id(const char *id, GError **error);
 gboolean gw_mac_normalize(const char *text, char ret_mac[18]);
 /* The component of @type, or NULL. "" also finds a sole component of any type. */
 GwComponent *gw_node_component(const GwNode *node, const char *type);
-/* The same, made if missing; NULL when there are 8 already. */
+/* The component that something of @type is for: the one of that type, or a sole one where either type is not
+ * known (""); else NULL. */
+const GwComponent *gw_node_component_for(const GwNode *node, const char *type);
+/* Is a version known of it, from any source? NULL is FALSE. */
+gboolean gw_component_is_known(const GwComponent *component);
+/* The component of @type, made if missing; NULL when there are 8 already. A pointer to another component is
+ * not valid any more. */
 GwComponent *gw_node_add_component(GwNode *node, const char *type);
 void gw_component_set(GwComponent *component, const char *software_version, GwVersionSource source,
                       gint64 wall_ms);

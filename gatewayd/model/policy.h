@@ -67,11 +67,11 @@ typedef struct {
  * control cancels the update where it must end. While one is merely scheduled the rules decide afresh; a
  * verdict with another rule than the update's means that control supersedes it first.
  *
- * With is_for_bytes a pin was found, and it alone is judged; no rule can begin anything. A transfer that began
- * may be resumed outside the hours unless the rule cuts at the edge. A never-cut transport gets every byte of
- * what it was offered as long as the image is here, and only not being adopted or being set aside stops it. A
- * silent make that has all bytes hears the same offer until its inference closes; bytes again are a new
- * attempt and keep the hours. */
+ * With is_for_bytes a pin was found, and it alone is judged; no rule can begin anything. A transfer that
+ * began may be resumed outside the hours unless the rule cuts at the edge. A never-cut transport gets every
+ * byte of what it was offered as long as the image is here, and only not being adopted or being set aside
+ * stops it. A silent make that has all bytes hears the same offer until its inference closes; bytes again are
+ * a new attempt and keep the hours. */
 GwVerdict gw_policy_decide(const GwQuestion *question, const GwNow *now);
 
 /* Why @firmware cannot go to @node at all (product, transport, type, hardware version, series, downgrade);
@@ -84,5 +84,3 @@ GwReason gw_policy_fits(const GwNode *node, const GwFirmware *firmware, const Gw
  * known. A push of firmware that is older must be asked for as a downgrade, whatever is_downgrade_allowed
  * says. */
 GwOrder gw_policy_order(const GwNode *node, const GwFirmware *firmware, const GwProduct *product);
-/* The part of @node that @firmware is for; NULL = none, or nothing is known of the node's parts yet. */
-const GwComponent *gw_policy_component(const GwNode *node, const GwFirmware *firmware);

@@ -25,13 +25,14 @@ typedef struct {
   /* who: all that are set must hold */
   char *product;                /* "" = the firmware's */
   GHashTable *nodes;            /* set of ids, or NULL */
-  GHashTable *macs;             /* set of normalised MACs, or NULL */
+  GHashTable *macs;             /* set of normalised MACs, or NULL: of the node or its alias "mac=" */
   char *location;               /* path with a glob per level, "Guangdong / *"; "" = any */
   GHashTable *versions;         /* set of current versions, or NULL = any older one */
   gboolean is_unknown_included; /* nodes whose version is unknown, too */
 
-  /* when: dates in wall ms (0 = open), hours in minutes of the UTC day; from == until = all day; from > until
-   * crosses midnight. Begun downloads finish unless is_cut_at_edge and the transport can be cut. */
+  /* when: dates in wall ms (0 = open), hours in minutes of the UTC day, 0..1440; from == until = all day;
+   * from > until crosses midnight. Begun downloads finish unless is_cut_at_edge and the transport can be cut.
+   */
   gint64 not_before_ms, not_after_ms;
   guint from_minute, until_minute;
   gboolean is_cut_at_edge;
@@ -46,14 +47,27 @@ typedef struct {
 GwRule *gw_rule_new(const char *name);
 void gw_rule_free(GwRule *rule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwRule, gw_rule_free)
-/* "Who" alone: does @node belong to the rule's targets? @ret_reason (static text) when not. */
+/* "Who" alone: does @node belong to the rule's targets? @ret_reason (static text) when not. Both halves
+ * below. */
 gboolean gw_rule_matches(const GwRule *rule, const GwNode *node, const GwFirmware *firmware,
                          const char **ret_reason);
-/* "Guangdong / *" style match, level by level; glob characters * and ? within a level; "**" any rest. */
+/* Product, nodes, MACs, location: what does not change when the node is updated. */
+gboolean gw_rule_targets(const GwRule *rule, const GwNode *node, const GwFirmware *firmware,
+                         const char **ret_reason);
+/* Its current version: one of the rule's. An unknown one only if the rule includes it, or is a push: that
+ * names its node. */
+gboolean gw_rule_takes_version(const GwRule *rule, const GwNode *node, const GwFirmware *firmware,
+                               const char **ret_reason);
+/* Path match, level by level; * and ? within a level; a last level of two stars is any rest, also none. Case
+ * and blanks count. A pattern of no characters matches everything; a node without a location matches that
+ * and two stars only. */
 gboolean gw_location_match(const char *pattern, const char *location);
 
 typedef struct {
   gboolean is_open;
   gint64 edge_ms; /* wall: when is_open next changes; G_MAXINT64 = never */
 } GwWindow;
+/* The hours within the dates. not_after_ms is the first instant outside, and so is until_minute. */
 GwWindow gw_rule_window(const GwRule *rule, gint64 wall_ms);
+/* Has it hours or dates at all? Such a rule waits for a trusted clock. */
+gboolean gw_rule_is_timed(const GwRule *rule);

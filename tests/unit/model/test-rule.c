@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Windows over a whole year, targets, and globs of locations. */
+#include "model/rule.h"
+#include <string.h>
+
+#define MINUTE ((gint64)60 * 1000)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+static gint64
+at(const char *text)
+{
+  gint64 wall_ms = 0;
+  g_autoptr(GError) error = NULL;
+  gw_clock_parse(text, &wall_ms, &error);
+  g_assert_no_error(error);
+  return wall_ms;
+}
+
+static GwRule *
+rule_with_hours(guint from_minute, guint until_minute)
+{
+  GwRule *rule = gw_rule_new("nightly");
+  rule->from_minute = from_minute;
+  rule->until_minute = until_minute;
+  return rule;
+}
+
+typedef struct {
+  const char *name;
+  guint from_minute, until_minute;
+  const char *not_before, *not_after, *now;
+  gboolean is_open;
+  const char *edge; /* NULL = never */
+} WindowCase;
+
+/* clang-format off */
+static const WindowCase window_cases[] = {
+  {"all-day", 0, 0, NULL, NULL, "2026-11-21T12:00:00Z", TRUE, NULL},
+  {"all-day-from-noon", 720, 720, NULL, NULL, "2026-11-21T03:00:00Z", TRUE, NULL},
+  {"all-day-to-24", 0, 1440, NULL, NULL, "2026-11-21T23:59:59Z", TRUE, NULL},
+  {"before", 480, 1020, NULL, NULL, "2026-11-21T07:59:59Z", FALSE, "2026-11-21T08:00:00Z"},
+  {"first-instant", 480, 1020, NULL, NULL, "2026-11-21T08:00:00Z", TRUE, "2026-11-21T17:00:00Z"},
+  {"last-second", 480, 1020, NULL, NULL, "2026-11-21T16:59:59Z", TRUE, "2026-11-21T17:00:00Z"},
+  {"first-instant-after", 480, 1020, NULL, NULL, "2026-11-21T17:00:00Z", FALSE, "2026-11-22T08:00:00Z"},
+  {"midnight-evening", 1320, 270, NULL, NULL, "2026-11-21T22:00:00Z", TRUE, "2026-11-22T04:30:00Z"},
+  {"midnight-itself", 1320, 270, NULL, NULL, "2026-11-22T00:00:00Z", TRUE, "2026-11-22T04:30:00Z"},
+  {"midnight-morning-end", 1320, 270, NULL, NULL, "2026-11-22T04:30:00Z", FALSE, "2026-11-22T22:00:00Z"},
+  {"until-24", 1320, 1440, NULL, NULL, "2026-11-21T23:00:00Z", TRUE, "2026-11-22T00:00:00Z"},
+  {"month-end", 1320, 270, NULL, NULL, "2026-04-30T23:00:00Z", TRUE, "2026-05-01T04:30:00Z"},
+  {"year-end", 1320, 270, NULL, NULL, "2026-12-31T23:59:59Z", TRUE, "2027-01-01T04:30:00Z"},
+  {"into-leap-day", 1320, 270, NULL, NULL, "2028-02-28T23:00:00Z", TRUE, "2028-02-29T04:30:00Z"},
+  {"out-of-leap-day", 1320, 270, NULL, NULL, "2028-02-29T23:00:00Z", TRUE, "2028-03-01T04:30:00Z"},
+  {"no-leap-day", 1320, 270, NULL, NULL, "2027-02-28T23:00:00Z", TRUE, "2027-03-01T04:30:00Z"},
+  {"leap-second-1", 1320, 0, NULL, NULL, "2016-12-31T23:59:59Z", TRUE, "2017-01-01T00:00:00Z"},
+  {"before-1970", 480, 1020, NULL, NULL, "1969-12-31T12:00:00Z", TRUE, "1969-12-31T17:00:00Z"},
+  {"at-1970", 480, 1020, NULL, NULL, "1970-01-01T00:00:00Z", FALSE, "1970-01-01T08:00:00Z"},
+  {"dates-to-come", 0, 0, "2026-12-01T00:00:00Z", NULL, "2026-11-21T12:00:00Z", FALSE, "2026-12-01T00:00:00Z"},
+  {"dates-begin-in-hours", 480, 1020, "2026-12-01T09:00:00Z", NULL, "2026-11-21T12:00:00Z", FALSE,
+   "2026-12-01T09:00:00Z"},
+  {"dates-begin-before-hours", 480, 1020, "2026-12-01T01:00:00Z", NULL, "2026-11-21T12:00:00Z", FALSE,
+   "2026-12-01T08:00:00Z"},
+  {"dates-begin-at-first-hour", 480, 1020, "2026-12-01T08:00:00Z", NULL, "2026-12-01T07:59:59Z", FALSE,
+   "2026-12-01T08:00:00Z"},
+  {"dates-begin-after-hours", 480, 1020, "2026-12-01T18:00:00Z", NULL, "2026-12-01T10:00:00Z", FALSE,
+   "2026-12-02T08:00:00Z"},
+  {"dates-end-in-hours", 480, 1020, NULL, "2026-11-21T12:00:00Z", "2026-11-21T11:00:00Z", TRUE,
+   "2026-11-21T12:00:00Z"},
+  {"dates-ended", 480, 1020, NULL, "2026-11-21T12:00:00Z", "2026-11-21T12:00:00Z", FALSE, NULL},
+  {"dates-end-before-next-hours", 480, 1020, NULL, "2026-11-22T07:00:00Z", "2026-11-21T18:00:00Z", FALSE, NULL},
+  {"dates-end-at-next-hours", 480, 1020, NULL, "2026-11-22T08:00:00Z", "2026-11-21T18:00:00Z", FALSE, NULL},
+  {"dates-too-short-for-hours", 480, 1020, "2026-11-21T18:00:00Z", "2026-11-22T07:00:00Z",
+   "2026-11-20T00:00:00Z", FALSE, NULL},
+  {"dates-the-wrong-way-round", 0, 0, "2026-12-01T00:00:00Z", "2026-11-01T00:00:00Z", "2026-10-01T00:00:00Z",
+   FALSE, NULL},
+  {"clock-at-plus-30-years", 0, 0, NULL, "2026-12-01T00:00:00Z", "2056-11-21T12:00:00Z", FALSE, NULL},
+};
+/* clang-format on */
+
+static void
+test_window(gconstpointer data)
+{
+  const WindowCase *c = data;
+  g_autoptr(GwRule) rule = rule_with_hours(c->from_minute, c->until_minute);
+  rule->not_before_ms = c->not_before ? at(c->not_before) : 0;
+  rule->not_after_ms = c->not_after ? at(c->not_after) : 0;
+  GwWindow window = gw_rule_window(rule, at(c->now));
+  g_assert_cmpint(window.is_open, ==, c->is_open);
+  g_assert_cmpint(window.edge_ms, ==, c->edge ? at(c->edge) : G_MAXINT64);
+}
+
+/* Every minute of the leap year 2028: open at every minute of the hours and at no other, and each edge
+ * is where it said. Counted days and lengths come from the calendar, not from the code under test. */
+static void
+walk_a_year(guint from_minute, guint until_minute)
+{
+  g_autoptr(GwRule) rule = rule_with_hours(from_minute, until_minute);
+  gint64 begin_ms = at("2028-01-01T00:00:00Z"), end_ms = at("2029-01-01T00:00:00Z");
+  g_assert_cmpint((end_ms - begin_ms) / DAY, ==, 366);
+  guint n_open_edges = 0;
+  for (gint64 now_ms = begin_ms; now_ms < end_ms;) {
+    guint minute = (guint)((now_ms - begin_ms) / MINUTE % 1440);
+    gboolean is_in = from_minute < until_minute ? minute >= from_minute && minute < until_minute
+                                                : minute >= from_minute || minute < until_minute;
+    GwWindow window = gw_rule_window(rule, now_ms);
+    g_assert_cmpint(window.is_open, ==, is_in);
+    g_assert_cmpint(window.edge_ms, >, now_ms);
+    g_assert_cmpint(window.edge_ms, <=, now_ms + DAY);
+    g_assert_cmpint(gw_rule_window(rule, window.edge_ms - 1).is_open, ==, is_in);
+    g_assert_cmpint(gw_rule_window(rule, window.edge_ms).is_open, ==, !is_in);
+    n_open_edges += minute == from_minute;
+    now_ms += MINUTE;
+  }
+  g_assert_cmpuint(n_open_edges, ==, 366);
+}
+
+static void
+test_year(void)
+{
+  walk_a_year(1320, 270);
+  walk_a_year(480, 1020);
+  walk_a_year(1439, 0 + 1);
+}
+
+/* E4, the window's half: going from edge to edge meets every window of a year once, whatever the clock did in
+ * between, because the edges are a pure function of the wall clock. */
+static void
+test_edges_meet_each_window_once(void)
+{
+  g_autoptr(GwRule) rule = rule_with_hours(1320, 270);
+  rule->not_before_ms = at("2027-01-01T00:00:00Z");
+  rule->not_after_ms = at("2028-01-01T00:00:00Z");
+  guint n_windows = 0;
+  for (gint64 now_ms = at("1970-01-01T00:00:00Z"); now_ms != G_MAXINT64;) {
+    GwWindow window = gw_rule_window(rule, now_ms);
+    n_windows += window.is_open;
+    now_ms = window.edge_ms;
+  }
+  g_assert_cmpuint(n_windows, ==, 366); /* 365 evenings, and the rest of the night that 2027 begins in */
+  GwWindow before = gw_rule_window(rule, at("2027-06-01T23:30:00Z"));
+  GwWindow jumped_back = gw_rule_window(rule, at("2027-06-01T22:30:00Z"));
+  g_assert_cmpint(before.edge_ms, ==, jumped_back.edge_ms);
+}
+
+static void
+test_timed(void)
+{
+  g_autoptr(GwRule) rule = rule_with_hours(0, 1440);
+  g_assert_false(gw_rule_is_timed(rule));
+  rule->until_minute = 60;
+  g_assert_true(gw_rule_is_timed(rule));
+  rule->until_minute = 0;
+  g_assert_false(gw_rule_is_timed(rule));
+  rule->not_after_ms = 1;
+  g_assert_true(gw_rule_is_timed(rule));
+  rule->not_after_ms = 0;
+  rule->not_before_ms = 1;
+  g_assert_true(gw_rule_is_timed(rule));
+}
+
+static const struct {
+  const char *pattern, *location;
+  gboolean is_match;
+} locations[] = {
+  { "", "", TRUE },
+  { "", "Guangdong/Guangzhou", TRUE },
+  { "Guangdong/Guangzhou", "Guangdong/Guangzhou", TRUE },
+  { "Guangdong/Guangzhou", "Guangdong", FALSE },
+  { "Guangdong", "Guangdong/Guangzhou", FALSE },
+  { "Guangdong/*", "Guangdong/Guangzhou", TRUE },
+  { "Guangdong/*", "Guangdong", FALSE },
+  { "Guangdong/*", "Guangdong/Guangzhou/Tianhe", FALSE },
+  { "Guangdong/**", "Guangdong/Guangzhou/Tianhe", TRUE },
+  { "Guangdong/**", "Guangdong", TRUE },
+  { "Guangdong/**", "Guangdong2", FALSE },
+  { "**", "", TRUE },
+  { "**", "a/b/c", TRUE },
+  { "*", "", FALSE },
+  { "*", "a", TRUE },
+  { "*", "a/b", FALSE },
+  { "*/Tianhe", "Guangdong/Tianhe", TRUE },
+  { "**/Tianhe", "Guangdong/Guangzhou/Tianhe", FALSE }, /* two stars are any rest only at the end */
+  { "Guang*zhou", "Guangzhou", TRUE },
+  { "G*a*g*", "Guangdong", TRUE },
+  { "G*x", "Guangdong", FALSE },
+  { "hall-?", "hall-1", TRUE },
+  { "hall-?", "hall-12", FALSE },
+  { "hall-?", "hall-", FALSE },
+  { "hall-?", "hall-\xe5\xb9\xbf", TRUE }, /* one character of three bytes */
+  { "\xe5\xb9\xbf\xe4\xb8\x9c/*", "\xe5\xb9\xbf\xe4\xb8\x9c/x", TRUE },
+  { "a?", "a/", FALSE },
+  { "GUANGDONG", "Guangdong", FALSE },
+  { "?", "\xe5", TRUE }, /* broken text stays within itself */
+  { "?b", "\xff", FALSE },
+};
+
+static void
+test_locations(void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS(locations); i++)
+    if (gw_location_match(locations[i].pattern, locations[i].location) != locations[i].is_match)
+      g_error("\"%s\" against \"%s\" is not %d", locations[i].pattern, locations[i].location,
+              locations[i].is_match);
+}
+
+/* Many stars take no longer than the product of the lengths. */
+static void
+test_hostile_glob_ends(void)
+{
+  g_autoptr(GString) pattern = g_string_new(NULL);
+  g_autoptr(GString) location = g_string_new(NULL);
+  for (int i = 0; i < 500; i++) {
+    g_string_append(pattern, "*a");
+    g_string_append(location, "aa");
+  }
+  g_string_append_c(pattern, 'b');
+  g_assert_false(gw_location_match(pattern->str, location->str));
+}
+
+static GHashTable *
+set_of(const char *member)
+{
+  GHashTable *set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_hash_table_add(set, g_strdup(member));
+  return set;
+}
+
+static GwNode *
+pump(void)
+{
+  GwNode *node = gw_node_new("pump-7");
+  g_free(node->product);
+  node->product = g_strdup("pump");
+  g_free(node->location);
+  node->location = g_strdup("north/hall-1");
+  g_free(node->mac);
+  node->mac = g_strdup("02:00:00:00:00:07");
+  gw_component_set(gw_node_add_component(node, ""), "5", GW_SOURCE_HEARD, 0);
+  return node;
+}
+
+static GwFirmware *
+pump_firmware(void)
+{
+  GwFirmware *firmware = gw_firmware_new();
+  g_free(firmware->product);
+  firmware->product = g_strdup("pump");
+  return firmware;
+}
+
+static void
+test_who(void)
+{
+  g_autoptr(GwRule) rule = gw_rule_new("all");
+  g_autoptr(GwNode) node = pump();
+  g_autoptr(GwFirmware) firmware = pump_firmware();
+  const char *reason = NULL;
+  g_assert_true(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_null(reason);
+
+  rule->nodes = set_of("pump-7");
+  rule->macs = set_of("02:00:00:00:00:07");
+  g_free(rule->location);
+  rule->location = g_strdup("north/*");
+  rule->versions = set_of("5");
+  g_assert_true(gw_rule_matches(rule, node, firmware, &reason));
+
+  g_hash_table_remove_all(rule->versions);
+  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "other versions"));
+  g_assert_true(gw_rule_targets(rule, node, firmware, NULL));
+  g_hash_table_add(rule->versions, g_strdup("5"));
+
+  g_free(rule->location);
+  rule->location = g_strdup("south/*");
+  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "location"));
+
+  g_hash_table_remove_all(rule->macs);
+  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "MAC"));
+
+  g_hash_table_remove_all(rule->nodes);
+  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "list of nodes"));
+
+  g_free(rule->product);
+  rule->product = g_strdup("valve");
+  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "another product"));
+  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+}
+
+static void
+test_mac_alias(void)
+{
+  g_autoptr(GwRule) rule = gw_rule_new("macs");
+  g_autoptr(GwNode) node = pump();
+  g_autoptr(GwFirmware) firmware = pump_firmware();
+  rule->macs = set_of("02:00:00:00:00:99");
+  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+  g_ptr_array_add(node->aliases, g_strdup("imei=02:00:00:00:00:99"));
+  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+  g_ptr_array_add(node->aliases, g_strdup("mac=02:00:00:00:00:99"));
+  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+}
+
+static void
+test_unknown_version(void)
+{
+  g_autoptr(GwRule) rule = gw_rule_new("known-only");
+  g_autoptr(GwNode) node = pump();
+  g_autoptr(GwFirmware) firmware = pump_firmware();
+  const char *reason = NULL;
+  gw_component_set(gw_node_component(node, ""), "", GW_SOURCE_UNKNOWN, 0);
+  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "unknown"));
+  rule->is_unknown_included = TRUE;
+  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+  rule->versions = set_of("5"); /* includes unknown ones beside the listed */
+  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+  rule->is_unknown_included = FALSE;
+  rule->is_push = TRUE;
+  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+
+  rule->is_push = FALSE;
+  gw_component_set(gw_node_component(node, ""), "5", GW_SOURCE_INFERRED, 0);
+  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+  gw_component_set(gw_node_component(node, ""), "5", GW_SOURCE_ENTERED, 0);
+  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+}
+
+static void
+test_names(void)
+{
+  for (GwRuleState state = GW_RULE_DRAFT; state <= GW_RULE_STOPPED; state++) {
+    GwRuleState parsed = 0;
+    g_assert_true(gw_rule_state_parse(gw_rule_state_name(state), &parsed));
+    g_assert_cmpint(parsed, ==, state);
+  }
+  GwRuleState parsed = GW_RULE_DRAFT;
+  g_assert_false(gw_rule_state_parse("none", &parsed));
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(window_cases); i++) {
+    g_autofree char *path = g_strdup_printf("/rule/window/%s", window_cases[i].name);
+    g_test_add_data_func(path, &window_cases[i], test_window);
+  }
+  g_test_add_func("/rule/window/year", test_year);
+  g_test_add_func("/promise/E4/edges-meet-each-window-once", test_edges_meet_each_window_once);
+  g_test_add_func("/rule/timed", test_timed);
+  g_test_add_func("/rule/locations", test_locations);
+  g_test_add_func("/rule/hostile-glob-ends", test_hostile_glob_ends);
+  g_test_add_func("/rule/who", test_who);
+  g_test_add_func("/rule/mac-alias", test_mac_alias);
+  g_test_add_func("/rule/unknown-version", test_unknown_version);
+  g_test_add_func("/rule/names", test_names);
+  return g_test_run();
+}
