@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is durable, as typed rows: every SQL text of the core lives behind these functions (rows-*.c), so that
+ * control speaks in nouns. "put" inserts or replaces by the row's key; a put or delete is one or two
+ * statements added to a batch and is durable when that batch is acknowledged. Texts are never NULL, "" =
+ * none. Main thread. */
+#pragma once
+#include "model/inference.h"
+#include "model/rule.h"
+#include "model/update.h"
+#include "store/db.h"
+
+/* Names for gw_db_next_id(). */
+#define GW_SEQUENCE_FIRMWARE "firmware"
+#define GW_SEQUENCE_RULE "rule"
+#define GW_SEQUENCE_UPDATE "update"
+#define GW_SEQUENCE_EVENT "event"
+#define GW_SEQUENCE_TIMELINE "timeline"
+
+/* --- products, firmware, nodes, rules --- */
+void gw_rows_put_product(GwBatch *batch, const GwProduct *product);
+void gw_rows_delete_product(GwBatch *batch, const char *name);
+void gw_rows_put_firmware(GwBatch *batch, const GwFirmware *firmware);
+void gw_rows_delete_firmware(GwBatch *batch, gint64 id);
+void gw_rows_put_node(GwBatch *batch, const GwNode *node);
+/* Only when it was last heard and how often: for nodes that merely asked again. Small on flash. */
+void gw_rows_put_contact(GwBatch *batch, const GwNode *node);
+/* With its pins, its timeline and the history of its updates. */
+void gw_rows_delete_node(GwBatch *batch, const char *id);
+void gw_rows_put_rule(GwBatch *batch, const GwRule *rule);
+void gw_rows_delete_rule(GwBatch *batch, gint64 id);
+
+/* --- updates and pins; boot clock times are kept across reboots as what was left of them at @now --- */
+void gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now);
+
+typedef struct {
+  gint64 update_id;
+  gint64 wall_ms;
+  GwUpdateState state; /* after the fact */
+  GwFact fact;         /* 0 = made by no fact (created) */
+  const char *detail;  /* for people */
+} GwHistoryRow;
+void gw_rows_put_history(GwBatch *batch, const GwHistoryRow *row);
+
+typedef struct {
+  const char *token; /* key */
+  gint64 update_id, firmware_id;
+  const char *node, *type, *plugin;
+  gboolean is_never_cut, is_silent, is_owed;
+  gint64 given_ms, used_ms; /* wall */
+  guint n_downloads;
+  GwInference inference;
+} GwPinRow;
+void gw_rows_put_pin(GwBatch *batch, const GwPinRow *row, const GwNow *now);
+void gw_rows_delete_pin(GwBatch *batch, const char *token);
+
+/* --- events, timeline --- */
+typedef struct {
+  gint64 id;
+  gint64 wall_ms;
+  const char *type;                      /* "update.succeeded" */
+  const char *subject_kind, *subject_id; /* "node", "02:00:.." */
+  const char *node;                      /* what GetEvents can filter by; "" and 0 = none */
+  gint64 firmware_id, rule_id, update_id;
+  const char *data; /* JSON object */
+  gboolean is_final;
+} GwEventRow;
+void gw_rows_put_event(GwBatch *batch, const GwEventRow *row);
+/* Older than @before_ms, or beyond the newest @max rows; never one that an outbox still holds. */
+void gw_rows_trim_events(GwBatch *batch, gint64 before_ms, guint max);
+
+typedef struct {
+  gint64 id;
+  const char *node, *kind, *text;
+  gint64 first_ms, last_ms; /* wall */
+  guint64 count;            /* a repeated identical ask is one row */
+  gboolean is_final;        /* goes last */
+} GwTimelineRow;
+void gw_rows_put_timeline(GwBatch *batch, const GwTimelineRow *row);
+/* So that at most @max rows of the node stay: oldest first, final ones last. */
+void gw_rows_trim_timeline_of(GwBatch *batch, const char *node, guint max);
+/* Older than @before_ms, or beyond the newest @max rows; final ones only when old. */
+void gw_rows_trim_timeline(GwBatch *batch, gint64 before_ms, guint max);
+
+/* --- outbox, upstreams, odds and ends --- */
+typedef struct {
+  const char *upstream; /* key, with event_id */
+  gint64 event_id;
+  const char *order_key;   /* the node: one at a time, in order; "" = none */
+  const char *replace_key; /* an older row of this upstream with the same key goes; "" = stays (final) */
+  gboolean is_final;
+  gboolean is_dead; /* refused for good: an operator sees it, the queue moves on */
+  guint n_tries;
+  const char *last_error;
+} GwOutboxRow;
+void gw_rows_put_outbox(GwBatch *batch, const GwOutboxRow *row);
+void gw_rows_delete_outbox(GwBatch *batch, const char *upstream, gint64 event_id);
+/* So that at most @max rows of the upstream stay: oldest readings first, never a final one. */
+void gw_rows_trim_outbox(GwBatch *batch, const char *upstream, guint max);
+
+typedef struct {
+  const char *name;           /* key */
+  gint64 sequence;            /* greatest catalog sequence accepted; never decreases */
+  const char *catalog_sha256; /* hex, of the document with that sequence */
+  const char *etag, *last_modified;
+  gint64 expires_ms, polled_ms, changed_ms; /* wall */
+  gboolean is_stale;
+  const char *status; /* for people */
+} GwUpstreamRow;
+void gw_rows_put_upstream(GwBatch *batch, const GwUpstreamRow *row);
+
+/* Small facts of the core itself: key -> value. */
+void gw_rows_put_meta(GwBatch *batch, const char *key, const char *value);
+
+/* --- reading at start-up: as gw_db_load(); what @each gets is its own, rows are borrowed for the call --- */
+gboolean gw_rows_load_products(GwDb *db, void (*each)(GwProduct *product, gpointer user), gpointer user,
+                               GError **error);
+gboolean gw_rows_load_firmwares(GwDb *db, void (*each)(GwFirmware *firmware, gpointer user), gpointer user,
+                                GError **error);
+gboolean gw_rows_load_nodes(GwDb *db, void (*each)(GwNode *node, gpointer user), gpointer user,
+                            GError **error);
+gboolean gw_rows_load_rules(GwDb *db, void (*each)(GwRule *rule, gpointer user), gpointer user,
+                            GError **error);
+/* The open ones, and the latest ended one of each node, type and rule that is running or paused. Times on
+ * the boot clock are @now's. */
+gboolean gw_rows_load_updates(GwDb *db, const GwNow *now, void (*each)(GwUpdate *update, gpointer user),
+                              gpointer user, GError **error);
+gboolean gw_rows_load_pins(GwDb *db, const GwNow *now, void (*each)(const GwPinRow *row, gpointer user),
+                           gpointer user, GError **error);
+gboolean gw_rows_load_upstreams(GwDb *db, void (*each)(const GwUpstreamRow *row, gpointer user),
+                                gpointer user, GError **error);
+/* Every row with its event, oldest event first. */
+gboolean gw_rows_load_outbox(GwDb *db,
+                             void (*each)(const GwOutboxRow *row, const GwEventRow *event, gpointer user),
+                             gpointer user, GError **error);
+gboolean gw_rows_load_meta(GwDb *db, void (*each)(const char *key, const char *value, gpointer user),
+                           gpointer user, GError **error);
+
+/* --- reading later: lists that are too long for memory --- */
+typedef enum { GW_TABLE_UPDATES = 1, GW_TABLE_HISTORY, GW_TABLE_EVENTS, GW_TABLE_TIMELINE } GwTable;
+/* The columns that can be asked for, filtered and sorted by; NULL-terminated, static:
+ *   updates:  id node type firmware rule state reason inferred attempts version-before acked size created
+ *             changed finished
+ *   history:  id update time state fact detail
+ *   events:   id time type subject-kind subject node firmware rule update data final
+ *   timeline: id node kind text first last count final
+ * id, firmware, rule, update, attempts, count, sizes and times (wall ms) are x; inferred and final are b; the
+ * others s. */
+const char *const *gw_table_columns(GwTable table);
+
+typedef struct {
+  GwTable table;
+  /* a{sv}, or NULL: column -> value; text may hold * and ? globs; "after-id" (x): only greater ids;
+   * "open" (b): updates that have, or have not, ended */
+  GVariant *filter;
+  const char *sort;    /* column, or "-column" = descending; NULL = "id" */
+  GVariant *after;     /* (vx): sort value and id of the last row seen, or NULL = from the start */
+  guint limit;         /* 1..500 */
+  gboolean is_counted; /* tell the total too: costs a walk over all that the filter leaves */
+} GwListing;
+/* @rows: GVariant a{sv} with every column of the table, in order; @total: -1 when not counted. Rows are
+ * borrowed for the call. Unknown column, or a value of another type: GW_ERROR_BAD_INPUT. */
+typedef void (*GwListingDone)(const GPtrArray *rows, gint64 total, const GError *error, gpointer user);
+void gw_rows_list(GwDb *db, const GwListing *listing, GwListingDone done, gpointer user);
