@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A visit is what the caller asked for; it takes one exchange (request and reply), or several: redirects, and
+ * one more when a resumed reply was of no use. Everything asynchronous happens in a main context of our own
+ * that turns only inside of gw_http_run(), in the caller's thread. */
+#include "wan/http.h"
+
+#include <libsoup/soup.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "wan/resume.h"
+#include "wan/throttle.h"
+#include "wan/url.h"
+#include "wan/wait.h"
+
+#define BUFFER_SIZE (64 * 1024)
+#define MAX_TICK_MS 250
+
+struct GwHttp {
+  const GwHttpOptions *options;
+  GMainContext *context;
+  SoupSession *session;
+};
+
+typedef struct {
+  GwHttp *http;
+  const GatewayFetch *fetch;
+  GCancellable *stop;
+  const GwHttpSink *sink;
+  GatewayFetched head;
+  char *url;
+  guint n_redirects;
+  gboolean is_home;   /* never left the origin that may see the credentials */
+  gboolean ask_whole; /* the offset is given up */
+} Visit;
+
+typedef enum { WATCH_CONTENT = 0, WATCH_CONNECT, WATCH_SLOW } Watch;
+
+typedef struct {
+  GwHttp *http;
+  SoupMessage *message;
+  GInputStream *body;
+  GCancellable *cancellable; /* ends with the caller's stop, or by the watch */
+  GCancellable *stop;
+  gulong stop_handler;
+  GSource *watch;
+  GwThrottle throttle;
+  gint64 begun_ms;
+  gboolean is_sent;
+  gboolean is_done; /* the asynchronous call under way is through */
+  Watch verdict;
+  gssize n_read;
+  GError *error;
+} Exchange;
+
+void
+gw_http_options_clear(GwHttpOptions *options)
+{
+  g_clear_pointer(&options->home, g_free);
+  g_clear_pointer(&options->proxy, g_free);
+  g_clear_pointer(&options->ca_file, g_free);
+  gw_secret_files_clear(&options->secrets);
+  g_clear_pointer(&options->rate, gw_rate_unref);
+}
+
+/* ---- the session */
+
+static SoupSession *
+make_session(const GwHttpOptions *options, GError **error)
+{
+  g_autoptr(GTlsDatabase) database = NULL;
+  g_autoptr(GProxyResolver) resolver = NULL;
+  g_autoptr(SoupSession) session = NULL;
+
+  if (options->ca_file && *options->ca_file) {
+    g_autoptr(GError) why = NULL;
+
+    database = g_tls_file_database_new(options->ca_file, &why);
+    if (!database) {
+      gw_fail(error, GW_ERROR_NOT_FOUND, "cannot use the CA file %s: %s", options->ca_file, why->message);
+      return NULL;
+    }
+  }
+  if (options->proxy && *options->proxy)
+    resolver = g_simple_proxy_resolver_new(options->proxy, NULL);
+  session = soup_session_new_with_options("user-agent", "gatewayd", "max-conns-per-host", 1, NULL);
+  soup_session_set_proxy_resolver(session, resolver); /* NULL: none, whatever the environment says */
+  if (database)
+    soup_session_set_tls_database(session, database);
+  soup_session_remove_feature_by_type(session, SOUP_TYPE_CONTENT_DECODER);
+  soup_session_remove_feature_by_type(session, SOUP_TYPE_AUTH_MANAGER);
+  return g_steal_pointer(&session);
+}
+
+GwHttp *
+gw_http_new(const GwHttpOptions *options, GError **error)
+{
+  g_autoptr(GMainContext) context = g_main_context_new();
+  SoupSession *session;
+  GwHttp *http;
+
+  g_main_context_push_thread_default(context);
+  session = make_session(options, error);
+  g_main_context_pop_thread_default(context);
+  if (!session)
+    return NULL;
+  http = g_new0(GwHttp, 1);
+  http->options = options;
+  http->context = g_steal_pointer(&context);
+  http->session = session;
+  return http;
+}
+
+void
+gw_http_free(GwHttp *http)
+{
+  if (!http)
+    return;
+  g_main_context_push_thread_default(http->context);
+  soup_session_abort(http->session);
+  g_object_unref(http->session);
+  while (g_main_context_iteration(http->context, FALSE)) {
+  }
+  g_main_context_pop_thread_default(http->context);
+  g_main_context_unref(http->context);
+  g_free(http);
+}
+
+/* ---- one exchange */
+
+static void
+on_stop(GCancellable *stop, gpointer user)
+{
+  g_cancellable_cancel(user);
+}
+
+static void
+on_starting(SoupMessage *message, gpointer user)
+{
+  Exchange *exchange = user;
+  const GwPatience *patience = &exchange->http->options->patience;
+
+  exchange->is_sent = TRUE;
+  gw_throttle_begin(&exchange->throttle, gw_clock_boot_ms(), patience->slow_window_ms,
+                    patience->slow_bytes_per_s);
+}
+
+static gboolean
+on_tick(gpointer user)
+{
+  Exchange *exchange = user;
+  gint64 now_ms = gw_clock_boot_ms();
+
+  if (exchange->verdict != WATCH_CONTENT)
+    return G_SOURCE_CONTINUE;
+  if (!exchange->is_sent && now_ms - exchange->begun_ms > exchange->http->options->patience.connect_ms)
+    exchange->verdict = WATCH_CONNECT;
+  else if (exchange->is_sent && gw_throttle_is_slow(&exchange->throttle, now_ms))
+    exchange->verdict = WATCH_SLOW;
+  if (exchange->verdict != WATCH_CONTENT)
+    g_cancellable_cancel(exchange->cancellable);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSource *
+watch_new(Exchange *exchange)
+{
+  const GwPatience *patience = &exchange->http->options->patience;
+  gint64 shortest_ms = MIN(patience->connect_ms, patience->slow_window_ms);
+  GSource *source = g_timeout_source_new((guint)CLAMP(shortest_ms / 16, 1, MAX_TICK_MS));
+
+  g_source_set_callback(source, on_tick, exchange, NULL);
+  g_source_attach(source, exchange->http->context);
+  return source;
+}
+
+/* Turns our context until the asynchronous call is through; it ends by itself, by the watch or by the stop.
+ */
+static void
+exchange_wait(Exchange *exchange)
+{
+  exchange->is_done = FALSE;
+  while (!exchange->is_done)
+    g_main_context_iteration(exchange->http->context, TRUE);
+}
+
+static gboolean
+exchange_fail(Exchange *exchange, GError **error)
+{
+  const GwPatience *patience = &exchange->http->options->patience;
+
+  if (exchange->verdict == WATCH_CONNECT)
+    return gw_fail(error, GW_ERROR_TIMED_OUT, "no connection within %" G_GINT64_FORMAT " s",
+                   (patience->connect_ms + 999) / 1000);
+  if (exchange->verdict == WATCH_SLOW)
+    return gw_fail(error, GW_ERROR_TIMED_OUT,
+                   "too slow: under %" G_GUINT64_FORMAT " bytes/s over %" G_GINT64_FORMAT " s",
+                   patience->slow_bytes_per_s, (patience->slow_window_ms + 999) / 1000);
+  if (g_cancellable_is_cancelled(exchange->stop))
+    return gw_fail(error, GW_ERROR_STOPPED, "stopped");
+  if (g_error_matches(exchange->error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT))
+    return gw_fail(error, GW_ERROR_CORRUPT, "the server ended in the middle of the body");
+  return gw_fail(error, GW_ERROR_OFFLINE, "%s", exchange->error->message);
+}
+
+static void
+exchange_clear(Exchange *exchange)
+{
+  if (exchange->watch)
+    g_source_destroy(exchange->watch);
+  g_clear_pointer(&exchange->watch, g_source_unref);
+  if (exchange->stop)
+    g_cancellable_disconnect(exchange->stop, exchange->stop_handler);
+  if (exchange->cancellable)
+    g_cancellable_cancel(exchange->cancellable); /* a body half read is not read on */
+  if (exchange->message)
+    g_signal_handlers_disconnect_by_data(exchange->message, exchange);
+  g_clear_object(&exchange->body);
+  g_clear_object(&exchange->message);
+  g_clear_object(&exchange->cancellable);
+  g_clear_error(&exchange->error);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Exchange, exchange_clear)
+
+static void
+on_sent(GObject *session, GAsyncResult *result, gpointer user)
+{
+  Exchange *exchange = user;
+
+  exchange->body = soup_session_send_finish(SOUP_SESSION(session), result, &exchange->error);
+  exchange->is_done = TRUE;
+}
+
+/* Takes @message; returns when its head is there. */
+static gboolean
+exchange_send(Exchange *exchange, Visit *visit, SoupMessage *message, GError **error)
+{
+  exchange->http = visit->http;
+  exchange->message = message;
+  exchange->cancellable = g_cancellable_new();
+  exchange->stop = visit->stop;
+  exchange->stop_handler =
+      g_cancellable_connect(visit->stop, G_CALLBACK(on_stop), exchange->cancellable, NULL);
+  exchange->begun_ms = gw_clock_boot_ms();
+  exchange->watch = watch_new(exchange);
+  g_signal_connect(message, "starting", G_CALLBACK(on_starting), exchange);
+  soup_session_send_async(exchange->http->session, message, G_PRIORITY_DEFAULT, exchange->cancellable,
+                          on_sent, exchange);
+  exchange_wait(exchange);
+  return exchange->body ? TRUE : exchange_fail(exchange, error);
+}
+
+static void
+on_read(GObject *stream, GAsyncResult *result, gpointer user)
+{
+  Exchange *exchange = user;
+
+  exchange->n_read = g_input_stream_read_finish(G_INPUT_STREAM(stream), result, &exchange->error);
+  exchange->is_done = TRUE;
+}
+
+/* The next bytes of the body; 0 at its end, -1 and error. */
+static gssize
+exchange_read(Exchange *exchange, void *buffer, GError **error)
+{
+  g_input_stream_read_async(exchange->body, buffer, BUFFER_SIZE, G_PRIORITY_DEFAULT, exchange->cancellable,
+                            on_read, exchange);
+  exchange_wait(exchange);
+  if (exchange->n_read < 0)
+    exchange_fail(exchange, error);
+  else
+    gw_throttle_count(&exchange->throttle, gw_clock_boot_ms(), (guint64)exchange->n_read);
+  return exchange->n_read;
+}
+
+/* ---- the request */
+
+static gboolean
+is_resumed(const Visit *visit)
+{
+  return visit->fetch->offset > 0 && !visit->ask_whole && gw_validator_is_strong(visit->fetch->validator);
+}
+
+static void
+put_conditions(const Visit *visit, SoupMessageHeaders *headers)
+{
+  const GatewayFetch *fetch = visit->fetch;
+
+  if (is_resumed(visit)) {
+    g_autofree char *range = g_strdup_printf("bytes=%" G_GUINT64_FORMAT "-", fetch->offset);
+
+    soup_message_headers_replace(headers, "Range", range);
+    soup_message_headers_replace(headers, "If-Range", fetch->validator);
+    return;
+  }
+  if (fetch->etag && *fetch->etag)
+    soup_message_headers_replace(headers, "If-None-Match", fetch->etag);
+  else if (fetch->last_modified && *fetch->last_modified)
+    soup_message_headers_replace(headers, "If-Modified-Since", fetch->last_modified);
+}
+
+static gboolean
+put_credentials(const Visit *visit, SoupMessageHeaders *headers, GError **error)
+{
+  char *authorization = NULL;
+
+  if (!visit->is_home)
+    return TRUE;
+  if (!gw_secret_authorization(&visit->http->options->secrets, &authorization, error))
+    return FALSE;
+  if (authorization)
+    soup_message_headers_replace(headers, "Authorization", authorization);
+  gw_secret_free(authorization);
+  return TRUE;
+}
+
+static SoupMessage *
+make_message(const Visit *visit, GError **error)
+{
+  const GatewayFetch *fetch = visit->fetch;
+  g_autoptr(SoupMessage) message = soup_message_new(fetch->method ? fetch->method : "GET", visit->url);
+  SoupMessageHeaders *headers;
+
+  if (!message) {
+    gw_fail(error, GW_ERROR_BAD_INPUT, "not a URL that can be asked");
+    return NULL;
+  }
+  soup_message_add_flags(message, SOUP_MESSAGE_NO_REDIRECT);
+  headers = soup_message_get_request_headers(message);
+  soup_message_headers_replace(headers, "Accept-Encoding", "identity");
+  put_conditions(visit, headers);
+  if (!put_credentials(visit, headers, error))
+    return NULL;
+  if (fetch->body) {
+    g_autoptr(GBytes) body = g_bytes_new(fetch->body, fetch->body_size);
+
+    soup_message_set_request_body_from_bytes(message, fetch->content_type, body);
+  }
+  return g_steal_pointer(&message);
+}
+
+/* ---- the reply */
+
+/* A text that does not fit is absent: half a validator would be another one. */
+static void
+keep(char *target, gsize size, const char *text)
+{
+  if (!text || g_strlcpy(target, text, size) >= size)
+    *target = '\0';
+}
+
+/* RFC 9110 §10.2.3: seconds, or a date; measured against the server's own clock where it tells it. */
+static guint32
+retry_after_s(SoupMessageHeaders *headers)
+{
+  const char *text = soup_message_headers_get_one(headers, "Retry-After");
+  const char *date_text = soup_message_headers_get_one(headers, "Date");
+  g_autoptr(GDateTime) until = NULL;
+  g_autoptr(GDateTime) now = NULL;
+  guint64 seconds = 0;
+
+  if (!text)
+    return 0;
+  if (g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &seconds, NULL))
+    return (guint32)seconds;
+  until = soup_date_time_new_from_http_string(text);
+  now = date_text ? soup_date_time_new_from_http_string(date_text) : NULL;
+  if (!until)
+    return 0;
+  return (guint32)CLAMP(g_date_time_to_unix(until) -
+                            (now ? g_date_time_to_unix(now) : gw_clock_wall_ms() / 1000),
+                        0, G_MAXINT32);
+}
+
+static void
+note_head(Visit *visit, SoupMessage *message)
+{
+  SoupMessageHeaders *headers = soup_message_get_response_headers(message);
+  GatewayFetched *head = &visit->head;
+
+  head->status = soup_message_get_status(message);
+  keep(head->etag, sizeof head->etag, soup_message_headers_get_one(headers, "ETag"));
+  keep(head->last_modified, sizeof head->last_modified,
+       soup_message_headers_get_one(headers, "Last-Modified"));
+  keep(head->location, sizeof head->location, visit->n_redirects > 0 ? visit->url : NULL);
+  head->retry_after_s = retry_after_s(headers);
+  head->offset = 0;
+  head->total = soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH
+                    ? (guint64)soup_message_headers_get_content_length(headers)
+                    : 0;
+}
+
+static gboolean
+fail_status(guint status, const char *phrase, GError **error)
+{
+  GwErrorCode code = GW_ERROR_BAD_INPUT;
+  const char *advice = "";
+
+  if (status == 401 || status == 403) {
+    code = GW_ERROR_DENIED;
+    advice = ": check token-file=, or user= and password-file=";
+  } else if (status == 404 || status == 410) {
+    code = GW_ERROR_NOT_FOUND;
+  } else if (status == 408 || status == 425 || status == 429 || status >= 500) {
+    code = GW_ERROR_BUSY;
+  }
+  return gw_fail(error, code, "the server answered %u %s%s", status, phrase ? phrase : "", advice);
+}
+
+typedef enum { STEP_FAILED = 0, STEP_AGAIN, STEP_DONE, STEP_BODY } Step;
+
+static Step
+step_redirect(Visit *visit, SoupMessage *message, GError **error)
+{
+  const char *location = soup_message_headers_get_one(soup_message_get_response_headers(message), "Location");
+  char *to = gw_url_redirect(visit->url, location, ++visit->n_redirects, error);
+
+  if (!to)
+    return STEP_FAILED;
+  g_free(visit->url);
+  visit->url = to;
+  visit->is_home = visit->is_home && gw_url_same_origin(to, visit->http->options->home);
+  return STEP_AGAIN;
+}
+
+static Step
+step_content(Visit *visit, SoupMessage *message, GError **error)
+{
+  GwResumed resumed = {
+    .offset = is_resumed(visit) ? visit->fetch->offset : 0,
+    .validator = visit->fetch->validator,
+    .status = visit->head.status,
+    .content_range =
+        soup_message_headers_get_one(soup_message_get_response_headers(message), "Content-Range"),
+    .etag = *visit->head.etag ? visit->head.etag : NULL,
+  };
+  guint64 total = 0;
+
+  switch (gw_resume_judge(&resumed, &total)) {
+  case GW_RESUME_WHOLE:
+    return STEP_BODY;
+  case GW_RESUME_CONTINUES:
+    visit->head.total = total;
+    visit->head.offset = resumed.offset;
+    return STEP_BODY;
+  case GW_RESUME_ASK_WHOLE:
+    visit->ask_whole = TRUE;
+    return STEP_AGAIN;
+  default:
+    fail_status(visit->head.status, "to a request for everything", error);
+    return STEP_FAILED;
+  }
+}
+
+static Step
+step_judge(Visit *visit, SoupMessage *message, GError **error)
+{
+  guint status = visit->head.status;
+  gboolean is_read = !visit->fetch->method || g_str_equal(visit->fetch->method, "GET");
+
+  if (status == 304)
+    return STEP_DONE;
+  if (is_read && (status == 301 || status == 302 || status == 303 || status == 307 || status == 308))
+    return step_redirect(visit, message, error);
+  if (status == 200 || (is_read && (status == 206 || status == 416)))
+    return step_content(visit, message, error);
+  if (!is_read && status < 300)
+    return STEP_BODY;
+  fail_status(status, soup_message_get_reason_phrase(message), error);
+  return STEP_FAILED;
+}
+
+/* ---- the body */
+
+static guint64
+max_size(const Visit *visit)
+{
+  return visit->fetch->max_size ? visit->fetch->max_size : GW_HTTP_DEFAULT_MAX_SIZE;
+}
+
+static gboolean
+fail_size(const Visit *visit, GError **error)
+{
+  return gw_fail(error, GW_ERROR_BAD_INPUT, "larger than %" G_GUINT64_FORMAT " bytes", max_size(visit));
+}
+
+/* Hands on what came, then waits as the shared rate demands; the server is not blamed for either. */
+static gboolean
+pass_on(Visit *visit, Exchange *exchange, const void *data, gsize size, GError **error)
+{
+  gint64 begun_ms = gw_clock_boot_ms();
+  gint64 wait_ms = gw_rate_take(visit->http->options->rate, begun_ms, size);
+
+  if (!visit->sink->sink(visit->sink->user, &visit->head, data, size))
+    return gw_fail(error, GW_ERROR_STOPPED, "stopped by the receiver");
+  wait_ms -= gw_clock_boot_ms() - begun_ms;
+  if (wait_ms > 0 && gw_wait(visit->stop, -1, 0, wait_ms) == GW_WAITED_STOPPED)
+    return gw_fail(error, GW_ERROR_STOPPED, "stopped");
+  gw_throttle_hold(&exchange->throttle, gw_clock_boot_ms() - begun_ms);
+  return TRUE;
+}
+
+/* A chunked body that is cut short ends, for libsoup, like a whole one: only a digest or signature can tell.
+ */
+static gboolean
+read_body(Visit *visit, Exchange *exchange, GError **error)
+{
+  g_autofree void *buffer = g_malloc(BUFFER_SIZE);
+  guint64 end = visit->head.offset;
+  gssize n;
+
+  if (visit->head.total > max_size(visit))
+    return fail_size(visit, error);
+  while ((n = exchange_read(exchange, buffer, error)) > 0) {
+    end += (guint64)n;
+    if (end > max_size(visit))
+      return fail_size(visit, error);
+    if (!pass_on(visit, exchange, buffer, (gsize)n, error))
+      return FALSE;
+  }
+  if (n == 0 && visit->head.total > 0 && end != visit->head.total)
+    return gw_fail(error, GW_ERROR_CORRUPT, "the server ended in the middle of the body");
+  return n == 0;
+}
+
+/* ---- the visit */
+
+static gboolean
+visit_run(Visit *visit, GError **error)
+{
+  Step step = STEP_AGAIN;
+
+  while (step == STEP_AGAIN) {
+    g_auto(Exchange) exchange = { 0 };
+    SoupMessage *message = make_message(visit, error);
+
+    if (!message || !exchange_send(&exchange, visit, message, error))
+      return FALSE;
+    note_head(visit, message);
+    step = step_judge(visit, message, error);
+    if (step == STEP_BODY)
+      return read_body(visit, &exchange, error);
+  }
+  return step == STEP_DONE;
+}
+
+gboolean
+gw_http_run(GwHttp *http, const GatewayFetch *fetch, GCancellable *stop, const GwHttpSink *sink,
+            GatewayFetched *ret_fetched, GError **error)
+{
+  Visit visit = { .http = http, .fetch = fetch, .stop = stop, .sink = sink };
+  gboolean is_done;
+
+  if (!gw_url_check(fetch->url, error))
+    return FALSE;
+  visit.head.size = sizeof visit.head;
+  visit.url = g_strdup(fetch->url);
+  visit.is_home =
+      http->options->home && *http->options->home && gw_url_same_origin(visit.url, http->options->home);
+  g_main_context_push_thread_default(http->context);
+  is_done = visit_run(&visit, error);
+  g_main_context_pop_thread_default(http->context);
+  *ret_fetched = visit.head;
+  g_free(visit.url);
+  return is_done;
+}

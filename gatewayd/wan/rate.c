@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wan/rate.h"
+
+#define AHEAD_US (500 * 1000)
+
+struct GwRate {
+  gatomicrefcount n_refs;
+  GMutex mutex;
+  guint64 bytes_per_s;
+  gint64 paid_us; /* what was taken is paid for until then */
+};
+
+GwRate *
+gw_rate_new(guint64 bytes_per_s)
+{
+  GwRate *rate = g_new0(GwRate, 1);
+
+  g_atomic_ref_count_init(&rate->n_refs);
+  g_mutex_init(&rate->mutex);
+  rate->bytes_per_s = bytes_per_s;
+  return rate;
+}
+
+GwRate *
+gw_rate_ref(GwRate *rate)
+{
+  g_atomic_ref_count_inc(&rate->n_refs);
+  return rate;
+}
+
+void
+gw_rate_unref(GwRate *rate)
+{
+  if (!rate || !g_atomic_ref_count_dec(&rate->n_refs))
+    return;
+  g_mutex_clear(&rate->mutex);
+  g_free(rate);
+}
+
+gint64
+gw_rate_take(GwRate *rate, gint64 now_ms, gsize bytes)
+{
+  gint64 ahead_us;
+
+  if (rate->bytes_per_s == 0)
+    return 0;
+  g_mutex_lock(&rate->mutex);
+  rate->paid_us = MAX(rate->paid_us, now_ms * 1000) + (gint64)(bytes * G_USEC_PER_SEC / rate->bytes_per_s);
+  ahead_us = rate->paid_us - now_ms * 1000;
+  g_mutex_unlock(&rate->mutex);
+  return ahead_us > AHEAD_US ? (ahead_us - AHEAD_US) / 1000 : 0;
+}
