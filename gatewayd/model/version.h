@@ -6,9 +6,10 @@
 typedef enum {
   GW_VERSION_OPAQUE = 1, /* equal or not, no order */
   GW_VERSION_INTEGER,    /* decimal 0..2^31-1, no leading zeros but "0" */
-  GW_VERSION_BYTE,       /* decimal 0..255 */
+  GW_VERSION_BYTE,       /* the same, 0..255 */
   GW_VERSION_LEX8,       /* exactly 8 letters, digits or underscores, compared as text */
-  GW_VERSION_DOTTED, /* 1.2.3[-pre][+build]: numbers part by part; a pre-release comes before its release */
+  GW_VERSION_DOTTED,     /* 1.2.3[-pre][+build], ordered as by Semantic Versioning 2 §11: numbers part by
+                          * part, a pre-release before its release, builds do not count; 1.2 is 1.2.0 */
 } GwVersionScheme;
 
 const char *gw_version_scheme_name(GwVersionScheme scheme);
