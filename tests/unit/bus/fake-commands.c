@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fake-commands.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+struct GwCore {
+  GHashTable *answers; /* command -> text */
+  GPtrArray *calls;
+  gboolean is_printing;
+  void (*newest)(gint64 event_id, gpointer user);
+  gpointer newest_user;
+};
+
+static const char *const DEFAULTS[][2] = {
+  { "import", "(int64 1, 'unverified')" },
+  { "firmware-edit", "('unverified',)" },
+  { "push", "(int64 1,)" },
+  { "adopt", "(uint32 1,)" },
+  { "explain", "{'lines': <['nothing to say']>, 'reason': <'none'>}" },
+  { "rule-create", "(int64 1,)" },
+  { "rule-preview", "{'matching': <uint32 0>, 'unknown': <uint32 0>}" },
+  { "status", "{'version': <'0.1.0'>}" },
+  { "list", "(@aa{sv} [], '', uint32 0)" },
+  { "get", "{'id': <'one'>, 'verbs': <@aa{sv} []>}" },
+  { "events", "(@aa{sv} [], int64 0)" },
+};
+
+GwCore *
+fake_core_new(void)
+{
+  GwCore *core = g_new0(GwCore, 1);
+
+  core->answers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  core->calls = g_ptr_array_new_with_free_func(g_free);
+  return core;
+}
+
+void
+fake_core_free(GwCore *core)
+{
+  g_hash_table_unref(core->answers);
+  g_ptr_array_unref(core->calls);
+  g_free(core);
+}
+
+void
+fake_core_answer(GwCore *core, const char *command, const char *text)
+{
+  g_hash_table_replace(core->answers, g_strdup(command), g_strdup(text));
+}
+
+void
+fake_core_answers(GwCore *core, const char *lines)
+{
+  g_auto(GStrv) split = g_strsplit(lines, "\n", -1);
+
+  for (char **line = split; *line; line++) {
+    char *tab = strchr(*line, '\t');
+
+    if (**line == '#' || !tab)
+      continue;
+    *tab = '\0';
+    fake_core_answer(core, *line, tab + 1);
+  }
+}
+
+const GPtrArray *
+fake_core_calls(const GwCore *core)
+{
+  return core->calls;
+}
+
+void
+fake_core_forget(GwCore *core)
+{
+  g_ptr_array_set_size(core->calls, 0);
+}
+
+void
+fake_core_print(GwCore *core)
+{
+  core->is_printing = TRUE;
+}
+
+void
+fake_core_tell(GwCore *core, gint64 newest)
+{
+  if (core->newest)
+    core->newest(newest, core->newest_user);
+}
+
+void
+gw_core_set_listener(GwCore *core, void (*newest)(gint64 event_id, gpointer user), gpointer user)
+{
+  core->newest = newest;
+  core->newest_user = user;
+}
+
+/* --- answering --- */
+
+typedef struct {
+  char *text; /* or NULL */
+  GwThen then;
+} Answer;
+
+static GError *
+error_of(const char *text)
+{
+  const char *blank = strchr(text, ' ');
+  g_autofree char *name = g_strndup(text, (gsize)(blank - text));
+
+  for (const GwErrorRow *row = gw_error_rows(); row->name; row++)
+    if (strcmp(row->name, name) == 0)
+      return g_error_new(GW_ERROR, (int)row->code, "%s", blank + 1);
+  g_error("no error is called %s", name);
+  return NULL;
+}
+
+static gboolean
+on_answer(gpointer user)
+{
+  Answer *answer = user;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) result = NULL;
+
+  if (answer->text && *answer->text == '!')
+    error = error_of(answer->text + 1);
+  else if (answer->text)
+    result = g_variant_parse(NULL, answer->text, NULL, NULL, &error);
+  if (error && error->domain != GW_ERROR)
+    g_error("%s: %s", answer->text, error->message);
+  answer->then.done(result, error, answer->then.user);
+  g_free(answer->text);
+  g_free(answer);
+  return G_SOURCE_REMOVE;
+}
+
+static const char *
+answer_to(GwCore *core, const char *command, const char *detail)
+{
+  g_autofree char *key = g_strconcat(command, ":", detail, NULL);
+  const char *text = detail ? g_hash_table_lookup(core->answers, key) : NULL;
+
+  if (!text)
+    text = g_hash_table_lookup(core->answers, command);
+  for (gsize i = 0; !text && i < G_N_ELEMENTS(DEFAULTS); i++)
+    if (strcmp(DEFAULTS[i][0], command) == 0)
+      text = DEFAULTS[i][1];
+  return text;
+}
+
+static void
+answer(GwCore *core, const char *command, const char *detail, GwThen then)
+{
+  Answer *later = g_new0(Answer, 1);
+
+  later->text = g_strdup(answer_to(core, command, detail));
+  later->then = then;
+  g_idle_add(on_answer, later);
+}
+
+static void
+note(GwCore *core, const char *command, const GwCaller *caller, GVariant *arguments)
+{
+  g_autoptr(GVariant) sunk = g_variant_ref_sink(arguments);
+  g_autofree char *text = g_variant_print(sunk, FALSE);
+  char *line =
+      g_strdup_printf("%s %s|%s|%s", command, caller ? caller->door : "", caller ? caller->name : "", text);
+
+  g_ptr_array_add(core->calls, line);
+  if (core->is_printing) {
+    puts(line);
+    fflush(stdout);
+  }
+}
+
+static void
+note_id(GwCore *core, const char *command, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note(core, command, caller, g_variant_new("(x)", id));
+  answer(core, command, NULL, then);
+}
+
+/* --- firmware --- */
+
+void
+gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, GwThen then)
+{
+  g_autofree char *content = g_malloc0(4096);
+  gint64 total = 0;
+  ssize_t n;
+
+  while ((n = read(fd, content, 4095)) > 0)
+    total += n;
+  close(fd);
+  note(core, "import", caller, g_variant_new("(x@a{sv})", total, form));
+  answer(core, "import", NULL, then);
+}
+
+void
+gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVariant *form, GwThen then)
+{
+  note(core, "firmware-edit", caller, g_variant_new("(x@a{sv})", id, form));
+  answer(core, "firmware-edit", NULL, then);
+}
+
+void
+gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const char *node,
+                            const char *version, GwThen then)
+{
+  note(core, "firmware-confirm", caller, g_variant_new("(xss)", id, node, version));
+  answer(core, "firmware-confirm", NULL, then);
+}
+
+void
+gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then)
+{
+  note(core, "firmware-withdraw", caller, g_variant_new("(xs)", id, reason));
+  answer(core, "firmware-withdraw", NULL, then);
+}
+
+void
+gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note_id(core, "firmware-delete", caller, id, then);
+}
+
+void
+gw_command_push(GwCore *core, const GwCaller *caller, gint64 firmware, const char *node, GVariant *options,
+                GwThen then)
+{
+  note(core, "push", caller, g_variant_new("(xs@a{sv})", firmware, node, options));
+  answer(core, "push", NULL, then);
+}
+
+/* --- products and nodes --- */
+
+void
+gw_command_product_set(GwCore *core, const GwCaller *caller, const char *name, GVariant *form, GwThen then)
+{
+  note(core, "product-set", caller, g_variant_new("(s@a{sv})", name, form));
+  answer(core, "product-set", NULL, then);
+}
+
+void
+gw_command_adopt(GwCore *core, const GwCaller *caller, const char *const *nodes, GVariant *options,
+                 GwThen then)
+{
+  note(core, "adopt", caller, g_variant_new("(^as@a{sv})", nodes, options));
+  answer(core, "adopt", NULL, then);
+}
+
+void
+gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *nodes, GwThen then)
+{
+  note(core, "forget", caller, g_variant_new("(^as)", nodes));
+  answer(core, "forget", NULL, then);
+}
+
+void
+gw_command_node_set(GwCore *core, const GwCaller *caller, const char *node, GVariant *form, GwThen then)
+{
+  note(core, "node-set", caller, g_variant_new("(s@a{sv})", node, form));
+  answer(core, "node-set", NULL, then);
+}
+
+void
+gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThen then)
+{
+  note(core, "explain", caller, g_variant_new("(s)", node));
+  answer(core, "explain", NULL, then);
+}
+
+/* --- rules --- */
+
+void
+gw_command_rule_create(GwCore *core, const GwCaller *caller, GVariant *form, GwThen then)
+{
+  note(core, "rule-create", caller, g_variant_new("(@a{sv})", form));
+  answer(core, "rule-create", NULL, then);
+}
+
+void
+gw_command_rule_preview(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note_id(core, "rule-preview", caller, id, then);
+}
+
+void
+gw_command_rule_start(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note_id(core, "rule-start", caller, id, then);
+}
+
+void
+gw_command_rule_pause(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then)
+{
+  note(core, "rule-pause", caller, g_variant_new("(xs)", id, reason));
+  answer(core, "rule-pause", NULL, then);
+}
+
+void
+gw_command_rule_stop(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note_id(core, "rule-stop", caller, id, then);
+}
+
+void
+gw_command_rule_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note_id(core, "rule-delete", caller, id, then);
+}
+
+void
+gw_command_update_cancel(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note_id(core, "update-cancel", caller, id, then);
+}
+
+/* --- the rest --- */
+
+void
+gw_command_upstream_poll(GwCore *core, const GwCaller *caller, const char *name, GwThen then)
+{
+  note(core, "upstream-poll", caller, g_variant_new("(s)", name));
+  answer(core, "upstream-poll", NULL, then);
+}
+
+void
+gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const char *plugin, const char *verb,
+                       const char *node, const char *argument, GwThen then)
+{
+  note(core, "plugin-verb", caller, g_variant_new("(ssss)", plugin, verb, node, argument));
+  answer(core, "plugin-verb", NULL, then);
+}
+
+void
+gw_command_reload(GwCore *core, const GwCaller *caller, GwThen then)
+{
+  note(core, "reload", caller, g_variant_new("()"));
+  answer(core, "reload", NULL, then);
+}
+
+/* --- questions --- */
+
+void
+gw_query_status(GwCore *core, GwThen then)
+{
+  note(core, "status", NULL, g_variant_new("()"));
+  answer(core, "status", NULL, then);
+}
+
+void
+gw_query_list(GwCore *core, const GwListQuery *query, GwThen then)
+{
+  g_autofree char *page = *query->cursor ? g_strconcat(query->kind, "@", query->cursor, NULL) : NULL;
+
+  note(core, "list", NULL,
+       g_variant_new("(s^as@a{sv}ssu)", query->kind, query->columns, query->filter, query->sort,
+                     query->cursor, query->limit));
+  answer(core, "list", page ? page : query->kind, then);
+}
+
+void
+gw_query_get(GwCore *core, const char *kind, const char *id, GwThen then)
+{
+  g_autofree char *detail = g_strconcat(kind, ":", id, NULL);
+
+  note(core, "get", NULL, g_variant_new("(ss)", kind, id));
+  answer(core, "get", detail, then);
+}
+
+void
+gw_query_events(GwCore *core, gint64 after_id, GVariant *filter, guint limit, GwThen then)
+{
+  g_autofree char *detail = g_strdup_printf("%" G_GINT64_FORMAT, after_id);
+
+  note(core, "events", NULL, g_variant_new("(x@a{sv}u)", after_id, filter, limit));
+  answer(core, "events", detail, then);
+}
