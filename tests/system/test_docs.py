@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every ```sh block of the documentation runs as written, one shell per file, in an empty folder with build/ beside it."""
+import os
+import re
+import subprocess
+
+import pytest
+
+from gateway import SOURCE
+
+FILES = ["README.md", "plugins/README.md"] + sorted(str(path.relative_to(SOURCE)) for path in SOURCE.glob("docs/*.md"))
+
+
+def blocks(path):
+    return re.findall(r"^```sh\n(.*?)^```$", (SOURCE / path).read_text(), re.M | re.S)
+
+
+def test_there_are_commands_to_run():
+    assert blocks("README.md") and blocks("plugins/README.md") and blocks("docs/catalog.md")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if blocks(path)])
+def test_commands_run_as_written(path, build, tmp_path):
+    (tmp_path / "build").symlink_to(build)
+    environment = {**os.environ, "SOURCE": str(SOURCE), "HOME": str(tmp_path),
+                   "PATH": f"{build}/gatewayd:{build}/gatewayd/check:{os.environ['PATH']}"}
+    result = subprocess.run(["bash", "-euo", "pipefail"], input="\n".join(blocks(path)), cwd=tmp_path, text=True,
+                            env=environment, capture_output=True, timeout=120)
+    assert result.returncode == 0, f"{path}:\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_links_lead_somewhere(path):
+    text = (SOURCE / path).read_text()
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert ((SOURCE / path).parent / target).exists(), f"{path}: {target} does not exist"

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What ./run shows a newcomer, played to its end."""
+import os
+import subprocess
+import sys
+
+from gateway import SOURCE
+
+
+def test_run_ends_in_updated_nodes(build):
+    result = subprocess.run([sys.executable, SOURCE / "scripts/run.py", "--once"], capture_output=True, text=True,
+                            timeout=180, env={**os.environ, "GATEWAYD_BUILD": str(build)})
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "succeeded (inferred): pic32-1, pic32-2, pic32-3" in result.stdout
+    assert "The cloud was asked once for the image" in result.stdout
+
+
+def test_run_knows_no_other_word(build):
+    result = subprocess.run([sys.executable, SOURCE / "scripts/run.py", "--nonsense"], capture_output=True, text=True,
+                            timeout=20, env={**os.environ, "GATEWAYD_BUILD": str(build)})
+    assert result.returncode == 2 and "usage" in result.stderr
