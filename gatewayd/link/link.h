@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The link between the core and one worker: a Unix SOCK_SEQPACKET, versioned, non-blocking on both sides,
- * bounded queues. One message = an 8-byte head (version, type, serial) and a GVariant of the type that
- * link/messages.h names for it, checked for normal form before anybody sees it. Lives in one GMainContext;
- * nothing here blocks. */
+ * bounded queues (GW_LINK_MAX_QUEUE messages or 16 MiB). One message = an 8-byte head (version, type, serial)
+ * and a GVariant of the type that link/messages.h names for it, checked for normal form before anybody sees
+ * it. Lives in one GMainContext; nothing here blocks. */
 #pragma once
 #include <glib.h>
 
@@ -43,10 +43,14 @@ typedef enum {
 
 typedef struct GwLink GwLink;
 typedef struct {
-  /* @fds are the receiver's to take (set to -1) or leave; what is left is closed after the call. A message
-   * whose descriptor was dropped by the kernel arrives with n_fds == 0. @payload is borrowed. */
-  void (*message)(GwLink *link, GwMessageType type, guint32 serial, GVariant *payload, int *fds, guint n_fds,
-                  gpointer user);
+  GwMessageType type;
+  guint32 serial;
+  GVariant *payload; /* borrowed; of gw_message_format(type), in normal form */
+  int *fds;          /* the receiver's to take (set to -1) or leave; what is left is closed after the call */
+  guint n_fds;       /* 0 also if descriptors were sent and the kernel dropped any of them */
+} GwMessage;
+typedef struct {
+  void (*message)(GwLink *link, const GwMessage *message, gpointer user);
   /* The other side is gone, or spoke nonsense (@error says which; NULL = closed). The last call. */
   void (*closed)(GwLink *link, const GError *error, gpointer user);
 } GwLinkEvents;
@@ -62,15 +66,20 @@ gboolean gw_link_send(GwLink *link, GwMessageType type, guint32 serial, GVariant
 guint32 gw_link_next_serial(GwLink *link);
 gsize gw_link_queued(const GwLink *link);
 
-/* Both ends of the socket itself. @path: a path, or "@name" for the abstract namespace. */
+/* Both ends of the socket itself, non-blocking. @path: a path, or "@name" for the abstract namespace.
+ * Listening replaces the socket of a process that was killed; its file is open to all users, so the listener
+ * must look at gw_link_peer_uid(). Connecting while nobody listens is GW_ERROR_OFFLINE. */
 int gw_link_listen(const char *path, GError **error);
 int gw_link_connect(const char *path, GError **error);
 /* Peer's uid by SO_PEERCRED, (uid_t)-1 on failure. */
 guint gw_link_peer_uid(int fd);
 
-/* One datagram's bytes to a message: the pure part, fuzzed. NULL and error when it is no message. */
+/* One datagram's bytes to a message: the pure part, fuzzed. NULL and GW_ERROR_BAD_INPUT when it is no
+ * message, GW_ERROR_UNSUPPORTED when its number is unknown (then a link passes over it: the other side is
+ * newer). */
 GVariant *gw_link_parse(const void *data, gsize size, GwMessageType *ret_type, guint32 *ret_serial,
                         GError **error);
-/* The GVariant type string of a message; NULL for an unknown number. */
+/* The GVariant type string of a message; NULL for an unknown number. Static. */
 const char *gw_message_format(GwMessageType type);
+/* "hello"...; "unknown". Static. */
 const char *gw_message_name(GwMessageType type);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is in each message: one struct, one pack and one unpack per message; described once, used by both
- * ends. Unpacked texts are owned by the struct (freed by _clear). Missing members unpack as zero or "",
+ * ends. Unpacked texts are owned by the struct (freed by _clear); a GVariant in it is a full reference, never
+ * floating. Missing members unpack as zero or "",
  * unknown ones are ignored, so that either side may be newer. */
 #pragma once
 #include "base/digest.h"

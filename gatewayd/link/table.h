@@ -5,6 +5,11 @@
 #include "gateway-plugin.h"
 #include <glib.h>
 
+/* A constant may hold so many rows of each table. */
+#define GW_TABLE_MAX_ROWS 64
+#define GW_TABLE_MAX_LISTENS 16
+#define GW_TABLE_MAX_CODES 512
+
 /* Everything of the constant but its functions; floating a{sv}. */
 GVariant *gw_plugin_table_pack(const GatewayPlugin *plugin);
 

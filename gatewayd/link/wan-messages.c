@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What core and wan say to each other. */
+#include "link/fields.h"
+#include "link/messages.h"
+
+typedef struct {
+  char *upstream, *url, *file_name;
+  guint64 size;
+} Found;
+
+typedef struct {
+  char *upstream, *text;
+  gboolean is_well;
+} Status;
+
+typedef struct {
+  char *name;
+} Name;
+
+typedef struct {
+  guint64 id;
+} Id;
+
+static const GwField announce_fields[] = {
+  GW_FIELD(GwAnnounce, upstream, STRING),
+  GW_FIELD(GwAnnounce, base_url, STRING),
+  GW_FIELD_NONE,
+};
+
+static const GwField found_fields[] = {
+  GW_FIELD(Found, upstream, STRING),
+  GW_FIELD(Found, url, STRING),
+  GW_FIELD(Found, file_name, STRING),
+  GW_FIELD(Found, size, U64),
+  GW_FIELD_NONE,
+};
+
+static const GwField fetch_fields[] = {
+  GW_FIELD(GwFetch, id, U64),
+  GW_FIELD(GwFetch, upstream, STRING),
+  GW_FIELD(GwFetch, url, STRING),
+  GW_FIELD(GwFetch, base_url, STRING),
+  GW_FIELD(GwFetch, validator, STRING),
+  GW_FIELD(GwFetch, offset, U64),
+  GW_FIELD(GwFetch, expected_size, U64),
+  GW_FIELD_NONE,
+};
+
+static const GwField fetched_fields[] = {
+  GW_FIELD(GwFetched, id, U64),
+  GW_FIELD(GwFetched, result, INT),
+  GW_FIELD(GwFetched, is_restarted, BOOLEAN),
+  GW_FIELD(GwFetched, validator, STRING),
+  GW_FIELD(GwFetched, text, STRING),
+  GW_FIELD_NONE,
+};
+
+static const GwField name_fields[] = { GW_FIELD(Name, name, STRING), GW_FIELD_NONE };
+static const GwField id_fields[] = { GW_FIELD(Id, id, U64), GW_FIELD_NONE };
+
+static const GwField status_fields[] = {
+  GW_FIELD(Status, upstream, STRING),
+  GW_FIELD(Status, is_well, BOOLEAN),
+  GW_FIELD(Status, text, STRING),
+  GW_FIELD_NONE,
+};
+
+GVariant *
+gw_announce_pack(const char *upstream, const char *base_url)
+{
+  GwAnnounce announce = { (char *)upstream, (char *)base_url };
+
+  return gw_fields_pack(announce_fields, &announce);
+}
+
+gboolean
+gw_announce_unpack(GVariant *payload, char **ret_upstream, char **ret_base_url)
+{
+  GwAnnounce announce;
+
+  if (!gw_fields_unpack(payload, announce_fields, sizeof announce, &announce))
+    return FALSE;
+  *ret_upstream = announce.upstream;
+  *ret_base_url = announce.base_url;
+  return TRUE;
+}
+
+GVariant *
+gw_found_pack(const char *upstream, const char *url, const char *file_name, guint64 size)
+{
+  Found found = { (char *)upstream, (char *)url, (char *)file_name, size };
+
+  return gw_fields_pack(found_fields, &found);
+}
+
+gboolean
+gw_found_unpack(GVariant *payload, char **ret_upstream, char **ret_url, char **ret_file_name,
+                guint64 *ret_size)
+{
+  Found found;
+
+  if (!gw_fields_unpack(payload, found_fields, sizeof found, &found))
+    return FALSE;
+  *ret_upstream = found.upstream;
+  *ret_url = found.url;
+  *ret_file_name = found.file_name;
+  *ret_size = found.size;
+  return TRUE;
+}
+
+void
+gw_fetch_clear(GwFetch *fetch)
+{
+  gw_fields_clear(fetch_fields, fetch);
+}
+
+GVariant *
+gw_fetch_pack(const GwFetch *fetch)
+{
+  return gw_fields_pack(fetch_fields, fetch);
+}
+
+gboolean
+gw_fetch_unpack(GVariant *payload, GwFetch *ret_fetch)
+{
+  return gw_fields_unpack(payload, fetch_fields, sizeof *ret_fetch, ret_fetch);
+}
+
+void
+gw_fetched_clear(GwFetched *fetched)
+{
+  gw_fields_clear(fetched_fields, fetched);
+}
+
+GVariant *
+gw_fetched_pack(const GwFetched *fetched)
+{
+  return gw_fields_pack(fetched_fields, fetched);
+}
+
+gboolean
+gw_fetched_unpack(GVariant *payload, GwFetched *ret_fetched)
+{
+  return gw_fields_unpack(payload, fetched_fields, sizeof *ret_fetched, ret_fetched);
+}
+
+GVariant *
+gw_name_pack(const char *name)
+{
+  Name record = { (char *)name };
+
+  return gw_fields_pack(name_fields, &record);
+}
+
+gboolean
+gw_name_unpack(GVariant *payload, char **ret_name)
+{
+  Name record;
+
+  if (!gw_fields_unpack(payload, name_fields, sizeof record, &record))
+    return FALSE;
+  *ret_name = record.name;
+  return TRUE;
+}
+
+GVariant *
+gw_id_pack(guint64 id)
+{
+  Id record = { id };
+
+  return gw_fields_pack(id_fields, &record);
+}
+
+gboolean
+gw_id_unpack(GVariant *payload, guint64 *ret_id)
+{
+  Id record;
+
+  if (!gw_fields_unpack(payload, id_fields, sizeof record, &record))
+    return FALSE;
+  *ret_id = record.id;
+  return TRUE;
+}
+
+GVariant *
+gw_status_pack(const char *upstream, gboolean is_well, const char *text)
+{
+  Status status = { (char *)upstream, (char *)text, is_well };
+
+  return gw_fields_pack(status_fields, &status);
+}
+
+gboolean
+gw_status_unpack(GVariant *payload, char **ret_upstream, gboolean *ret_is_well, char **ret_text)
+{
+  Status status;
+
+  if (!gw_fields_unpack(payload, status_fields, sizeof status, &status))
+    return FALSE;
+  *ret_upstream = status.upstream;
+  *ret_is_well = status.is_well;
+  *ret_text = status.text;
+  return TRUE;
+}
