@@ -227,7 +227,8 @@ gw_config_parse(const GwConfigSchema *schema, const char *name, const char *text
   const char *end = text + size;
 
   if (size > GW_CONFIG_FILE_MAX)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "%s: larger than %d bytes", name, GW_CONFIG_FILE_MAX);
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "%s: larger than %" G_GSIZE_FORMAT " bytes", name,
+                   GW_CONFIG_FILE_MAX);
   while (text < end) {
     const char *stop = memchr(text, '\n', (gsize)(end - text));
     g_autofree char *line = NULL;

@@ -3,7 +3,7 @@
 #pragma once
 #include "base/config.h"
 
-#define GW_CONFIG_FILE_MAX (1024 * 1024)
+#define GW_CONFIG_FILE_MAX ((gsize)1024 * 1024)
 
 typedef struct {
   char *key;

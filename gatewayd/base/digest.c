@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-#define READ_SIZE (128 * 1024)
+#define READ_SIZE ((gsize)128 * 1024)
 
 struct GwDigester {
   EVP_MD_CTX *sha256;

@@ -12,7 +12,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 
-#define READ_STEP (64 * 1024)
+#define READ_STEP ((gsize)64 * 1024)
 
 void
 gw_close(int *fd)
@@ -118,7 +118,6 @@ int
 gw_memfd_sealed(const char *name, const void *data, gsize size, GError **error)
 {
   GW_AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  int ret;
 
   if (fd < 0) {
     gw_fail_errno(error, errno, "cannot create the memory file %s", name);
@@ -130,9 +129,7 @@ gw_memfd_sealed(const char *name, const void *data, gsize size, GError **error)
     gw_fail_errno(error, errno, "cannot seal the memory file %s", name);
     return -1;
   }
-  ret = fd;
-  fd = -1;
-  return ret;
+  return g_steal_fd(&fd);
 }
 
 gboolean

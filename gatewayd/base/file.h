@@ -11,7 +11,7 @@ void gw_close(int *fd);
 /* Reads a whole regular file of at most @max bytes; larger is GW_ERROR_BAD_INPUT. NUL added, not counted. */
 gboolean gw_file_read(int dir_fd, const char *name, gsize max, char **ret_data, gsize *ret_size,
                       GError **error);
-/* The same from an open descriptor, from offset 0 by pread. */
+/* The same from an open descriptor, from offset 0 by pread. @ret_size may be NULL in both. */
 gboolean gw_fd_read(int fd, gsize max, char **ret_data, gsize *ret_size, GError **error);
 /* @name is one file name without slashes. Temporary name, write, fsync, rename over @name, fsync of the
  * folder. */

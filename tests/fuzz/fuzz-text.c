@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/reader.h"
+#include "model/version.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,6 +44,23 @@ read_time(const char *text)
   g_assert(gw_clock_parse(again, &again_ms, NULL) && wall_ms - again_ms >= 0 && wall_ms - again_ms < 1000);
 }
 
+/* "A B": each is equal to itself, and the order turns round. */
+static void
+read_versions(const char *text)
+{
+  g_auto(GStrv) words = g_strsplit(text, " ", 2);
+  const char *a = words[0] ? words[0] : "", *b = words[0] && words[1] ? words[1] : a;
+
+  for (GwVersionScheme scheme = GW_VERSION_OPAQUE; scheme <= GW_VERSION_DOTTED; scheme++) {
+    GwOrder order = gw_version_compare(scheme, a, b), turned = gw_version_compare(scheme, b, a);
+    gboolean is_valid = gw_version_check(scheme, a, NULL);
+
+    g_assert((gw_version_compare(scheme, a, a) == GW_ORDER_EQUAL) == is_valid);
+    g_assert((order == GW_ORDER_LESS) == (turned == GW_ORDER_GREATER));
+    g_assert((order == GW_ORDER_EQUAL) == (turned == GW_ORDER_EQUAL));
+  }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -57,6 +75,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert(g_unichar_isprint(g_utf8_get_char(p)) || g_unichar_ismark(g_utf8_get_char(p)));
   read_bytes(data, size);
   read_time(text);
+  read_versions(text);
   if (gw_parse_size(text, &n) || gw_parse_duration_ms(text, &n))
     g_assert(n >= 0);
   gw_parse_boolean(text, &is_yes);
