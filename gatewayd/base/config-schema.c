@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-#include "base/reader.h"
-
-#define WORD_MAX 64
+#include "base/word.h"
 
 static gboolean
 is_listed(const char *const *list, const char *word)
@@ -43,56 +41,19 @@ gw_schema_option(const GwConfigSchema *schema, const char *section, const char *
   return NULL;
 }
 
-/* Levenshtein's distance; words beyond WORD_MAX are as far as can be. */
-static guint
-distance(const char *a, const char *b)
-{
-  gsize n_a = strlen(a), n_b = strlen(b);
-  guint row[WORD_MAX + 1];
-
-  if (n_a > WORD_MAX || n_b > WORD_MAX)
-    return G_MAXUINT;
-  for (guint j = 0; j <= n_b; j++)
-    row[j] = j;
-  for (guint i = 1; i <= n_a; i++) {
-    guint diagonal = row[0];
-
-    row[0] = i;
-    for (guint j = 1; j <= n_b; j++) {
-      guint replaced = diagonal + (a[i - 1] != b[j - 1]);
-
-      diagonal = row[j];
-      row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
-    }
-  }
-  return row[n_b];
-}
-
-static void
-consider(const char *word, const char *candidate, const char **best, guint *best_distance)
-{
-  guint d = distance(word, candidate);
-
-  if (d < *best_distance) {
-    *best = candidate;
-    *best_distance = d;
-  }
-}
-
 char *
 gw_schema_hint(const GwConfigSchema *schema, const char *section, const char *word)
 {
-  guint best_distance = (guint)MAX(strlen(word) / 3, 2) + 1;
-  const char *best = NULL;
+  GwClosest closest = gw_closest(word);
 
   for (const GwOption *option = schema->options; option->key; option++)
     if (!section)
-      consider(word, option->section, &best, &best_distance);
+      gw_closest_consider(&closest, option->section);
     else if (strcmp(section, option->section) == 0)
-      consider(word, option->key, &best, &best_distance);
+      gw_closest_consider(&closest, option->key);
   for (const char *const *open = section ? NULL : schema->open; open && *open; open++)
-    consider(word, *open, &best, &best_distance);
-  return best ? g_strdup_printf("; did you mean \"%s\"?", best) : g_strdup("");
+    gw_closest_consider(&closest, *open);
+  return closest.best ? g_strdup_printf("; did you mean \"%s\"?", closest.best) : g_strdup("");
 }
 
 static gboolean

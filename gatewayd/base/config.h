@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The configuration: /etc/gatewayd/gatewayd.conf, drop-ins gatewayd.conf.d/ *.conf in name order, later wins.
- * An immutable snapshot: whoever holds a reference never sees it change; reload makes a new one.
- * The grammar is GKeyFile's, escapes (\\s \\t \\n \\r \\\\) included; sections are "[daemon]" or with an
- * instance
- * "[upstream NAME]" (1 to 64 letters, digits or ._:-). Unknown sections, unknown keys, a key twice in one
- * file and bad values are refused with file and line (GW_ERROR_BAD_INPUT). Any thread. */
+ * An immutable snapshot: whoever holds a reference never sees it change; reload makes a new one. Any thread.
+ * The grammar is GKeyFile's with its escapes (\s \t \n \r \\). Sections are "[daemon]" or, with an instance
+ * of 1 to 64 letters, digits or ._:-, "[upstream NAME]". Unknown sections and keys, bad values and a key
+ * twice in one file are refused with file and line: GW_ERROR_BAD_INPUT. */
 #pragma once
 #include <glib.h>
 
@@ -36,8 +35,8 @@ typedef struct {
   const char *const *open;      /* section kinds with open keys, NULL-terminated */
 } GwConfigSchema;
 
-/* @path may be NULL: defaults only. A missing file is GW_ERROR_NOT_FOUND; the folder of drop-ins may be
- * missing. */
+/* @path may be NULL: defaults only. A missing file is GW_ERROR_NOT_FOUND; no folder of drop-ins is no error.
+ */
 GwConfig *gw_config_load(const GwConfigSchema *schema, const char *path, GError **error);
 /* The same from text, for tests and fuzzing; @name appears in errors. */
 GwConfig *gw_config_load_text(const GwConfigSchema *schema, const char *name, const char *text, gsize size,
@@ -46,10 +45,9 @@ GwConfig *gw_config_ref(GwConfig *config);
 void gw_config_unref(GwConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwConfig, gw_config_unref)
 
-/* Values were checked when they were read; a number without value and fallback is 0, a text NULL. Texts are
- * borrowed.
- * @instance NULL for a plain section. The key must stand in the schema (g_assert) unless the section is open.
- */
+/* @instance NULL for a plain section. The key must stand in the schema (g_assert) unless the section is open.
+ * Values were checked when they were read; without value and fallback a number is 0 and a text NULL. Texts
+ * are borrowed. */
 const char *gw_config_text(const GwConfig *config, const char *section, const char *instance,
                            const char *key);
 gint64 gw_config_integer(const GwConfig *config, const char *section, const char *instance, const char *key);

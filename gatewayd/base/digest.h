@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All digests that any protocol asks for, in one pass. OpenSSL's EVP inside. Any thread, one stream per
- * object. */
+/* All digests that any protocol asks for, in one pass. Any thread, one stream per object. */
 #pragma once
 #include <glib.h>
 

@@ -39,8 +39,7 @@ const GwErrorRow *gw_error_row_by_dbus_name(const char *dbus_name);
 /* All rows, ended by one with name NULL. */
 const GwErrorRow *gw_error_rows(void);
 
-/* Shorthand for g_set_error(error, GW_ERROR, ...). Returns FALSE, so that "return gw_fail(...)" reads well.
- */
+/* Shorthand for g_set_error(error, GW_ERROR, ...). Returns FALSE: "return gw_fail(...)" reads well. */
 gboolean gw_fail(GError **error, GwErrorCode code, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* The same, with ": <strerror(err)>" added and the code chosen from @err (ENOSPC, EDQUOT: no space; ENOENT:
  * not found; EACCES, EPERM: denied; EAGAIN, EMFILE, ENFILE: busy; else internal). */

@@ -15,8 +15,7 @@ typedef struct {
   const char *key;
   GwJsonKind kind;
   gboolean is_required;
-  gsize offset; /* into the target struct: const char * (borrowed from the json_t), gint64, gboolean, json_t *
-                 */
+  gsize offset;    /* into the target: const char * (borrowed from the json_t), gint64, gboolean, json_t * */
   gint64 min, max; /* integers: range; strings: length in bytes; arrays: elements; 0,0 = any */
 } GwJsonField;
 /* Fills @target from @object by @fields (ended by key NULL); an unknown key is an error unless

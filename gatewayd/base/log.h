@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The structured log: every line has a subject. To the journal where stderr is connected to it, else to
- * stderr as
- * "<priority>subject: text". Libraries (base, model, net) do not log; rooms that own a decision do.
- * Never log tokens, keys, passwords or query strings. Any thread. */
+ * stderr as "<priority>name: subject id: text", on a terminal without the priority. Libraries (base, model,
+ * net) do not log; rooms that own a decision do. Never log tokens, keys, passwords or query strings. Any
+ * thread. */
 #pragma once
 #include <glib.h>
 #include <syslog.h>
@@ -24,12 +24,11 @@ typedef enum {
 /* "node", "firmware"... Static. */
 const char *gw_subject_name(GwSubject subject);
 
-/* @text with control, bidirectional, invisible and malformed characters spelled out ("\\x0a", "\\u{202e}"),
+/* @text with control, bidirectional, invisible and malformed characters spelled out ("\x0a", "\u{202e}"),
  * cut at 2 KiB. Every log line passes through it. Caller frees. */
 char *gw_log_inert(const char *text);
 
-/* Call once in main(): the name printed and SYSLOG_IDENTIFIER, and the least important priority that is
- * printed. */
+/* Call once in main(): the name printed and SYSLOG_IDENTIFIER, and the least important priority printed. */
 void gw_log_init(const char *identifier, int max_priority);
 /* @id is the subject's own name ("02:00:00:00:00:01"), or NULL for the daemon itself. */
 void gw_log(int priority, GwSubject subject, const char *id, const char *format, ...) G_GNUC_PRINTF(4, 5);

@@ -10,9 +10,9 @@ GwKeyring *gw_keyring_new(void);
 GwKeyring *gw_keyring_ref(GwKeyring *keyring);
 void gw_keyring_unref(GwKeyring *keyring);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwKeyring, gw_keyring_unref)
-/* Adds a PEM public key (Ed25519, P-256, RSA of 2048 bits or more; all else is refused). @name appears in
- * events.
- * @products: NULL-terminated list of product globs that it may sign for; NULL = all. */
+/* Adds a PEM public key: Ed25519, P-256 or RSA of 2048 bits or more; all else is GW_ERROR_UNSUPPORTED, the
+ * same key twice GW_ERROR_EXISTS. @name appears in events. @products: NULL-terminated list of product globs
+ * that it may sign for; NULL = all. */
 gboolean gw_keyring_add(GwKeyring *keyring, const char *name, const char *pem, gsize pem_size,
                         const char *const *products, GError **error);
 guint gw_keyring_size(const GwKeyring *keyring);
@@ -24,6 +24,6 @@ gboolean gw_keyring_verify_sha256(const GwKeyring *keyring, const guint8 sha256[
                                   gsize signature_size, guint *ret_key, GError **error);
 const char *gw_keyring_key_name(const GwKeyring *keyring, guint key);
 gboolean gw_keyring_key_allows(const GwKeyring *keyring, guint key, const char *product);
-/* Signs for "gatewayctl catalog sign": @pem is a private key. Returns base64 text with a last LF; caller
- * frees. */
+/* Signs for "gatewayctl catalog sign": @pem is a private key without password. Returns base64 text with a
+ * last LF; caller frees. */
 char *gw_sign(const char *pem, gsize pem_size, const void *data, gsize size, GError **error);
