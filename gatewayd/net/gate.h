@@ -36,3 +36,5 @@ const GwGateCounters *gw_gate_counters(const GwGate *gate);
  * closes it and takes the reserve back. FALSE: not even that was possible, or nobody waits; come back later.
  */
 gboolean gw_gate_refuse_one(GwGate *gate, int listen_fd, const void *refusal, gsize refusal_size);
+/* Says @refusal to a connection that was accepted but may not come in, and closes it. */
+void gw_gate_turn_away(int fd, const void *refusal, gsize refusal_size);

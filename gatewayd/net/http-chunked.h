@@ -19,7 +19,7 @@ typedef struct {
 } GwHttpChunked;
 
 typedef enum {
-  GW_HTTP_CHUNKED_MORE = 0, /* all of @data was used (ret_data may hold some of it): call again with more */
+  GW_HTTP_CHUNKED_MORE = 0, /* all of @data was framing: call again when more has come */
   GW_HTTP_CHUNKED_DATA,     /* ret_data holds bytes: take them, then call again with the rest */
   GW_HTTP_CHUNKED_END,      /* the body is over */
   GW_HTTP_CHUNKED_BAD,      /* refuse with 400 and close */

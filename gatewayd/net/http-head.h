@@ -18,6 +18,7 @@ typedef struct {
 
 /* Slices point into the parsed bytes. A slice with data NULL was not there. */
 typedef struct {
+  GwSlice raw; /* the head itself */
   GwHttpMethod method;
   guint minor_version; /* HTTP/1.x */
   GwSlice target;      /* as sent */
@@ -35,14 +36,13 @@ typedef struct {
 } GwHttpHead;
 
 /* Reads one head from the start of @data. Returns its length with the blank line, 0 if it is not all there
- * yet, or minus the status to refuse it with: -400, -431 (over 8 KiB or 64 fields), -501 (method), -505
- * (version), -417 (an expectation other than 100-continue). A request must be refused as soon as its bytes
- * cannot become a good one by waiting. @ret_head is only valid after a positive return. Blank lines before it
- * count as part of it, two at most. */
+ * yet, or minus the status to refuse it with: -400, -431 (over 8 KiB or 64 fields), -501 (method or transfer
+ * coding), -505 (version), -417 (an expectation other than 100-continue). @ret_head is only valid after a
+ * positive return. Up to two blank lines before the request line are read over and count as part of it. */
 int gw_http_head_parse(const void *data, gsize size, GwHttpHead *ret_head);
 /* The first field of that name, case-insensitive, or a slice with data NULL. */
 GwSlice gw_http_head_field(const GwHttpHead *head, const char *name);
 /* "GET"... Static. */
 const char *gw_http_method_name(GwHttpMethod method);
-/* After the bytes have been copied to @to (they were at @from) slices follow them. */
-void gw_http_head_rebase(GwHttpHead *head, const guint8 *from, const guint8 *to);
+/* After the bytes of head->raw have been copied to @to, all slices follow. */
+void gw_http_head_rebase(GwHttpHead *head, const guint8 *to);

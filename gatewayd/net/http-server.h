@@ -22,10 +22,10 @@ typedef struct GwHttpServer GwHttpServer;
  * reply until gw_http_stream_end() or `gone`; otherwise until `gone`. */
 typedef struct GwHttpExchange GwHttpExchange;
 
-/* ---- requests
- * ------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
-/* Immutable, valid for the call; a parked exchange keeps a copy: gw_http_exchange_request(). */
+/* Immutable, valid for the call; afterwards gw_http_exchange_request() has the copy that a parked exchange
+ * keeps. */
 typedef struct {
   const GwHttpHead *head;
   GwSlice body;      /* the whole body when buffered, else empty */
@@ -40,8 +40,9 @@ typedef enum { GW_HTTP_INTAKE_BUFFER, GW_HTTP_INTAKE_FD, GW_HTTP_INTAKE_REFUSE }
 typedef struct {
   GwHttpIntakeKind kind;
   guint64 max_size; /* larger is answered 413; BUFFER: at most (and 0 =) GW_HTTP_BODY_MAX */
-  int fd;           /* FD: written to, never closed here; non-blocking pipes may be full for a while */
-  guint status;     /* REFUSE: 4xx or 5xx, then the connection is closed */
+  int fd;           /* FD: written to, never closed here; a non-blocking pipe may be full for a while */
+  guint
+      status; /* REFUSE: 4xx or 5xx, then the connection is closed; 0 = gw_http_reply() was called already */
 } GwHttpIntake;
 
 typedef struct {
@@ -58,7 +59,7 @@ typedef struct {
   void (*refused)(const GwAddress *peer, guint status, const char *why, gpointer user);
 } GwHttpHandler;
 
-/* The parked request. NULL inside the `request` call itself, where the argument holds it. */
+/* The current request, until it is answered. */
 const GwHttpRequest *gw_http_exchange_request(const GwHttpExchange *exchange);
 /* The address by which the peer reached us, with port. */
 void gw_http_exchange_local(GwHttpExchange *exchange, GwAddress *ret_address);
@@ -66,8 +67,7 @@ void gw_http_exchange_local(GwHttpExchange *exchange, GwAddress *ret_address);
 void gw_http_exchange_set_data(GwHttpExchange *exchange, gpointer data);
 gpointer gw_http_exchange_data(const GwHttpExchange *exchange);
 
-/* ---- replies
- * -------------------------------------------------------------------------------------------------- */
+/* ---- replies ---- */
 
 #define GW_HTTP_REPLY_IGNORE_RANGE 1u /* as GW_HTTP_RANGE_IGNORE */
 #define GW_HTTP_REPLY_RANGE0_200 2u   /* as GW_HTTP_RANGE0_IS_200 */
@@ -111,8 +111,7 @@ void gw_http_stream_begin(GwHttpExchange *exchange, const GwHttpReply *reply);
 gboolean gw_http_stream_write(GwHttpExchange *exchange, const void *data, gsize size);
 void gw_http_stream_end(GwHttpExchange *exchange);
 
-/* ---- the server
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the server ---- */
 
 /* 0 takes the value in brackets. */
 typedef struct {

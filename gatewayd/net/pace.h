@@ -18,7 +18,7 @@ struct GwPaceFlow {
   GwPace *pace;
   GwPaceFlow *next, *previous; /* place in the queue; next == NULL: not waiting for the common bucket */
   gint64 filled_ms;
-  gint64 tokens;
+  gint64 tokens;     /* thousandths of a byte */
   GwPaceFunc resume; /* call gw_pace_take() again */
 };
 

@@ -18,7 +18,7 @@ struct GwWatch {
   GwWatchFunc ready;
 };
 
-/* @context NULL = the default context. */
+/* @context NULL = the default context. The process ignores SIGPIPE from now on. */
 GwReactor *gw_reactor_new(GMainContext *context, GError **error);
 /* Every watch must have been removed and every timer cancelled. */
 void gw_reactor_free(GwReactor *reactor);
@@ -28,19 +28,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReactor, gw_reactor_free)
 gboolean gw_reactor_add(GwReactor *reactor, GwWatch *watch, guint32 events);
 /* Costs nothing if @events are what is watched already. */
 void gw_reactor_modify(GwReactor *reactor, GwWatch *watch, guint32 events);
-/* Stops watching and sets @watch->fd to -1; returns the descriptor, which is the caller's to close. Closing
- * it soon is what takes it out of epoll: a descriptor that will live on must be passed to
- * gw_reactor_detach(). */
-int gw_reactor_remove(GwReactor *reactor, GwWatch *watch);
+/* Both end the watch and set @watch->fd to -1; later events of the batch no longer reach it. close() closes
+ * the descriptor, detach() returns it. Harmless if nothing is watched. */
+void gw_reactor_close(GwReactor *reactor, GwWatch *watch);
 int gw_reactor_detach(GwReactor *reactor, GwWatch *watch);
-/* Frees @memory when the current batch of events is through: an event of the batch may still refer to a watch
- * in it.
- * @memory needs room for two pointers at its start, which are overwritten. */
+/* g_free()s @memory when the current batch of events is through: an event of the batch may still refer to a
+ * watch in it, and callers up the stack may still look at it. */
 void gw_reactor_free_later(GwReactor *reactor, gpointer memory);
 
 GwWheel *gw_reactor_wheel(GwReactor *reactor);
-/* The boot clock as read at the start of this turn, ms. */
+/* The boot clock, ms; inside a turn as it was read at its start. */
 gint64 gw_reactor_now_ms(const GwReactor *reactor);
+/* Another clock than the boot clock, so that tests need not wait. */
+typedef gint64 (*GwClockFunc)(void);
+void gw_reactor_set_clock(GwReactor *reactor, GwClockFunc clock_ms);
 GMainContext *gw_reactor_context(GwReactor *reactor);
 
 /* A scratch of GW_REACTOR_BUFFER bytes that belongs to whoever runs just now, until it returns. */
