@@ -4,6 +4,8 @@
 small invented trees, and then reads the real one. Prints TAP. Without RULE: the names of all rules."""
 import sys
 
+sys.dont_write_bytecode = True
+
 import binaries
 import includes
 import promises
