@@ -81,6 +81,8 @@ static const struct {
   { "6.bin", "6.bin" },
   { "a/b/6.bin?x=/y#z/", "6.bin" },
   { "http://h/6.bin", "6.bin" },
+  { "HTTPS://h:8443/a:b/6.bin", "6.bin" },
+  { "./a:b", "a:b" },
   { "http://h", "image" },
   { "http://h/", "image" },
   { "http://h/..", "image" },
@@ -144,6 +146,8 @@ static const struct {
   { HEAD "{\"product\":\"pump\",\"version\":\"6\",\"url\":\"file:///etc/shadow\",\"size\":1,\"sha256\":\"" SHA
          "\"}]}",
     "releases[0].url:" },
+  { HEAD "{\"product\":\"pump\",\"version\":\"6\",\"url\":\"httpx://h\",\"size\":1,\"sha256\":\"" SHA "\"}]}",
+    "releases[0].url:" },
   { HEAD "{\"product\":\"pump\",\"version\":\"6\",\"url\":\"javascript:x\",\"size\":1,\"sha256\":\"" SHA
          "\"}]}",
     "releases[0].url:" },
@@ -197,6 +201,18 @@ test_long_texts(void)
     g_autoptr(GwCatalog) catalog = read_good(just);
     g_assert_cmpuint(catalog->releases->len, ==, 1);
   }
+}
+
+static void
+test_long_attributes(void)
+{
+  g_autofree char *value = g_strnfill(257, 'x');
+  g_autofree char *too_long = g_strdup_printf(ONE(",\"attributes\":{\"a\":\"%s\"}"), value);
+  assert_refused(too_long, strlen(too_long), "at most 256 bytes");
+  value[256] = '\0';
+  g_autofree char *just = g_strdup_printf(ONE(",\"attributes\":{\"a\":\"%s\"}"), value);
+  g_autoptr(GwCatalog) catalog = read_good(just);
+  g_assert_cmpuint(catalog->releases->len, ==, 1);
 }
 
 static void
@@ -276,6 +292,7 @@ main(int argc, char **argv)
   g_test_add_func("/catalog/refused", test_refused);
   g_test_add_func("/catalog/same-but-for-one", test_same_but_for_one);
   g_test_add_func("/catalog/long-texts", test_long_texts);
+  g_test_add_func("/catalog/long-attributes", test_long_attributes);
   g_test_add_func("/catalog/many-attributes", test_many_attributes);
   g_test_add_func("/promise/U5/document-ends-at-its-limits", test_too_much);
   g_test_add_func("/promise/U3/sequence", test_sequence);

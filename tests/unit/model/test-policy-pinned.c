@@ -47,6 +47,9 @@ test_begun_finishes_outside_the_hours(Site *site, gconstpointer data)
   open_in(site, GW_UPDATE_OFFERED);
   GwVerdict verdict = assert_no(site, GW_REASON_WINDOW);
   g_assert_cmpint(verdict.until_wall_ms, ==, NOON + 12 * HOUR + MINUTE);
+  assert_text(verdict, "hours are not now");
+  site->rules[0]->not_after_ms = NOON - 1;
+  assert_text(assert_no(site, GW_REASON_WINDOW), "dates are over");
   site->open->acked = 4096; /* interrupted: it may resume */
   assert_offer(site, 2, 1);
   open_in(site, GW_UPDATE_DOWNLOADING);

@@ -301,6 +301,8 @@ test_mac_alias(void)
   g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
   g_ptr_array_add(node->aliases, g_strdup("imei=02:00:00:00:00:99"));
   g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+  g_ptr_array_add(node->aliases, g_strdup("mac=02:00:00:00:00:98"));
+  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
   g_ptr_array_add(node->aliases, g_strdup("mac=02:00:00:00:00:99"));
   g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
 }
@@ -315,6 +317,7 @@ test_unknown_version(void)
   gw_component_set(gw_node_component(node, ""), "", GW_SOURCE_UNKNOWN, 0);
   g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
   g_assert_nonnull(strstr(reason, "unknown"));
+  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
   rule->is_unknown_included = TRUE;
   g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
   rule->versions = set_of("5"); /* includes unknown ones beside the listed */

@@ -42,6 +42,31 @@ test_nonsense_is_ignored(void)
   g_assert_true(gw_update_next(GW_N_UPDATE_STATES + 1, GW_FACT_OFFERED, TRUE).is_ignored);
 }
 
+static void
+test_which_states_are_ended(void)
+{
+  const GwUpdateState open[] = { GW_UPDATE_SCHEDULED,  GW_UPDATE_OFFERED,    GW_UPDATE_DOWNLOADING,
+                                 GW_UPDATE_DOWNLOADED, GW_UPDATE_INSTALLING, GW_UPDATE_REPORTED };
+  const GwUpdateState ended[] = { GW_UPDATE_SUCCEEDED, GW_UPDATE_FAILED,     GW_UPDATE_REFUSED,
+                                  GW_UPDATE_CANCELLED, GW_UPDATE_SUPERSEDED, GW_UPDATE_EXPIRED };
+  for (gsize i = 0; i < G_N_ELEMENTS(open); i++)
+    g_assert_false(gw_update_state_is_final(open[i]));
+  for (gsize i = 0; i < G_N_ELEMENTS(ended); i++)
+    g_assert_true(gw_update_state_is_final(ended[i]));
+  g_assert_cmpuint(G_N_ELEMENTS(open) + G_N_ELEMENTS(ended), ==, GW_N_UPDATE_STATES);
+}
+
+/* The end of the back-off changes nothing, but belongs in the history. */
+static void
+test_a_retry_is_recorded(void)
+{
+  for (GwUpdateState state = GW_UPDATE_SCHEDULED; state <= GW_N_UPDATE_STATES; state++) {
+    GwTransition step = gw_update_next(state, GW_FACT_RETRY, FALSE);
+    g_assert_cmpint(step.next, ==, state);
+    g_assert_cmpint(step.is_ignored, ==, state != GW_UPDATE_SCHEDULED);
+  }
+}
+
 /* Each state that claims something is entered by the one fact that shows it. */
 static void
 test_states_are_entered_by_their_own_fact(void)
@@ -369,6 +394,8 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/update/every-pair-is-defined", test_every_pair_is_defined);
   g_test_add_func("/update/nonsense-is-ignored", test_nonsense_is_ignored);
+  g_test_add_func("/update/which-states-are-ended", test_which_states_are_ended);
+  g_test_add_func("/update/a-retry-is-recorded", test_a_retry_is_recorded);
   g_test_add_func("/update/states-are-entered-by-their-own-fact", test_states_are_entered_by_their_own_fact);
   g_test_add_func("/update/success-is-heard-or-inferred", test_success_is_heard_or_inferred);
   g_test_add_func("/update/ended-states-stay", test_ended_states_stay);
