@@ -105,7 +105,8 @@ typedef enum {
   GATEWAY_SETTING_BOOLEAN,
   GATEWAY_SETTING_CHOICE,
   GATEWAY_SETTING_PATH,   /* read by the host's own user only */
-  GATEWAY_SETTING_SECRET, /* a path to a file with the secret; never shown */
+  GATEWAY_SETTING_SECRET, /* a path to a file with the secret; never shown, and absent for the plugin: the host
+                             applies it */
 } GatewaySettingKind;
 
 typedef struct {
@@ -543,7 +544,7 @@ typedef struct {
   const char *last_modified; /* If-Modified-Since, or NULL */
   uint64_t offset;           /* resume from here with If-Range: validator */
   const char *validator;     /* a strong one, or NULL */
-  uint64_t max_size;         /* of the whole body */
+  uint64_t max_size;         /* of the whole body; 0 = 1 MiB */
   const char *method;        /* NULL = GET */
   const char *content_type;
   const void *body;
@@ -566,6 +567,10 @@ typedef enum {
   GATEWAY_FAILED_GIVE_UP,
   GATEWAY_STOPPED,
 } GatewayResult;
+
+/* Settings that the host applies itself where an upstream's table holds them under these names: "poll"
+ * (DURATION), "url" (whose scheme, host and port alone see the credentials), "proxy" ("none" = not even that of
+ * [wan]), "ca-file", "token-file", "user", "password-file". */
 
 /* What the host lends an upstream's or outlet's thread. Every call may block, and returns GATEWAY_STOPPED
  * soon after the host wants to stop. */
@@ -592,9 +597,14 @@ struct GatewayWorker {
   /* Sleeps up to @ms; GATEWAY_STOPPED when the host stops, GATEWAY_OK when time is up or poll was asked for.
    */
   GatewayResult (*sleep)(GatewayWorker *worker, uint32_t ms);
-  /* One line for `gatewayctl upstreams`: what is going on, or went wrong. */
+  /* One line for `gatewayctl upstreams`: what is going on, or went wrong; inside fetch(): why it failed. */
   void (*status)(GatewayWorker *worker, bool is_well, const char *text);
-  void *private_data; /* the plugin's own for this upstream, NULL at first */
+  /* The plugin's own for this worker, NULL at first. Polls and fetches run in threads of their own, several at
+   * once, each with a worker of its own. */
+  void *private_data;
+  /* Inside fetch(), before the first deliver(): where the bytes begin (wanted->offset, or 0), and the strong
+   * validator under which they may be resumed (weak ones are dropped), or NULL. Without it they begin at 0. */
+  GatewayResult (*begin)(GatewayWorker *worker, uint64_t offset, const char *validator);
 };
 
 typedef struct {
@@ -613,12 +623,12 @@ typedef struct {
   size_t size;
   /* Looks once for something new. Called every `poll=` with jitter, and on demand. */
   GatewayResult (*poll)(GatewayWorker *worker);
-  /* Brings one image through worker->deliver(). `ret_restarted` = the bytes begin at 0 again. */
+  /* Brings one image through worker->begin() and worker->deliver(). */
   GatewayResult (*fetch)(GatewayWorker *worker, const GatewayWanted *wanted);
   /* Optional: reports, oldest first; `ret_results[i]` for each. */
   void (*report)(GatewayWorker *worker, const GatewayReport *reports, uint32_t n_reports,
                  GatewayResult *ret_results);
-  /* Optional: the last call. */
+  /* Optional: the last call for this worker; frees private_data. */
   void (*close)(GatewayWorker *worker);
 } GatewayUpstreamFunctions;
 

@@ -64,6 +64,16 @@ gw_http_options_clear(GwHttpOptions *options)
   g_clear_pointer(&options->rate, gw_rate_unref);
 }
 
+/* HTTP/2 would save us nothing and costs a second, younger implementation to trust. */
+void
+gw_http_prepare(void)
+{
+  (void)g_setenv("SOUP_FORCE_HTTP1", "1", TRUE);
+  (void)g_setenv("GIO_USE_VFS", "local", TRUE);
+  (void)g_setenv("GIO_USE_PROXY_RESOLVER", "dummy", TRUE);
+  (void)g_setenv("GSETTINGS_BACKEND", "memory", TRUE);
+}
+
 /* ---- the session */
 
 static SoupSession *

@@ -31,6 +31,9 @@ typedef struct {
 } GwHttpOptions;
 void gw_http_options_clear(GwHttpOptions *options);
 
+/* Once, before there are threads: settles what libsoup and GIO would take from the environment. */
+void gw_http_prepare(void);
+
 typedef struct GwHttp GwHttp;
 /* @options is borrowed for the lifetime. */
 GwHttp *gw_http_new(const GwHttpOptions *options, GError **error);

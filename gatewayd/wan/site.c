@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wan/site.h"
+
+#include "base/error.h"
+#include "wan/url.h"
+
+#define DEFAULT_POLL_MS (15 * 60 * 1000)
+#define DAY_MS (24 * 3600 * 1000)
+
+static const GatewaySetting WAN_SETTINGS[] = {
+  { "proxy", GATEWAY_SETTING_TEXT, "", 0, 0, NULL, "URL of the proxy to the clouds; empty: none" },
+  { "ca-file", GATEWAY_SETTING_PATH, "", 0, 0, NULL,
+    "PEM file of the authorities to trust in place of the system's" },
+  { "rate", GATEWAY_SETTING_SIZE, "0", 0, 0, NULL,
+    "bytes per second of all downloads together; 0 = unlimited" },
+  { "connect-timeout", GATEWAY_SETTING_DURATION, "15s", 100, DAY_MS, NULL,
+    "how long name, connection and TLS may take" },
+  { "slow-window", GATEWAY_SETTING_DURATION, "60s", 100, DAY_MS, NULL,
+    "a cloud slower than slow-rate over this is given up and tried again later" },
+  { "slow-rate", GATEWAY_SETTING_SIZE, "1KiB", 0, 1 << 30, NULL, "bytes per second, see slow-window" },
+};
+
+/* Keys of an upstream section that are the core's business. */
+static const char *const CORE_KEYS[] = { "type", "require-signature", "keyring", "prefetch", NULL };
+
+gboolean
+gw_site_read(GVariant *values, GwSite *ret_site, GError **error)
+{
+  GwSettings *settings = gw_settings_new(WAN_SETTINGS, GATEWAY_COUNT(WAN_SETTINGS), values, NULL, error);
+
+  if (!settings)
+    return FALSE;
+  ret_site->settings = settings;
+  ret_site->rate = gw_rate_new((guint64)gw_settings_number(settings, "rate", 0));
+  return TRUE;
+}
+
+void
+gw_site_clear(GwSite *site)
+{
+  g_clear_pointer(&site->settings, gw_settings_free);
+  g_clear_pointer(&site->rate, gw_rate_unref);
+}
+
+/* What the upstream says itself, else what [wan] says. */
+static char *
+own_or_shared(const GwSite *site, const GwSettings *settings, const char *key)
+{
+  const char *own = gw_settings_text(settings, key);
+
+  return g_strdup(*own ? own : gw_settings_text(site->settings, key));
+}
+
+static void
+read_http(const GwSite *site, const GwSettings *settings, GwHttpOptions *ret_http)
+{
+  ret_http->home = g_strdup(gw_settings_text(settings, "url"));
+  ret_http->proxy = own_or_shared(site, settings, "proxy");
+  if (g_str_equal(ret_http->proxy, "none"))
+    *ret_http->proxy = '\0';
+  ret_http->ca_file = own_or_shared(site, settings, "ca-file");
+  ret_http->secrets.token_file = g_strdup(gw_settings_text(settings, "token-file"));
+  ret_http->secrets.user = g_strdup(gw_settings_text(settings, "user"));
+  ret_http->secrets.password_file = g_strdup(gw_settings_text(settings, "password-file"));
+  ret_http->patience.connect_ms = gw_settings_number(site->settings, "connect-timeout", 0);
+  ret_http->patience.slow_window_ms = gw_settings_number(site->settings, "slow-window", 0);
+  ret_http->patience.slow_bytes_per_s = (guint64)gw_settings_number(site->settings, "slow-rate", 0);
+  ret_http->rate = gw_rate_ref(site->rate);
+}
+
+static gboolean
+has_setting(const GatewayPlugin *plugin, const char *key)
+{
+  for (guint i = 0; i < plugin->n_settings; i++) {
+    if (g_str_equal(plugin->settings[i].key, key))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+check_url(const GatewayPlugin *plugin, const GwSettings *settings, GError **error)
+{
+  const char *url = gw_settings_text(settings, "url");
+
+  if (!has_setting(plugin, "url"))
+    return TRUE;
+  if (!*url)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "url= is missing");
+  if (gw_url_check(url, error))
+    return TRUE;
+  g_prefix_error(error, "url=: ");
+  return FALSE;
+}
+
+gboolean
+gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *name, GVariant *values,
+                 GwWorkerSetup *ret_setup, gint64 *ret_poll_ms, GError **error)
+{
+  g_autoptr(GwSettings) settings =
+      gw_settings_new(plugin->settings, plugin->n_settings, values, CORE_KEYS, error);
+
+  if (!settings || !check_url(plugin, settings, error))
+    return FALSE;
+  *ret_poll_ms = MAX(1, gw_settings_number(settings, "poll", DEFAULT_POLL_MS));
+  read_http(site, settings, &ret_setup->http);
+  ret_setup->name = g_strdup(name);
+  ret_setup->settings = g_steal_pointer(&settings);
+  return TRUE;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From the configuration to what an upstream's workers need: which keys mean something to the host. Pure but
+ * for no file: credentials are read when they are used. */
+#pragma once
+#include "wan/worker.h"
+
+/* The [wan] section: what all upstreams share. */
+typedef struct {
+  GwSettings *settings;
+  GwRate *rate;
+} GwSite;
+/* @values: a{ss} as written. */
+gboolean gw_site_read(GVariant *values, GwSite *ret_site, GError **error);
+void gw_site_clear(GwSite *site);
+
+/* One [upstream NAME] section. The caller fills in functions and out. */
+gboolean gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *name, GVariant *values,
+                          GwWorkerSetup *ret_setup, gint64 *ret_poll_ms, GError **error);

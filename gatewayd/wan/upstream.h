@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One [upstream NAME]: a thread that looks for news in its rhythm, and up to two that bring images, so that a
+ * slow image never keeps us from looking. Threads end by themselves after stop; nobody waits for a peer. All
+ * functions: main thread. */
+#pragma once
+#include "link/messages.h"
+#include "wan/worker.h"
+
+#define GW_UPSTREAM_MAX_FETCHES 2 /* at once; more wait their turn */
+
+typedef struct GwUpstream GwUpstream;
+/* Takes what @setup holds; polls at once, then every @poll_ms. */
+GwUpstream *gw_upstream_start(GwWorkerSetup *setup, gint64 poll_ms);
+void gw_upstream_poll(GwUpstream *upstream);
+/* Takes what @fetch holds and @fd. What became of it is said to the core. */
+void gw_upstream_fetch(GwUpstream *upstream, GwFetch *fetch, int fd);
+void gw_upstream_cancel(GwUpstream *upstream, guint64 id);
+/* Ends polls and fetches soon; nothing is started any more. */
+void gw_upstream_stop(GwUpstream *upstream);
+/* Has every thread ended? Waits until @until_us of g_get_monotonic_time() (0 = not at all). */
+gboolean gw_upstream_has_ended(GwUpstream *upstream, gint64 until_us);
+/* Only after it has ended; a thread that never ends keeps it. */
+void gw_upstream_free(GwUpstream *upstream);

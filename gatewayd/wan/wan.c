@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wan/wan.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "link/loader.h"
+#include "wan/site.h"
+#include "wan/upstream.h"
+
+#define RECONNECT_MS 500
+
+/* Where the threads of one upstream put their messages: they go on the link of their own time, or nowhere. */
+typedef struct {
+  GwWan *wan;
+  guint session;
+} Port;
+
+typedef struct {
+  Port port;
+  GVariant *values; /* as configured */
+  GwUpstream *upstream;
+} Entry;
+
+struct GwWan {
+  char *link_path;
+  GPtrArray *plugins; /* GwPluginFile */
+  GwMailbox *mailbox;
+  GwLink *link; /* NULL = not connected */
+  guint session;
+  guint retry;
+  gboolean is_waiting; /* said that there is no core */
+  GVariant *site_values;
+  GwSite site;
+  GHashTable *entries; /* name -> Entry */
+  GPtrArray *retired;  /* Entry: stopped, their threads end by themselves */
+};
+
+/* ---- from the threads to the link */
+
+typedef struct {
+  const Port *port;
+  GwMessageType type;
+  GVariant *payload;
+  const int *fds;
+  guint n_fds;
+  GMutex mutex; /* guards the rest */
+  GCond cond;
+  gboolean is_sent, is_done;
+} Parcel;
+
+static void
+parcel_post(gpointer data)
+{
+  Parcel *parcel = data;
+  GwWan *wan = parcel->port->wan;
+
+  if (wan->link && wan->session == parcel->port->session)
+    parcel->is_sent = gw_link_send(wan->link, parcel->type, gw_link_next_serial(wan->link), parcel->payload,
+                                   parcel->fds, parcel->n_fds);
+}
+
+static void
+parcel_done(gpointer data)
+{
+  Parcel *parcel = data;
+
+  g_mutex_lock(&parcel->mutex);
+  parcel->is_done = TRUE;
+  g_cond_signal(&parcel->cond);
+  g_mutex_unlock(&parcel->mutex);
+}
+
+/* In an upstream's thread. The mailbox calls parcel_done() in any case, so that nobody waits for ever. */
+static gboolean
+port_send(gpointer user, GwMessageType type, GVariant *payload, const int *fds, guint n_fds)
+{
+  const Port *port = user;
+  g_autoptr(GVariant) sunk = g_variant_ref_sink(payload);
+  Parcel parcel = { .port = port, .type = type, .payload = sunk, .fds = fds, .n_fds = n_fds };
+
+  g_mutex_init(&parcel.mutex);
+  g_cond_init(&parcel.cond);
+  gw_mailbox_post(port->wan->mailbox, parcel_post, &parcel, parcel_done);
+  g_mutex_lock(&parcel.mutex);
+  while (!parcel.is_done)
+    g_cond_wait(&parcel.cond, &parcel.mutex);
+  g_mutex_unlock(&parcel.mutex);
+  g_mutex_clear(&parcel.mutex);
+  g_cond_clear(&parcel.cond);
+  return parcel.is_sent;
+}
+
+/* ---- the upstreams */
+
+static void
+entry_free(gpointer data)
+{
+  Entry *entry = data;
+
+  gw_upstream_free(entry->upstream);
+  g_variant_unref(entry->values);
+  g_free(entry);
+}
+
+static void
+forget_ended(GwWan *wan, gint64 until_us)
+{
+  for (guint i = wan->retired->len; i > 0; i--) {
+    Entry *entry = wan->retired->pdata[i - 1];
+
+    if (gw_upstream_has_ended(entry->upstream, until_us))
+      g_ptr_array_remove_index_fast(wan->retired, i - 1);
+  }
+}
+
+/* The threads end in their own time; what they still say on this link is passed on. */
+static void
+retire(GwWan *wan, const char *name)
+{
+  Entry *entry = g_hash_table_lookup(wan->entries, name);
+
+  gw_upstream_stop(entry->upstream);
+  g_ptr_array_add(wan->retired, entry);
+  g_hash_table_remove(wan->entries, name);
+}
+
+static void
+retire_all(GwWan *wan)
+{
+  g_autofree gpointer *names = g_hash_table_get_keys_as_array(wan->entries, NULL);
+
+  for (guint i = 0; names[i]; i++) {
+    g_autofree char *name = g_strdup(names[i]);
+
+    retire(wan, name);
+  }
+  forget_ended(wan, 0);
+}
+
+static void
+complain(GwWan *wan, const char *name, const char *text)
+{
+  gw_warning(GW_SUBJECT_UPSTREAM, name, "%s", text);
+  (void)gw_link_send(wan->link, GW_MESSAGE_STATUS, gw_link_next_serial(wan->link),
+                     gw_status_pack(name, FALSE, text), NULL, 0);
+}
+
+static gboolean
+start(GwWan *wan, const char *name, GVariant *values, GError **error)
+{
+  const char *type = "";
+  const GwPluginFile *file;
+  GwWorkerSetup setup = { 0 };
+  gint64 poll_ms = 0;
+  Entry *entry;
+
+  (void)g_variant_lookup(values, "type", "&s", &type);
+  file = gw_loader_find(wan->plugins, type);
+  if (!file || !file->plugin)
+    return gw_fail(error, GW_ERROR_NOT_FOUND, "type=%s: no upstream plugin of that name is loaded", type);
+  if (!gw_site_upstream(&wan->site, file->plugin, name, values, &setup, &poll_ms, error))
+    return FALSE;
+  gw_loader_functions(file->plugin, &setup.functions, sizeof setup.functions);
+  entry = g_new0(Entry, 1);
+  entry->port = (Port){ wan, wan->session };
+  entry->values = g_variant_ref(values);
+  setup.out = (GwOutgoing){ port_send, &entry->port };
+  entry->upstream = gw_upstream_start(&setup, poll_ms);
+  g_hash_table_insert(wan->entries, g_strdup(name), entry);
+  return TRUE;
+}
+
+/* ---- the configuration */
+
+/* "[section]" or "[section instance]" of CONFIG's sections as a{ss}; NULL = not written. */
+static GVariant *
+find_section(GVariant *sections, const char *section, const char *instance)
+{
+  GVariantIter iter;
+  const char *a_section, *an_instance;
+  GVariant *values;
+
+  g_variant_iter_init(&iter, sections);
+  while (g_variant_iter_next(&iter, "(&s&s@a{ss})", &a_section, &an_instance, &values)) {
+    if (g_str_equal(a_section, section) && g_str_equal(an_instance, instance))
+      return values;
+    g_variant_unref(values);
+  }
+  return NULL;
+}
+
+static gboolean
+configure_site(GwWan *wan, GVariant *sections, GError **error)
+{
+  g_autoptr(GVariant) values = find_section(sections, "wan", "");
+
+  if (!values)
+    values = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
+  if (wan->site.settings && g_variant_equal(values, wan->site_values))
+    return TRUE;
+  retire_all(wan); /* all of them hang on it */
+  gw_site_clear(&wan->site);
+  g_clear_pointer(&wan->site_values, g_variant_unref);
+  wan->site_values = g_steal_pointer(&values);
+  return gw_site_read(wan->site_values, &wan->site, error);
+}
+
+static void
+retire_changed(GwWan *wan, GVariant *sections)
+{
+  g_autofree gpointer *names = g_hash_table_get_keys_as_array(wan->entries, NULL);
+
+  for (guint i = 0; names[i]; i++) {
+    g_autofree char *name = g_strdup(names[i]);
+    g_autoptr(GVariant) values = find_section(sections, "upstream", name);
+    Entry *entry = g_hash_table_lookup(wan->entries, name);
+
+    if (!values || !g_variant_equal(values, entry->values))
+      retire(wan, name);
+  }
+}
+
+static void
+configure(GwWan *wan, GVariant *sections)
+{
+  g_autoptr(GError) site_error = NULL;
+  GVariantIter iter;
+  const char *section, *name;
+  GVariant *values;
+
+  if (!configure_site(wan, sections, &site_error))
+    g_prefix_error(&site_error, "[wan] ");
+  retire_changed(wan, sections);
+  forget_ended(wan, 0);
+  g_variant_iter_init(&iter, sections);
+  while (g_variant_iter_loop(&iter, "(&s&s@a{ss})", &section, &name, &values)) {
+    g_autoptr(GError) error = NULL;
+
+    if (!g_str_equal(section, "upstream") || g_hash_table_contains(wan->entries, name))
+      continue;
+    if (site_error)
+      complain(wan, name, site_error->message);
+    else if (!start(wan, name, values, &error))
+      complain(wan, name, error->message);
+  }
+}
+
+/* ---- messages */
+
+static void
+on_config(GwWan *wan, GVariant *payload)
+{
+  g_autoptr(GVariant) sections = NULL;
+  guint32 epoch;
+
+  if (gw_config_unpack(payload, &epoch, &sections))
+    configure(wan, sections);
+}
+
+static void
+refuse_fetch(GwWan *wan, guint64 id, const char *text)
+{
+  GwFetched fetched = {
+    .id = id, .result = GATEWAY_FAILED_RETRY, .validator = (char *)"", .text = (char *)text
+  };
+
+  (void)gw_link_send(wan->link, GW_MESSAGE_FETCHED, gw_link_next_serial(wan->link), gw_fetched_pack(&fetched),
+                     NULL, 0);
+}
+
+static void
+on_fetch(GwWan *wan, GVariant *payload, int *fds, guint n_fds)
+{
+  GwFetch fetch = { 0 };
+  Entry *entry;
+
+  if (!gw_fetch_unpack(payload, &fetch))
+    return;
+  entry = g_hash_table_lookup(wan->entries, fetch.upstream);
+  if (!entry) {
+    refuse_fetch(wan, fetch.id, "there is no such upstream now");
+  } else if (n_fds == 0) {
+    refuse_fetch(wan, fetch.id, "the descriptor was lost on the way");
+  } else {
+    gw_upstream_fetch(entry->upstream, &fetch, fds[0]);
+    fds[0] = -1;
+  }
+  gw_fetch_clear(&fetch);
+}
+
+static void
+on_poll(GwWan *wan, GVariant *payload)
+{
+  g_autofree char *wanted = NULL;
+  GHashTableIter iter;
+  gpointer name, entry;
+
+  if (!gw_name_unpack(payload, &wanted))
+    return;
+  g_hash_table_iter_init(&iter, wan->entries);
+  while (g_hash_table_iter_next(&iter, &name, &entry)) {
+    if (!*wanted || g_str_equal(wanted, name))
+      gw_upstream_poll(((Entry *)entry)->upstream);
+  }
+}
+
+static void
+on_cancel(GwWan *wan, GVariant *payload)
+{
+  GHashTableIter iter;
+  gpointer entry;
+  guint64 id;
+
+  if (!gw_id_unpack(payload, &id))
+    return;
+  g_hash_table_iter_init(&iter, wan->entries);
+  while (g_hash_table_iter_next(&iter, NULL, &entry))
+    gw_upstream_cancel(((Entry *)entry)->upstream, id);
+}
+
+static void
+on_message(GwLink *link, const GwMessage *message, gpointer user)
+{
+  GwWan *wan = user;
+
+  switch (message->type) {
+  case GW_MESSAGE_HELLO:
+    break;
+  case GW_MESSAGE_CONFIG:
+    on_config(wan, message->payload);
+    break;
+  case GW_MESSAGE_FETCH:
+    on_fetch(wan, message->payload, message->fds, message->n_fds);
+    break;
+  case GW_MESSAGE_POLL:
+    on_poll(wan, message->payload);
+    break;
+  case GW_MESSAGE_CANCEL:
+    on_cancel(wan, message->payload);
+    break;
+  default:
+    gw_debug(GW_SUBJECT_LINK, "core", "a %s message is not for this worker", gw_message_name(message->type));
+  }
+}
+
+/* ---- the connection */
+
+static gboolean reconnect(gpointer user);
+
+static void
+on_closed(GwLink *link, const GError *error, gpointer user)
+{
+  GwWan *wan = user;
+
+  if (error)
+    gw_warning(GW_SUBJECT_LINK, "core", "ended: %s", error->message);
+  else
+    gw_notice(GW_SUBJECT_LINK, "core", "the core is gone");
+  g_clear_pointer(&wan->link, gw_link_free);
+  wan->session++;
+  retire_all(wan);
+  wan->retry = g_timeout_add(RECONNECT_MS, reconnect, wan);
+}
+
+static GVariant *
+pack_hello(GwWan *wan)
+{
+  g_autoptr(GVariant) plugins = g_variant_ref_sink(gw_loader_hello(wan->plugins));
+  GwHello hello = { .version = GW_LINK_VERSION,
+                    .role = (char *)"wan",
+                    .instance = (char *)"",
+                    .build = (char *)GW_VERSION,
+                    .plugins = plugins };
+
+  return gw_hello_pack(&hello);
+}
+
+static gboolean
+connect_now(GwWan *wan)
+{
+  static const GwLinkEvents EVENTS = { on_message, on_closed };
+  g_autoptr(GError) error = NULL;
+  int fd = gw_link_connect(wan->link_path, &error);
+
+  if (fd < 0) {
+    if (!wan->is_waiting)
+      gw_info(GW_SUBJECT_LINK, "core", "waiting for the core: %s", error->message);
+    wan->is_waiting = TRUE;
+    return FALSE;
+  }
+  wan->is_waiting = FALSE;
+  wan->link = gw_link_new(fd, NULL, &EVENTS, wan);
+  (void)gw_link_send(wan->link, GW_MESSAGE_HELLO, gw_link_next_serial(wan->link), pack_hello(wan), NULL, 0);
+  gw_info(GW_SUBJECT_LINK, "core", "connected");
+  return TRUE;
+}
+
+static gboolean
+reconnect(gpointer user)
+{
+  GwWan *wan = user;
+
+  if (!connect_now(wan))
+    return G_SOURCE_CONTINUE;
+  wan->retry = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* ---- life */
+
+GwWan *
+gw_wan_start(const char *link_path, GPtrArray *plugins)
+{
+  GwWan *wan = g_new0(GwWan, 1);
+
+  wan->link_path = g_strdup(link_path);
+  wan->plugins = g_ptr_array_ref(plugins);
+  wan->mailbox = gw_mailbox_new(NULL);
+  wan->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  wan->retired = g_ptr_array_new_with_free_func(entry_free);
+  if (!connect_now(wan))
+    wan->retry = g_timeout_add(RECONNECT_MS, reconnect, wan);
+  return wan;
+}
+
+gboolean
+gw_wan_stop(GwWan *wan, guint grace_ms)
+{
+  gw_mailbox_close(wan->mailbox); /* nobody waits for us any more */
+  g_clear_handle_id(&wan->retry, g_source_remove);
+  g_clear_pointer(&wan->link, gw_link_free);
+  retire_all(wan);
+  forget_ended(wan, g_get_monotonic_time() + (gint64)grace_ms * 1000);
+  if (wan->retired->len > 0)
+    return FALSE;
+  g_ptr_array_unref(wan->retired);
+  g_hash_table_unref(wan->entries);
+  g_clear_pointer(&wan->site_values, g_variant_unref);
+  gw_site_clear(&wan->site);
+  gw_mailbox_unref(wan->mailbox);
+  g_ptr_array_unref(wan->plugins);
+  g_free(wan->link_path);
+  g_free(wan);
+  return TRUE;
+}
