@@ -7,10 +7,11 @@
 
 typedef struct GwDb GwDb;
 /* Opens (or makes) the database in @dir_fd/@name, migrates it, starts the thread. A database that cannot be
- * read is set aside as NAME.bad-<n>, and *ret_was_lost is TRUE: control then restores the newest good
- * snapshot. Acknowledgements arrive in @context. */
+ * read is set aside as NAME.bad-<n> (3 are kept), and *ret_was_lost is TRUE, also at every later opening
+ * until gw_db_restore_newest() was called. UNSUPPORTED = a newer gatewayd made it. Acknowledgements arrive in
+ * @context. */
 GwDb *gw_db_open(int dir_fd, const char *name, GMainContext *context, gboolean *ret_was_lost, GError **error);
-/* Commits what is queued, then closes. Blocks for at most that commit. */
+/* Commits what is queued, then closes. Blocks for at most that commit. Nobody is called any more. */
 void gw_db_close(GwDb *db);
 
 typedef struct GwBatch GwBatch;
@@ -33,10 +34,11 @@ void gw_db_submit(GwDb *db, GwBatch *batch, GwDbDone done, gpointer user);
  * callee. */
 typedef void (*GwDbRows)(GPtrArray *rows, const GError *error, gpointer user);
 void gw_db_query(GwDb *db, guint max, GwDbRows done, gpointer user, const char *sql, const char *format, ...);
-/* For start-up only: runs now, blocks; each row is handed to @row (columns by gw_column_*). */
+/* For start-up only: runs now, blocks; each row is handed to @row, in the thread, while the caller waits. */
 typedef struct GwRow GwRow;
 gint64 gw_row_int(const GwRow *row, int column);
 const char *gw_row_text(const GwRow *row, int column); /* never NULL, borrowed for the call */
+gboolean gw_row_is_null(const GwRow *row, int column);
 const void *gw_row_blob(const GwRow *row, int column, gsize *ret_size);
 gboolean gw_db_load(GwDb *db, const char *sql, void (*row)(const GwRow *row, gpointer user), gpointer user,
                     GError **error);
@@ -44,11 +46,14 @@ gboolean gw_db_load(GwDb *db, const char *sql, void (*row)(const GwRow *row, gpo
 /* A consistent copy of the small tables (rules, nodes, users, products, firmware, undelivered final events)
  * as snapshots/NAME-<n>, at most 24 kept; called hourly by control. Runs in the thread. */
 void gw_db_snapshot(GwDb *db, GwDbDone done, gpointer user);
-/* Restores the newest snapshot that passes quick_check into this (fresh) database. *ret_taken_ms: its wall
- * time. */
+/* Replaces this (fresh) database by the newest snapshot that is whole. Ids go on a million further, so that
+ * none given since is given again. *ret_taken_ms: its wall time. NOT_FOUND = there is no good one. Blocks. */
 gboolean gw_db_restore_newest(GwDb *db, gint64 *ret_taken_ms, GError **error);
 /* Boot clock of the thread's last sign of life, for the watchdog. */
 gint64 gw_db_last_alive_ms(const GwDb *db);
+/* 16 hex digits, other ones after all data was lost: (epoch, id) is never used twice, not even then. Borrowed
+ * until gw_db_restore_newest(). */
+const char *gw_db_epoch(const GwDb *db);
 /* The next id of a sequence table ("event", "update"...): monotonic, never reused, kept in memory, seeded at
  * open. */
 gint64 gw_db_next_id(GwDb *db, const char *sequence);

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+#include <string.h>
+
+#include "store/db-private.h"
+
+typedef struct {
+  const char *sql;
+  guint first, n; /* of the values */
+} Statement;
+
+struct GwBatch {
+  GArray *statements;  /* Statement */
+  GArray *values;      /* GwDbValue */
+  GStringChunk *bytes; /* what texts and blobs point to */
+};
+
+GwBatch *
+gw_batch_new(void)
+{
+  GwBatch *batch = g_new0(GwBatch, 1);
+
+  batch->statements = g_array_new(FALSE, FALSE, sizeof(Statement));
+  batch->values = g_array_new(FALSE, FALSE, sizeof(GwDbValue));
+  batch->bytes = g_string_chunk_new(1024);
+  return batch;
+}
+
+void
+gw_batch_free(GwBatch *batch)
+{
+  if (!batch)
+    return;
+  g_array_unref(batch->statements);
+  g_array_unref(batch->values);
+  g_string_chunk_free(batch->bytes);
+  g_free(batch);
+}
+
+static GwDbValue
+value_of_bytes(GwBatch *batch, char kind, const void *bytes, gsize size)
+{
+  if (!bytes && kind == 's')
+    return (GwDbValue){ .kind = 'n' };
+  return (GwDbValue){
+    .kind = kind,
+    .bytes = size > 0 ? g_string_chunk_insert_len(batch->bytes, bytes, (gssize)size) : "",
+    .size = size,
+  };
+}
+
+void
+gw_batch_add(GwBatch *batch, const char *sql, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  gw_batch_add_valist(batch, sql, format, args);
+  va_end(args);
+}
+
+void
+gw_batch_add_valist(GwBatch *batch, const char *sql, const char *format, va_list args)
+{
+  Statement statement = { sql, batch->values->len, (guint)strlen(format) };
+
+  for (; *format; format++) {
+    GwDbValue value = { .kind = *format };
+
+    if (*format == 'i') {
+      value.integer = va_arg(args, gint64);
+    } else if (*format == 'd') {
+      value.real = va_arg(args, double);
+    } else if (*format == 's') {
+      const char *text = va_arg(args, const char *);
+
+      value = value_of_bytes(batch, 's', text, text ? strlen(text) : 0);
+    } else {
+      const void *blob = va_arg(args, const void *);
+
+      g_assert(*format == 'b');
+      value = value_of_bytes(batch, 'b', blob, va_arg(args, gsize));
+    }
+    g_array_append_val(batch->values, value);
+  }
+  g_array_append_val(batch->statements, statement);
+}
+
+gboolean
+gw_batch_is_empty(const GwBatch *batch)
+{
+  return batch->statements->len == 0;
+}
+
+const char *
+gw_batch_own(GwBatch *batch, const char *sql)
+{
+  return g_string_chunk_insert(batch->bytes, sql);
+}
+
+guint
+gw_batch_size(const GwBatch *batch)
+{
+  return batch->statements->len;
+}
+
+GwDbStatement
+gw_batch_statement(const GwBatch *batch, guint index)
+{
+  const Statement *statement = &g_array_index(batch->statements, Statement, index);
+
+  return (GwDbStatement){
+    .sql = statement->sql,
+    .n_values = statement->n,
+    .values = statement->n > 0 ? &g_array_index(batch->values, GwDbValue, statement->first) : NULL,
+  };
+}

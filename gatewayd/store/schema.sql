@@ -1,0 +1,215 @@
+-- SPDX-License-Identifier: LGPL-2.1-or-later
+-- What the core keeps. Each "-- version N" begins the statements that lead from version N - 1 to N; PRAGMA
+-- user_version says where a database stands. Never change a version that was released: add the next.
+-- Texts are NOT NULL, "" = none. Times end in _ms: wall clock since 1970, or the boot clock where it says so.
+
+-- version 1
+CREATE TABLE sequence (name TEXT PRIMARY KEY NOT NULL, next INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE product (
+  name TEXT PRIMARY KEY NOT NULL,
+  plugin TEXT NOT NULL,
+  scheme TEXT NOT NULL,
+  series_chars INTEGER NOT NULL,
+  is_auto_adopt INTEGER NOT NULL,
+  least_identity TEXT NOT NULL,
+  is_require_signature INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE firmware (
+  id INTEGER PRIMARY KEY,
+  product TEXT NOT NULL,
+  type TEXT NOT NULL,
+  hardware_version TEXT NOT NULL,
+  software_version TEXT NOT NULL,
+  name TEXT NOT NULL,
+  notes TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  attributes TEXT NOT NULL, -- JSON object
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  upstream TEXT NOT NULL,
+  url TEXT NOT NULL,
+  base_url TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
+  is_signed INTEGER NOT NULL,
+  verify_node TEXT NOT NULL,
+  is_downgrade_allowed INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  sha1 BLOB NOT NULL,
+  md5 BLOB NOT NULL,
+  crc32 INTEGER NOT NULL,
+  image_state TEXT NOT NULL,
+  created_ms INTEGER NOT NULL,
+  state_changed_ms INTEGER NOT NULL
+);
+
+CREATE TABLE node (
+  id TEXT PRIMARY KEY NOT NULL,
+  product TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  location TEXT NOT NULL,
+  address TEXT NOT NULL,
+  mac TEXT NOT NULL,
+  aliases TEXT NOT NULL,    -- JSON array
+  labels TEXT NOT NULL,     -- JSON array
+  attributes TEXT NOT NULL, -- JSON object
+  components TEXT NOT NULL, -- JSON array of [type, hardware, software, source, since_ms]
+  identity TEXT NOT NULL,
+  is_adopted INTEGER NOT NULL,
+  is_group INTEGER NOT NULL,
+  is_set_aside INTEGER NOT NULL,
+  set_aside_reason TEXT NOT NULL,
+  needs_power_cycle INTEGER NOT NULL,
+  credential_digest TEXT NOT NULL,
+  first_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Apart from node and narrow: a hundred nodes share a page, so that noting who was heard spares the flash.
+CREATE TABLE contact (
+  node TEXT PRIMARY KEY NOT NULL,
+  last_ms INTEGER NOT NULL,
+  n_contacts INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE rule (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  firmware INTEGER NOT NULL,
+  priority INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  pause_reason TEXT NOT NULL,
+  product TEXT NOT NULL,
+  nodes TEXT,    -- JSON array, NULL = any
+  macs TEXT,     -- JSON array, NULL = any
+  versions TEXT, -- JSON array, NULL = any
+  location TEXT NOT NULL,
+  is_unknown_included INTEGER NOT NULL,
+  not_before_ms INTEGER NOT NULL,
+  not_after_ms INTEGER NOT NULL,
+  from_minute INTEGER NOT NULL,
+  until_minute INTEGER NOT NULL,
+  is_cut_at_edge INTEGER NOT NULL,
+  cap INTEGER NOT NULL,
+  max_attempts INTEGER NOT NULL,
+  is_heard_required INTEGER NOT NULL,
+  is_push INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL
+);
+
+CREATE TABLE node_update (
+  id INTEGER PRIMARY KEY,
+  node TEXT NOT NULL,
+  type TEXT NOT NULL,
+  firmware INTEGER NOT NULL,
+  rule INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  is_open INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  is_inferred INTEGER NOT NULL,
+  n_attempts INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,            -- of the row's own boot clock times
+  written_boot_ms INTEGER NOT NULL, -- boot clock when the row was written
+  retry_boot_ms INTEGER NOT NULL,
+  deadline_boot_id TEXT NOT NULL,
+  deadline_boot_ms INTEGER NOT NULL,
+  deadline_remaining_ms INTEGER NOT NULL,
+  version_before TEXT NOT NULL,
+  acked INTEGER NOT NULL,
+  size INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  finished_ms INTEGER NOT NULL
+);
+CREATE INDEX node_update_of ON node_update (node, type, rule);
+CREATE INDEX node_update_rule ON node_update (rule);
+CREATE INDEX node_update_open ON node_update (id) WHERE is_open;
+
+CREATE TABLE history (
+  id INTEGER PRIMARY KEY,
+  node_update INTEGER NOT NULL,
+  wall_ms INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  fact TEXT NOT NULL,
+  detail TEXT NOT NULL
+);
+CREATE INDEX history_of ON history (node_update);
+
+CREATE TABLE pin (
+  token TEXT PRIMARY KEY NOT NULL,
+  node_update INTEGER NOT NULL,
+  firmware INTEGER NOT NULL,
+  node TEXT NOT NULL,
+  type TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  is_never_cut INTEGER NOT NULL,
+  is_silent INTEGER NOT NULL,
+  is_owed INTEGER NOT NULL,
+  given_ms INTEGER NOT NULL,
+  used_ms INTEGER NOT NULL,
+  n_downloads INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  written_boot_ms INTEGER NOT NULL,
+  inference_is_open INTEGER NOT NULL,
+  inference_n_counted INTEGER NOT NULL,
+  inference_started_boot_ms INTEGER NOT NULL,
+  inference_last_boot_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  wall_ms INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  subject_kind TEXT NOT NULL,
+  subject_id TEXT NOT NULL,
+  node TEXT NOT NULL,
+  firmware INTEGER NOT NULL,
+  rule INTEGER NOT NULL,
+  node_update INTEGER NOT NULL,
+  data TEXT NOT NULL, -- JSON object
+  is_final INTEGER NOT NULL
+);
+CREATE INDEX event_node ON event (node, id) WHERE node <> '';
+
+CREATE TABLE timeline (
+  id INTEGER PRIMARY KEY,
+  node TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  text TEXT NOT NULL,
+  first_ms INTEGER NOT NULL,
+  last_ms INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  is_final INTEGER NOT NULL
+);
+CREATE INDEX timeline_node ON timeline (node);
+
+CREATE TABLE outbox (
+  upstream TEXT NOT NULL,
+  event INTEGER NOT NULL,
+  order_key TEXT NOT NULL,
+  replace_key TEXT NOT NULL,
+  is_final INTEGER NOT NULL,
+  is_dead INTEGER NOT NULL,
+  n_tries INTEGER NOT NULL,
+  last_error TEXT NOT NULL,
+  PRIMARY KEY (upstream, event)
+) WITHOUT ROWID;
+CREATE INDEX outbox_event ON outbox (event);
+CREATE INDEX outbox_replace ON outbox (upstream, replace_key) WHERE replace_key <> '';
+
+CREATE TABLE upstream (
+  name TEXT PRIMARY KEY NOT NULL,
+  sequence INTEGER NOT NULL,
+  catalog_sha256 TEXT NOT NULL,
+  etag TEXT NOT NULL,
+  last_modified TEXT NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  polled_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  is_stale INTEGER NOT NULL,
+  status TEXT NOT NULL
+) WITHOUT ROWID;
