@@ -43,7 +43,8 @@ pack_bytes(const void *data, gsize size)
 static GVariant *
 pack_rows(const GwField *field, gconstpointer record)
 {
-  guint32 n = *AT_CONST(guint32, record, field->count);
+  guint32 n =
+      MIN(*AT_CONST(guint32, record, field->count), field->max + 1); /* so that unpacking refuses it */
   const char *rows = *AT_CONST(char *, record, field->offset);
   GVariantBuilder builder;
 

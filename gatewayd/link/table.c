@@ -122,6 +122,16 @@ static const GwField plugin_fields[] = {
   GW_FIELD_NONE,
 };
 
+/* What a worker adds about its copy of the plugin. */
+typedef struct {
+  char *name, *path, *state, *reason, *refusal;
+} Fate;
+
+static const GwField fate_fields[] = {
+  TEXT(Fate, name, TEXT_MAX),   TEXT(Fate, path, TEXT_MAX),    TEXT(Fate, state, WORD_MAX),
+  TEXT(Fate, reason, TEXT_MAX), TEXT(Fate, refusal, TEXT_MAX), GW_FIELD_NONE,
+};
+
 struct GwPluginTable {
   gatomicrefcount refs;
   GatewayPlugin plugin;
@@ -245,12 +255,30 @@ wrong(const GatewayPlugin *plugin)
 
 /* ---- the view ---- */
 
+/* A row of a file that was not let in: the error says which and why. */
+static gboolean
+is_refusal(GVariant *row, GError **error)
+{
+  Fate fate;
+  gboolean is_refused;
+
+  if (!gw_fields_unpack(row, fate_fields, sizeof fate, &fate))
+    return FALSE;
+  is_refused = fate.refusal != NULL;
+  if (is_refused)
+    gw_fail(error, GW_ERROR_DENIED, "plugin %s was refused: %s", fate.path ? fate.path : "?", fate.refusal);
+  gw_fields_clear(fate_fields, &fate);
+  return is_refused;
+}
+
 GwPluginTable *
 gw_plugin_table_unpack(GVariant *table, GError **error)
 {
   GatewayPlugin plugin;
   const char *what;
 
+  if (is_refusal(table, error))
+    return NULL;
   if (!gw_fields_unpack(table, plugin_fields, sizeof plugin, &plugin))
     return gw_fail(error, GW_ERROR_BAD_INPUT, "a plugin table beyond its limits"), NULL;
   what = wrong(&plugin);
@@ -295,4 +323,18 @@ GVariant *
 gw_plugin_table_variant(const GwPluginTable *table)
 {
   return table->variant;
+}
+
+gboolean
+gw_plugin_table_is_held(const GwPluginTable *table, char **ret_reason)
+{
+  Fate fate;
+
+  if (!gw_fields_unpack(table->variant, fate_fields, sizeof fate, &fate))
+    return FALSE;
+  gboolean is_held = g_strcmp0(fate.state, "held") == 0;
+  if (is_held)
+    *ret_reason = g_strdup(fate.reason ? fate.reason : "");
+  gw_fields_clear(fate_fields, &fate);
+  return is_held;
 }

@@ -14,7 +14,8 @@
 GVariant *gw_plugin_table_pack(const GatewayPlugin *plugin);
 
 typedef struct GwPluginTable GwPluginTable; /* immutable, reference-counted */
-/* Bounded and checked; NULL and error for a table that makes no sense. */
+/* Bounded and checked; NULL and error for a table that makes no sense (BAD_INPUT), and for the row that a
+ * worker sends of a file it refused (DENIED; the error says which file and why). */
 GwPluginTable *gw_plugin_table_unpack(GVariant *table, GError **error);
 GwPluginTable *gw_plugin_table_ref(GwPluginTable *table);
 void gw_plugin_table_unref(GwPluginTable *table);
@@ -23,3 +24,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPluginTable, gw_plugin_table_unref)
 const GatewayPlugin *gw_plugin_table_constant(const GwPluginTable *table);
 /* The raw a{sv}, for D-Bus. Borrowed. */
 GVariant *gw_plugin_table_variant(const GwPluginTable *table);
+/* The worker did not load it, because it died of it too often: why (caller frees). */
+gboolean gw_plugin_table_is_held(const GwPluginTable *table, char **ret_reason);
