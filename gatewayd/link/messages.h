@@ -162,12 +162,17 @@ typedef struct {
 void gw_fetch_clear(GwFetch *fetch);
 GVariant *gw_fetch_pack(const GwFetch *fetch);
 gboolean gw_fetch_unpack(GVariant *payload, GwFetch *ret_fetch);
+/* Twice for each fetch that brings bytes. First the head, result == -1, before the first byte goes into the pipe:
+ * it says where they begin and under which validator they may be resumed, so the core reads the pipe only from
+ * then on. Last the outcome; when it is a failure, the worker holds the pipe open until the core has closed its
+ * end (2 s at most), so that the end of the file is never taken for the end of the image. A fetch that fails
+ * before its first byte has no head. */
 typedef struct {
   guint64 id;
-  int result;            /* GatewayResult */
-  gboolean is_restarted; /* bytes in the pipe begin at offset 0, not at the offset asked for; sent BEFORE
-                            them, with result == -1, when the server did not resume */
-  char *validator, *text;
+  int result;            /* GatewayResult, or -1: the head */
+  gboolean is_restarted; /* head: the bytes begin at offset 0, not at the offset asked for */
+  char *validator;       /* head: a strong one, or "" */
+  char *text;            /* outcome: why it failed */
 } GwFetched;
 void gw_fetched_clear(GwFetched *fetched);
 GVariant *gw_fetched_pack(const GwFetched *fetched);

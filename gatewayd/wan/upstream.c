@@ -11,6 +11,7 @@
 #include "wan/wait.h"
 
 #define RESEND_MS 100
+#define HOLD_PIPE_MS 2000 /* after a failure, see link/messages.h at GwFetched */
 
 typedef struct {
   GwFetch fetch;
@@ -133,6 +134,8 @@ bring(GwUpstream *upstream, Job *job)
 
   note_retry_after(upstream, worker);
   tell(upstream, job, result, gw_worker_trouble(worker));
+  if (result != GATEWAY_OK)
+    (void)gw_wait(upstream->stop, job->fd, 0, HOLD_PIPE_MS);
 }
 
 static void
@@ -155,7 +158,7 @@ fetch_job(gpointer data, gpointer user)
   g_mutex_lock(&upstream->mutex);
   g_hash_table_remove(upstream->jobs, job);
   g_mutex_unlock(&upstream->mutex);
-  job_free(job); /* closes the pipe: after the core was told */
+  job_free(job); /* closes the pipe */
   end_one(upstream);
 }
 
