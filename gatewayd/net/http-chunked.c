@@ -61,6 +61,7 @@ step(GwHttpChunked *chunked, guint8 byte)
     *chunked = (GwHttpChunked){ .trailer_size = chunked->trailer_size };
     return byte == '\n' ? GW_HTTP_CHUNKED_MORE : GW_HTTP_CHUNKED_BAD;
   case TRAILER_LF:
+    chunked->trailer_size++;
     chunked->state = TRAILER;
     return byte == '\n' ? GW_HTTP_CHUNKED_MORE : GW_HTTP_CHUNKED_BAD;
   case LAST_LF:
