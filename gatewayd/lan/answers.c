@@ -19,6 +19,7 @@ struct Entry {
   GwAnswer answer;
   char *address;
   guint32 n_contacts;       /* not yet told */
+  guint place;              /* in `contacted`, while n_contacts > 0 */
   gint64 first_ms, last_ms; /* of those, wall */
   char text[];              /* the key's bytes */
 };
@@ -136,12 +137,11 @@ link_node(GwAnswers *answers, Entry *entry)
 static void
 drop(GwAnswers *answers, Entry *entry)
 {
-  guint place;
   g_hash_table_remove(answers->entries, &entry->key);
   unlink_used(answers, entry);
   unlink_node(answers, entry);
-  if (entry->n_contacts && g_ptr_array_find(answers->contacted, entry, &place))
-    answers->contacted->pdata[place] = NULL;
+  if (entry->n_contacts)
+    answers->contacted->pdata[entry->place] = NULL;
   gw_answer_clear(&entry->answer);
   g_free(entry->address);
   g_free(entry);
@@ -182,6 +182,7 @@ count_contact(GwAnswers *answers, Entry *entry, gint64 wall_ms)
 {
   if (entry->n_contacts++ == 0) {
     entry->first_ms = wall_ms;
+    entry->place = answers->contacted->len;
     g_ptr_array_add(answers->contacted, entry);
   }
   entry->last_ms = wall_ms;
@@ -315,7 +316,7 @@ gw_answers_take_contacts(GwAnswers *answers, guint max)
   GArray *contacts = g_array_new(FALSE, TRUE, sizeof(GwContact));
   g_array_set_clear_func(contacts, clear_contact);
   for (guint i = 0; i < n; i++) {
-    Entry *entry = answers->contacted->pdata[i];
+    Entry *entry = g_ptr_array_steal_index(answers->contacted, answers->contacted->len - 1);
     if (!entry)
       continue;
     GwContact contact = { .node = g_strdup(entry->answer.node),
@@ -327,6 +328,5 @@ gw_answers_take_contacts(GwAnswers *answers, guint max)
     g_array_append_val(contacts, contact);
     entry->n_contacts = 0;
   }
-  g_ptr_array_remove_range(answers->contacted, 0, n);
   return contacts;
 }
