@@ -15,7 +15,7 @@ ROOMS = {
     'lan': ('base', 'model', 'net', 'link'),
     'wan': ('base', 'model', 'link'),
     'unpack': ('base',),
-    'ctl': ('base',),
+    'ctl': ('base', 'model'),
     'check': ('base', 'model', 'net', 'link', 'lan'),
 }
 MAINS = {
