@@ -13,6 +13,7 @@ struct GwBatch {
   GArray *statements;  /* Statement */
   GArray *values;      /* GwDbValue */
   GStringChunk *bytes; /* what texts and blobs point to */
+  GSList *owned;
 };
 
 GwBatch *
@@ -34,6 +35,7 @@ gw_batch_free(GwBatch *batch)
   g_array_unref(batch->statements);
   g_array_unref(batch->values);
   g_string_chunk_free(batch->bytes);
+  g_slist_free_full(batch->owned, g_free);
   g_free(batch);
 }
 
@@ -86,16 +88,32 @@ gw_batch_add_valist(GwBatch *batch, const char *sql, const char *format, va_list
   g_array_append_val(batch->statements, statement);
 }
 
+void
+gw_batch_add_statement(GwBatch *batch, const GwDbStatement *statement)
+{
+  Statement added = { statement->sql, batch->values->len, statement->n_values };
+
+  for (guint i = 0; i < statement->n_values; i++) {
+    GwDbValue value = statement->values[i];
+
+    if (value.kind == 's' || value.kind == 'b')
+      value = value_of_bytes(batch, value.kind, value.bytes, value.size);
+    g_array_append_val(batch->values, value);
+  }
+  g_array_append_val(batch->statements, added);
+}
+
 gboolean
 gw_batch_is_empty(const GwBatch *batch)
 {
   return batch->statements->len == 0;
 }
 
-const char *
-gw_batch_own(GwBatch *batch, const char *sql)
+gpointer
+gw_batch_own(GwBatch *batch, gpointer memory)
 {
-  return g_string_chunk_insert(batch->bytes, sql);
+  batch->owned = g_slist_prepend(batch->owned, memory);
+  return memory;
 }
 
 guint

@@ -23,8 +23,10 @@ typedef struct {
 /* --- batch.c --- */
 void gw_batch_add_valist(GwBatch *batch, const char *sql, const char *format, va_list args);
 guint gw_batch_size(const GwBatch *batch);
-/* A copy of @sql that lives as long as the batch. */
-const char *gw_batch_own(GwBatch *batch, const char *sql);
+/* Copies the values. */
+void gw_batch_add_statement(GwBatch *batch, const GwDbStatement *statement);
+/* Takes @memory, to be freed (g_free) with the batch, and returns it. */
+gpointer gw_batch_own(GwBatch *batch, gpointer memory);
 /* Borrowed from the batch. */
 GwDbStatement gw_batch_statement(const GwBatch *batch, guint index);
 

@@ -429,7 +429,7 @@ gw_db_query(GwDb *db, guint max, GwDbRows done, gpointer user, const char *sql, 
   va_list args;
 
   va_start(args, format);
-  gw_batch_add_valist(question, gw_batch_own(question, sql), format, args);
+  gw_batch_add_valist(question, gw_batch_own(question, g_strdup(sql)), format, args);
   va_end(args);
   gw_db_query_batch(db, question, max, done, user);
 }

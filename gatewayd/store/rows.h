@@ -32,6 +32,9 @@ void gw_rows_delete_rule(GwBatch *batch, gint64 id);
 /* --- updates and pins; boot clock times are kept across reboots as what was left of them at @now --- */
 void gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now);
 
+/* Ended ones that changed last before @before_ms, with their history; never what start-up reads. */
+void gw_rows_trim_updates(GwBatch *batch, gint64 before_ms);
+
 typedef struct {
   gint64 update_id;
   gint64 wall_ms;
@@ -139,18 +142,17 @@ gboolean gw_rows_load_meta(GwDb *db, void (*each)(const char *key, const char *v
 typedef enum { GW_TABLE_UPDATES = 1, GW_TABLE_HISTORY, GW_TABLE_EVENTS, GW_TABLE_TIMELINE } GwTable;
 /* The columns that can be asked for, filtered and sorted by; NULL-terminated, static:
  *   updates:  id node type firmware rule state reason inferred attempts version-before acked size created
- *             changed finished
+ *             changed finished open
  *   history:  id update time state fact detail
  *   events:   id time type subject-kind subject node firmware rule update data final
  *   timeline: id node kind text first last count final
- * id, firmware, rule, update, attempts, count, sizes and times (wall ms) are x; inferred and final are b; the
- * others s. */
+ * id, firmware, rule, update, attempts, count, sizes and times (wall ms) are x; inferred, open and final are
+ * b; the others s. */
 const char *const *gw_table_columns(GwTable table);
 
 typedef struct {
   GwTable table;
-  /* a{sv}, or NULL: column -> value; text may hold * and ? globs; "after-id" (x): only greater ids;
-   * "open" (b): updates that have, or have not, ended */
+  /* a{sv}, or NULL: column -> value; text may hold * and ? globs; "after-id" (x): only greater ids */
   GVariant *filter;
   const char *sort;    /* column, or "-column" = descending; NULL = "id" */
   GVariant *after;     /* (vx): sort value and id of the last row seen, or NULL = from the start */
@@ -158,6 +160,7 @@ typedef struct {
   gboolean is_counted; /* tell the total too: costs a walk over all that the filter leaves */
 } GwListing;
 /* @rows: GVariant a{sv} with every column of the table, in order; @total: -1 when not counted. Rows are
- * borrowed for the call. Unknown column, or a value of another type: GW_ERROR_BAD_INPUT. */
+ * borrowed for the call. */
 typedef void (*GwListingDone)(const GPtrArray *rows, gint64 total, const GError *error, gpointer user);
-void gw_rows_list(GwDb *db, const GwListing *listing, GwListingDone done, gpointer user);
+/* FALSE = BAD_INPUT (an unknown column, or a value of another type), and @done is not called. */
+gboolean gw_rows_list(GwDb *db, const GwListing *listing, GwListingDone done, gpointer user, GError **error);

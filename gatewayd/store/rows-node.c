@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nodes, when they were heard, and their timeline. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "store/rows-private.h"
+
+#define MAX_COMPONENTS_SIZE (256 * 1024)
+
+/* [[type, hardware, software, source, since_ms], ...] */
+static char *
+write_components(const GwNode *node)
+{
+  json_t *array = json_array();
+  char *dump, *copy;
+
+  for (guint i = 0; i < node->components->len; i++) {
+    const GwComponent *component = &g_array_index(node->components, GwComponent, i);
+    g_autofree char *type = g_utf8_make_valid(component->type, -1);
+    g_autofree char *hardware = g_utf8_make_valid(component->hardware_version, -1);
+    g_autofree char *software = g_utf8_make_valid(component->software_version, -1);
+
+    (void)json_array_append_new(array, json_pack("[s,s,s,s,I]", type, hardware, software,
+                                                 gw_version_source_name(component->source),
+                                                 (json_int_t)component->since_ms));
+  }
+  dump = json_dumps(array, JSON_COMPACT);
+  copy = g_strdup(dump);
+  free(dump);
+  json_decref(array);
+  return copy;
+}
+
+static GwVersionSource
+source_of(const char *name)
+{
+  for (GwVersionSource source = GW_SOURCE_UNKNOWN; source <= GW_SOURCE_HEARD; source++)
+    if (strcmp(name, gw_version_source_name(source)) == 0)
+      return source;
+  return GW_SOURCE_UNKNOWN;
+}
+
+static void
+read_components(const char *json, GwNode *node)
+{
+  g_autoptr(json_t) array = gw_json_parse(json, strlen(json), MAX_COMPONENTS_SIZE, NULL);
+  gsize i;
+  json_t *value;
+
+  json_array_foreach(array, i, value)
+  {
+    const char *type, *hardware, *software, *source;
+    json_int_t since_ms;
+    GwComponent *component;
+
+    if (json_unpack(value, "[s,s,s,s,I]", &type, &hardware, &software, &source, &since_ms) < 0)
+      continue;
+    component = gw_node_add_component(node, type);
+    if (!component)
+      continue;
+    g_free(component->hardware_version);
+    component->hardware_version = g_strdup(hardware);
+    gw_component_set(component, software, source_of(source), since_ms);
+    component->since_ms = since_ms;
+  }
+}
+
+void
+gw_rows_put_contact(GwBatch *batch, const GwNode *node)
+{
+  gw_batch_add(batch, "INSERT OR REPLACE INTO contact VALUES (?, ?, ?)", "sii", node->id, node->last_ms,
+               (gint64)node->n_contacts);
+}
+
+void
+gw_rows_put_node(GwBatch *batch, const GwNode *node)
+{
+  g_autofree char *aliases = gw_rows_write_strings(node->aliases);
+  g_autofree char *labels = gw_rows_write_strings(node->labels);
+  g_autofree char *attributes = gw_rows_write_map(node->attributes);
+  g_autofree char *components = write_components(node);
+
+  gw_batch_add(
+      batch, "INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "sssssssssssiiisisi", node->id, node->product, node->plugin, node->location, node->address, node->mac,
+      aliases, labels, attributes, components, gw_identity_name(node->identity), (gint64)node->is_adopted,
+      (gint64)node->is_group, (gint64)node->is_set_aside, node->set_aside_reason,
+      (gint64)node->needs_power_cycle, node->credential_digest, node->first_ms);
+  gw_rows_put_contact(batch, node);
+}
+
+void
+gw_rows_delete_node(GwBatch *batch, const char *id)
+{
+  gw_batch_add(batch, "DELETE FROM history WHERE node_update IN (SELECT id FROM node_update WHERE node = ?)",
+               "s", id);
+  gw_batch_add(batch, "DELETE FROM node_update WHERE node = ?", "s", id);
+  gw_batch_add(batch, "DELETE FROM pin WHERE node = ?", "s", id);
+  gw_batch_add(batch, "DELETE FROM timeline WHERE node = ?", "s", id);
+  gw_batch_add(batch, "DELETE FROM contact WHERE node = ?", "s", id);
+  gw_batch_add(batch, "DELETE FROM node WHERE id = ?", "s", id);
+}
+
+typedef struct {
+  void (*each)(GwNode *node, gpointer user);
+  gpointer user;
+} NodeReader;
+
+static void
+read_node(const GwRow *row, gpointer user)
+{
+  const NodeReader *reader = user;
+  GwNode *node = gw_node_new(gw_row_text(row, 0));
+  char **texts[] = { &node->product, &node->plugin, &node->location, &node->address, &node->mac };
+
+  for (int i = 0; i < (int)G_N_ELEMENTS(texts); i++)
+    gw_rows_read_text(texts[i], row, 1 + i);
+  gw_rows_read_strings(gw_row_text(row, 6), node->aliases);
+  gw_rows_read_strings(gw_row_text(row, 7), node->labels);
+  gw_rows_read_map(gw_row_text(row, 8), node->attributes);
+  read_components(gw_row_text(row, 9), node);
+  (void)gw_identity_parse(gw_row_text(row, 10), &node->identity);
+  node->is_adopted = gw_row_int(row, 11) != 0;
+  node->is_group = gw_row_int(row, 12) != 0;
+  node->is_set_aside = gw_row_int(row, 13) != 0;
+  gw_rows_read_text(&node->set_aside_reason, row, 14);
+  node->needs_power_cycle = gw_row_int(row, 15) != 0;
+  g_strlcpy(node->credential_digest, gw_row_text(row, 16), sizeof node->credential_digest);
+  node->first_ms = gw_row_int(row, 17);
+  node->last_ms = gw_row_int(row, 19); /* 18 is contact.node */
+  node->n_contacts = (guint64)gw_row_int(row, 20);
+  reader->each(node, reader->user);
+}
+
+gboolean
+gw_rows_load_nodes(GwDb *db, void (*each)(GwNode *node, gpointer user), gpointer user, GError **error)
+{
+  NodeReader reader = { each, user };
+
+  return gw_db_load(db, "SELECT * FROM node LEFT JOIN contact ON contact.node = node.id ORDER BY node.id",
+                    read_node, &reader, error);
+}
+
+void
+gw_rows_put_timeline(GwBatch *batch, const GwTimelineRow *row)
+{
+  gw_batch_add(batch, "INSERT OR REPLACE INTO timeline VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "isssiiii", row->id,
+               row->node, row->kind, row->text, row->first_ms, row->last_ms, (gint64)row->count,
+               (gint64)row->is_final);
+}
+
+void
+gw_rows_trim_timeline_of(GwBatch *batch, const char *node, guint max)
+{
+  gw_batch_add(batch,
+               "DELETE FROM timeline WHERE id IN (SELECT id FROM timeline WHERE node = ? "
+               "ORDER BY is_final DESC, last_ms DESC, id DESC LIMIT -1 OFFSET ?)",
+               "si", node, (gint64)max);
+}
+
+void
+gw_rows_trim_timeline(GwBatch *batch, gint64 before_ms, guint max)
+{
+  gw_batch_add(batch, "DELETE FROM timeline WHERE last_ms < ?", "i", before_ms);
+  gw_batch_add(batch,
+               "DELETE FROM timeline WHERE NOT is_final AND id <= (SELECT id FROM timeline "
+               "ORDER BY id DESC LIMIT 1 OFFSET ?)",
+               "i", (gint64)max);
+}
