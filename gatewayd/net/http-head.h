@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The head of an HTTP request: a pure function from bytes to a value. Tolerant where devices are odd and it
  * is harmless (no blank after "Host:", any order, unknown Connection values, HTTP/1.0, Content-Length: 0 on
- * GET: rule H9), strict where two readers could disagree about where a request ends (RFC 9112, promise L5).
+ * GET), strict where two readers could disagree about where a request ends (RFC 9112, promise L5).
  */
 #pragma once
 #include "base/reader.h"

@@ -246,10 +246,12 @@ decide(GwHttpExchange *connection, const GwHttpRequest *request)
 
     connection->is_last = TRUE; /* a reply given now leaves the body unread */
     connection->state = GW_HTTP_ASKED;
+    connection->request = request;
     plan = server->handler->intake(connection, request, server->user);
     if (connection->state != GW_HTTP_ASKED)
       return (GwHttpIntake){ .kind = GW_HTTP_INTAKE_REFUSE };
     connection->state = GW_HTTP_READING;
+    connection->request = NULL;
     connection->is_last = was_last;
   }
   if (plan.kind == GW_HTTP_INTAKE_BUFFER)

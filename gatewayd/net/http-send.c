@@ -324,6 +324,7 @@ gw_http_reply(GwHttpExchange *connection, const GwHttpReply *reply)
   } else if (has_body && !reply->body && reply->bytes.size > 0)
     rest.bytes =
         wording.is_one_chunk ? frame_chunk(gw_http_server_of(connection), reply->bytes) : reply->bytes;
+  connection->request = NULL;
   gw_http_send(connection, &rest);
 }
 

@@ -19,13 +19,14 @@
 
 typedef struct GwHttpServer GwHttpServer;
 /* Valid from its first callback until the reply was given; with an observer until `done`; with a stay-open
- * reply until gw_http_stream_end() or `gone`; otherwise until `gone`. */
+ * reply until gw_http_stream_end() or `gone`; otherwise until `gone`. It names the connection: to abort one
+ * exchange cuts those that follow it on the same connection. */
 typedef struct GwHttpExchange GwHttpExchange;
 
 /* ---- requests ---- */
 
-/* Immutable, valid for the call; afterwards gw_http_exchange_request() has the copy that a parked exchange
- * keeps. */
+/* Immutable, valid for the call or until it is answered, whichever is first; after the call
+ * gw_http_exchange_request() has the copy that a parked exchange keeps. */
 typedef struct {
   const GwHttpHead *head;
   GwSlice body;      /* the whole body when buffered, else empty */
@@ -41,8 +42,7 @@ typedef struct {
   GwHttpIntakeKind kind;
   guint64 max_size; /* larger is answered 413; BUFFER: at most (and 0 =) GW_HTTP_BODY_MAX */
   int fd;           /* FD: written to, never closed here; a non-blocking pipe may be full for a while */
-  guint
-      status; /* REFUSE: 4xx or 5xx, then the connection is closed; 0 = gw_http_reply() was called already */
+  guint status;     /* REFUSE: 4xx or 5xx, then we close; 0 = the handler called gw_http_reply() itself */
 } GwHttpIntake;
 
 typedef struct {
@@ -53,9 +53,8 @@ typedef struct {
   /* The peer left (or was cut) before its request was answered, before its INTAKE_FD body was complete, or
    * while its reply stayed open. A half-close counts as leaving. The exchange ends here. May be NULL. */
   void (*gone)(GwHttpExchange *exchange, gpointer user);
-  /* A request was refused by the server itself (400, 408, 413, 431, 501, 503...), for a rate-limited log
-   * line.
-   * @why: static text. May be NULL. */
+  /* The server itself refused a request (400, 408, 413, 431, 501, 503...), for a rate-limited log line. @why:
+   * static text. May be NULL. */
   void (*refused)(const GwAddress *peer, guint status, const char *why, gpointer user);
 } GwHttpHandler;
 
@@ -63,20 +62,24 @@ typedef struct {
 const GwHttpRequest *gw_http_exchange_request(const GwHttpExchange *exchange);
 /* The address by which the peer reached us, with port. */
 void gw_http_exchange_local(GwHttpExchange *exchange, GwAddress *ret_address);
-/* The handler's own pointer, NULL at first, for this exchange. */
+/* The handler's own pointer, NULL at first, until the exchange is answered. */
 void gw_http_exchange_set_data(GwHttpExchange *exchange, gpointer data);
 gpointer gw_http_exchange_data(const GwHttpExchange *exchange);
 
 /* ---- replies ---- */
 
-#define GW_HTTP_REPLY_IGNORE_RANGE 1u /* as GW_HTTP_RANGE_IGNORE */
-#define GW_HTTP_REPLY_RANGE0_200 2u   /* as GW_HTTP_RANGE0_IS_200 */
-#define GW_HTTP_REPLY_CLOSE 4u        /* the last reply on this connection */
-#define GW_HTTP_REPLY_PLAIN_HEAD                                                                             \
-  8u /* no Date, ETag, Accept-Ranges, Connection: only @fields and Content-Length */
-#define GW_HTTP_REPLY_ONE_CHUNK                                                                              \
-  16u /* @bytes chunked, as a single chunk, in one segment (HTTP/1.1 only; rule H6) */
-#define GW_HTTP_REPLY_UNPACED 32u /* pacing does not apply */
+/* GwHttpReply.flags. The first two are GW_HTTP_RANGE_IGNORE and GW_HTTP_RANGE0_IS_200. */
+#define GW_HTTP_REPLY_IGNORE_RANGE 1u
+#define GW_HTTP_REPLY_RANGE0_200 2u
+/* The last reply on this connection. */
+#define GW_HTTP_REPLY_CLOSE 4u
+/* No Date, ETag, Accept-Ranges, Connection: only the given fields and Content-Length. */
+#define GW_HTTP_REPLY_PLAIN_HEAD 8u
+/* Bytes chunked, as a single chunk, in one segment, unless the peer speaks HTTP/1.0, somebody observes, or
+ * they are over 60 KiB. */
+#define GW_HTTP_REPLY_ONE_CHUNK 16u
+/* Pacing does not apply; to bytes it never does. */
+#define GW_HTTP_REPLY_UNPACED 32u
 
 /* Everything is borrowed for the call; @body gets a reference. The server adds the reason text, Date,
  * Content-Length, and for @body ETag, Accept-Ranges, Content-Range, and with HEAD sends no body. */
@@ -87,8 +90,7 @@ typedef struct {
   guint n_fields;
   GwSlice bytes; /* the body... */
   GwBody *body;  /* ...or this, with ranges and validators */
-  guint idle_ms; /* keep the connection so long after this reply; 0 = the server's. A close waits 5 s at least
-                  */
+  guint idle_ms; /* keep the connection so long after this reply; 0 = as the server's limits say */
   const GwTransferObserver *observer; /* of @body or @bytes; NULL = nobody. Must live until `done` */
   gpointer observer_user;
 } GwHttpReply;
@@ -98,7 +100,7 @@ typedef struct {
 void gw_http_reply(GwHttpExchange *exchange, const GwHttpReply *reply);
 /* Shorthand: status with its reason text as body. */
 void gw_http_reply_status(GwHttpExchange *exchange, guint status);
-/* Cuts the connection with a reset: the peer must not take what it has for the whole (rule H11). An observer
+/* Cuts the connection with a reset: the peer must not take what it has for the whole. An observer
  * gets its `done`; `gone` is not called. */
 void gw_http_abort(GwHttpExchange *exchange);
 /* The reason text of a status; never empty. Static. */
@@ -135,11 +137,10 @@ typedef struct {
 GwHttpServer *gw_http_server_new(GwReactor *reactor, GwGate *gate, const GwHttpLimits *limits,
                                  const GwHttpHandler *handler, gpointer user);
 /* Closes listeners and connections at once: what was not acknowledged is reset and reported as not complete.
- * `gone` is called for those who wait. Never waits for a peer. */
+ * `gone` is called for those who wait. Never waits for a peer. Not from inside a callback of this server. */
 void gw_http_server_free(GwHttpServer *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwHttpServer, gw_http_server_free)
-/* @tls: NULL = plain. @tag comes back in requests. The listener is the server's; its refusal text is set by
- * it. */
+/* @tls: NULL = plain. @tag comes back in requests. The listener is the server's, and so is its refusal. */
 const GwListener *gw_http_server_listen(GwHttpServer *server, const GwListen *listen, GwTls *tls,
                                         gpointer tag, GError **error);
 /* For a connection that came another way (a socket pair in tests). Takes @fd. */
