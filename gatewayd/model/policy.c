@@ -66,9 +66,10 @@ gw_policy_order(const GwNode *node, const GwFirmware *firmware, const GwProduct 
   return gw_version_compare(product->scheme, component->software_version, firmware->software_version);
 }
 
-GwReason
-gw_policy_fits(const GwNode *node, const GwFirmware *firmware, const GwProduct *product,
-               const char **ret_text)
+/* @ret_order is set unless something else than the version stands in the way. */
+static GwReason
+fit(const GwNode *node, const GwFirmware *firmware, const GwProduct *product, const char **ret_text,
+    GwOrder *ret_order)
 {
   const GwReason wrong = GW_REASON_WRONG_HARDWARE;
   const GwComponent *component = gw_node_component_for(node, firmware->type);
@@ -86,13 +87,21 @@ gw_policy_fits(const GwNode *node, const GwFirmware *firmware, const GwProduct *
       strncmp(component->software_version, firmware->software_version, product->series_chars) != 0)
     return misfit(wrong, "the firmware is of another series", ret_text);
 
-  GwOrder order = gw_policy_order(node, firmware, product);
+  GwOrder order = *ret_order = gw_policy_order(node, firmware, product);
   if (order == GW_ORDER_EQUAL)
     return misfit(GW_REASON_UP_TO_DATE, "the node runs this version", ret_text);
   if (order == GW_ORDER_GREATER && !firmware->is_downgrade_allowed)
     return misfit(GW_REASON_UP_TO_DATE, "the node runs a newer version; a downgrade must be asked for as one",
                   ret_text);
   return GW_REASON_NONE;
+}
+
+GwReason
+gw_policy_fits(const GwNode *node, const GwFirmware *firmware, const GwProduct *product,
+               const char **ret_text)
+{
+  GwOrder order;
+  return fit(node, firmware, product, ret_text, &order);
 }
 
 /* Everything that one decision reads. */
@@ -361,8 +370,8 @@ judge(Decision *decision, const GwRule *rule)
   if (!gw_rule_targets(rule, node, firmware, &text))
     return judged(&it, NOT_A_TARGET, GW_REASON_NO_RULE, text);
 
-  GwReason reason = gw_policy_fits(node, firmware, decision->product, &text);
-  GwOrder order = gw_policy_order(node, firmware, decision->product);
+  GwOrder order = GW_ORDER_UNKNOWN;
+  GwReason reason = fit(node, firmware, decision->product, &text, &order);
   gboolean is_dead = firmware->state == GW_FIRMWARE_WITHDRAWN || firmware->state == GW_FIRMWARE_REJECTED;
   if (reason == GW_REASON_UP_TO_DATE && order == GW_ORDER_EQUAL && !is_dead)
     return judged(&it, HOLDS, reason, text);
