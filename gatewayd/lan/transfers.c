@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SEGMENT_SIZE 9 /* family and 8 bytes */
+#define SEGMENT_SIZE 17 /* 8 bytes in hex */
 
 typedef struct {
   char *token, *node;
@@ -132,7 +132,7 @@ find_segment(const char *text, char ret_segment[SEGMENT_SIZE])
     return;
   gboolean is_ipv4 = gw_address_is_ipv4(&address);
   g_autofree char *hex = g_malloc(2 * sizeof address.bytes + 1);
-  gw_hex(is_ipv4 ? address.bytes + 12 : address.bytes, is_ipv4 ? 3 : 4, hex);
+  gw_hex(is_ipv4 ? address.bytes + 12 : address.bytes, is_ipv4 ? 3 : 8, hex);
   g_snprintf(ret_segment, SEGMENT_SIZE, "%s", hex);
 }
 
