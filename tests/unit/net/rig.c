@@ -213,9 +213,8 @@ rig_breathe(Rig *rig)
 }
 
 static Peer *
-peer_connect(Rig *rig, const char *source, int receive_buffer)
+prepare(Rig *rig, const char *source, int receive_buffer)
 {
-  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(rig->port) };
   struct sockaddr_in from = { .sin_family = AF_INET };
   Peer *peer = g_new0(Peer, 1);
   int one = 1;
@@ -228,24 +227,44 @@ peer_connect(Rig *rig, const char *source, int receive_buffer)
   if (receive_buffer)
     setsockopt(peer->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   inet_pton(AF_INET, source ? source : "127.0.0.1", &from.sin_addr);
-  inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
   g_assert_cmpint(bind(peer->fd, (struct sockaddr *)&from, sizeof from), ==, 0);
+  return peer;
+}
+
+Peer *
+peer_prepare(Rig *rig, const char *source)
+{
+  return prepare(rig, source, 0);
+}
+
+void
+peer_connect(Peer *peer)
+{
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(peer->rig->port) };
+  struct pollfd poll_fd = { .fd = peer->fd, .events = POLLOUT };
+
+  inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
   if (connect(peer->fd, (struct sockaddr *)&to, sizeof to) < 0)
     g_assert_cmpint(errno, ==, EINPROGRESS);
-  RIG_UNTIL(rig, poll(&(struct pollfd){ .fd = peer->fd, .events = POLLOUT }, 1, 0) == 1);
-  return peer;
+  RIG_UNTIL(peer->rig, poll(&poll_fd, 1, 0) == 1);
 }
 
 Peer *
 peer_new(Rig *rig, const char *source)
 {
-  return peer_connect(rig, source, 0);
+  Peer *peer = prepare(rig, source, 0);
+
+  peer_connect(peer);
+  return peer;
 }
 
 Peer *
 peer_new_narrow(Rig *rig)
 {
-  return peer_connect(rig, NULL, 4096);
+  Peer *peer = prepare(rig, NULL, 4096);
+
+  peer_connect(peer);
+  return peer;
 }
 
 void
@@ -315,6 +334,25 @@ peer_hear_size(Peer *peer, gsize size)
 {
   RIG_UNTIL(peer->rig, (peer_hear(peer), peer->heard->len >= size || peer->is_closed || peer->is_reset));
   g_assert_cmpuint(peer->heard->len, >=, size);
+}
+
+gboolean
+peer_swallow(Peer *peer, gsize size)
+{
+  gint64 until_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+  gint64 before_ms = clock_ms;
+  char buffer[4096];
+
+  while (size > 0 && g_get_monotonic_time() < until_us) {
+    gssize n = recv(peer->fd, buffer, MIN(size, sizeof buffer), 0);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN))
+      return FALSE;
+    size -= (gsize)MAX(n, 0);
+    rig_breathe(peer->rig);
+    clock_ms = before_ms;
+  }
+  return size == 0;
 }
 
 void

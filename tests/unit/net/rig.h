@@ -56,6 +56,9 @@ void rig_pass_ms(Rig *rig, gint64 ms);
 Peer *peer_new(Rig *rig, const char *source);
 /* The same with a small receive buffer, so that little is taken unread. */
 Peer *peer_new_narrow(Rig *rig);
+/* A socket that is connected by peer_connect(): that needs no further descriptor. */
+Peer *peer_prepare(Rig *rig, const char *source);
+void peer_connect(Peer *peer);
 void peer_free(Peer *peer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Peer, peer_free)
 void peer_say(Peer *peer, const char *text);
@@ -65,6 +68,9 @@ void peer_hear(Peer *peer);
 /* Until @text was heard in all; aborts the test if it is not. */
 void peer_hear_until(Peer *peer, const char *text);
 void peer_hear_size(Peer *peer, gsize size);
+/* Takes exactly @size bytes from the socket and throws them away; the rig's clock stands still meanwhile.
+ * FALSE if they do not come. */
+gboolean peer_swallow(Peer *peer, gsize size);
 /* Until the other side closed or reset. */
 void peer_hear_end(Peer *peer);
 /* What was heard is forgotten. */
