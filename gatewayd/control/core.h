@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The core as its main sees it: start it, hand it the link sockets, stop it. Main thread. */
 #pragma once
+#include "base/clock.h"
 #include "base/config.h"
 #include "control/commands.h"
 
@@ -12,9 +13,11 @@ typedef struct {
   int cache_fd;      /* folder of the blobs */
   int lan_listen_fd; /* listening SEQPACKET sockets of the links, taken; -1 = none */
   int wan_listen_fd;
-  const char *config_path; /* for reload; NULL = defaults only */
+  const char *config_path;       /* for reload; NULL = defaults only */
+  GwNow (*clock)(gpointer user); /* NULL = the machine's */
+  gpointer clock_user;
 } GwCorePlaces;
-/* Never waits for a cloud, a worker or a clean last shutdown. */
+/* Works in the thread-default context. Never waits for a cloud, a worker or a clean last shutdown. */
 GwCore *gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error);
 /* Within 5 s, never waiting for a peer. */
 void gw_core_stop(GwCore *core);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/change.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "control/core-private.h"
+
+struct GwChange {
+  GwCore *core;
+  char *who, *door, *address; /* of the caller, or NULL */
+  GwBatch *batch;
+  GPtrArray *events; /* GwEvent */
+  gint64 wall_ms;
+  GwDbDone done;
+  gpointer user;
+  GwThen then;
+  GVariant *result;
+};
+
+GwChange *
+gw_change_new(GwCore *core, const GwCaller *caller)
+{
+  GwChange *change = g_new0(GwChange, 1);
+
+  change->core = core;
+  if (caller) {
+    change->who = g_strdup(caller->name);
+    change->door = g_strdup(caller->door);
+    change->address = g_strdup(caller->address);
+  }
+  change->batch = gw_batch_new();
+  change->events = g_ptr_array_new_with_free_func((GDestroyNotify)gw_event_free);
+  change->wall_ms = gw_core_now(core).wall_ms;
+  return change;
+}
+
+void
+gw_change_free(GwChange *change)
+{
+  if (!change)
+    return;
+  g_free(change->who);
+  g_free(change->door);
+  g_free(change->address);
+  gw_batch_free(change->batch);
+  g_ptr_array_unref(change->events);
+  g_clear_pointer(&change->result, g_variant_unref);
+  g_free(change);
+}
+
+GwBatch *
+gw_change_batch(GwChange *change)
+{
+  return change->batch;
+}
+
+static GwSubject
+subject_of_type(const char *type)
+{
+  for (GwSubject subject = GW_SUBJECT_DAEMON; subject <= GW_SUBJECT_USER; subject++) {
+    const char *name = gw_subject_name(subject);
+    gsize size = strlen(name);
+
+    if (strncmp(type, name, size) == 0 && type[size] == '.')
+      return subject;
+  }
+  return GW_SUBJECT_DAEMON;
+}
+
+static char *
+subject_name(GwSubject subject, const GwAbout *about)
+{
+  if (about->name)
+    return g_strdup(about->name);
+  if (subject == GW_SUBJECT_NODE && about->node)
+    return g_strdup(about->node);
+  if (subject == GW_SUBJECT_FIRMWARE)
+    return g_strdup_printf("%" G_GINT64_FORMAT, about->firmware_id);
+  if (subject == GW_SUBJECT_RULE)
+    return g_strdup_printf("%" G_GINT64_FORMAT, about->rule_id);
+  if (subject == GW_SUBJECT_UPDATE)
+    return g_strdup_printf("%" G_GINT64_FORMAT, about->update_id);
+  return g_strdup("");
+}
+
+static void
+add_member(json_t *object, const char *key, const char *value)
+{
+  if (value && *value)
+    json_object_set_new(object, key, json_string(value));
+}
+
+/* The event's own words. Text that came from a peer is made printable first. */
+static char *
+make_data(const GwChange *change, const char *text)
+{
+  g_autoptr(json_t) object = json_object();
+  g_autofree char *inert = gw_log_inert(text);
+  char *encoded, *data;
+
+  add_member(object, "text", inert);
+  add_member(object, "who", change->who);
+  add_member(object, "door", change->door);
+  add_member(object, "address", change->address);
+  encoded = json_dumps(object, JSON_COMPACT);
+  data = g_strdup(encoded ? encoded : "{}");
+  free(encoded);
+  return data;
+}
+
+void
+gw_change_say(GwChange *change, const char *type, const GwAbout *about, const char *format, ...)
+{
+  GwEvent *event = g_new0(GwEvent, 1);
+  GwSubject subject = subject_of_type(type);
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start(args, format);
+  text = g_strdup_vprintf(format, args);
+  va_end(args);
+  event->id = gw_db_next_id(change->core->db, GW_SEQUENCE_EVENT);
+  event->wall_ms = change->wall_ms;
+  event->type = g_strdup(type);
+  event->subject_kind = g_strdup(gw_subject_name(subject));
+  event->subject = subject_name(subject, about);
+  event->node = g_strdup(about->node ? about->node : "");
+  event->firmware_id = about->firmware_id;
+  event->rule_id = about->rule_id;
+  event->update_id = about->update_id;
+  event->is_final = about->is_final;
+  event->data = make_data(change, text);
+  gw_event_put(change->batch, event);
+  g_ptr_array_add(change->events, event);
+  gw_info(subject, event->subject, "%s", text);
+}
+
+static void
+tell_events(GwChange *change)
+{
+  g_ptr_array_set_free_func(change->events, NULL);
+  for (guint i = 0; i < change->events->len; i++)
+    gw_events_tell(change->core->events, change->events->pdata[i]);
+  g_ptr_array_set_size(change->events, 0);
+}
+
+static void
+on_committed(const GError *error, gpointer user)
+{
+  g_autoptr(GwChange) change = user;
+
+  if (error)
+    gw_err(GW_SUBJECT_DAEMON, NULL, "a change was not written: %s", error->message);
+  else
+    tell_events(change);
+  if (change->done)
+    change->done(error, change->user);
+  if (change->then.done)
+    change->then.done(error ? NULL : change->result, error, change->then.user);
+}
+
+void
+gw_change_commit(GwChange *change, GwDbDone done, gpointer user)
+{
+  change->done = done;
+  change->user = user;
+  gw_db_submit(change->core->db, g_steal_pointer(&change->batch), on_committed, change);
+}
+
+void
+gw_change_commit_if_any(GwChange *change)
+{
+  if (gw_batch_is_empty(change->batch))
+    gw_change_free(change);
+  else
+    gw_change_commit(change, NULL, NULL);
+}
+
+void
+gw_change_finish(GwChange *change, GwThen then, GVariant *result)
+{
+  change->then = then;
+  change->result = result ? g_variant_ref_sink(result) : NULL;
+  gw_change_commit(change, NULL, NULL);
+}
+
+typedef struct {
+  GwThen then;
+  GError *error;
+  GVariant *result;
+} Ending;
+
+static gboolean
+end_command(gpointer user)
+{
+  Ending *ending = user;
+
+  ending->then.done(ending->result, ending->error, ending->then.user);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+ending_free(gpointer user)
+{
+  Ending *ending = user;
+
+  g_clear_error(&ending->error);
+  g_clear_pointer(&ending->result, g_variant_unref);
+  g_free(ending);
+}
+
+static void
+end_later(GwCore *core, GwThen then, GError *error, GVariant *result)
+{
+  g_autoptr(GSource) source = g_idle_source_new();
+  Ending *ending = g_new0(Ending, 1);
+
+  *ending = (Ending){ then, error, result ? g_variant_ref_sink(result) : NULL };
+  g_source_set_priority(source, G_PRIORITY_DEFAULT);
+  g_source_set_callback(source, end_command, ending, ending_free);
+  g_source_attach(source, core->context);
+}
+
+void
+gw_then_fail(GwCore *core, GwThen then, GError *error)
+{
+  end_later(core, then, error, NULL);
+}
+
+void
+gw_then_succeed(GwCore *core, GwThen then, GVariant *result)
+{
+  end_later(core, then, NULL, result);
+}

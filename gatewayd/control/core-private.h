@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The core's own struct: the nouns of this room in one place, for those of its files that need several of
+ * them. The nouns themselves (registry, rules, pins...) know nothing of it. Private to control. */
+#pragma once
+#include "control/alarms.h"
+#include "control/change.h"
+#include "control/core.h"
+#include "control/events.h"
+#include "control/firmwares.h"
+#include "control/keyrings.h"
+#include "control/neighbours.h"
+#include "control/pins.h"
+#include "control/plugins.h"
+#include "control/registry.h"
+#include "control/rules.h"
+#include "control/slots.h"
+#include "control/updates.h"
+#include "store/blob.h"
+#include "store/db.h"
+
+typedef struct GwTimeline GwTimeline;
+typedef struct GwWorkers GwWorkers;
+typedef struct GwUpstreams GwUpstreams;
+typedef struct GwFetching GwFetching;
+typedef struct GwVerbs GwVerbs;
+
+/* [limits] of the configuration, read once per snapshot. */
+typedef struct {
+  guint attempts, strangers, timeline_rows;
+  gint64 retry_first_ms, retry_max_ms, slot_ms, never_asked_ms, stalled_ms, not_back_ms, pin_idle_ms;
+  gint64 timeline_age_ms, events;
+  guint64 max_image;
+} GwLimits;
+
+struct GwCore {
+  GMainContext *context;
+  GwConfig *config;
+  char *config_path;
+  GwLimits limits;
+  GwNow (*clock)(gpointer user);
+  gpointer clock_user;
+  gint64 started_ms;
+  gboolean is_stopping; /* what is called back now is not acted upon */
+  gboolean was_lost;    /* the database was set aside at start */
+  gint64 restored_ms;   /* wall: the snapshot that replaced it is of then; 0 = none */
+
+  GwDb *db;
+  GwStore *store;
+  GwEvents *events;
+  GwTimeline *timeline;
+  GwRegistry *registry;
+  GwNeighbours *neighbours; /* NULL where the kernel does not let us ask */
+  GwFirmwares *firmwares;
+  GwRules *rules;
+  GwUpdates *updates;
+  GwPins *pins;
+  GwSlots *slots;
+  GwAlarms *alarms;
+  GwPlugins *plugins;
+  GwKeyrings *keyrings;
+  GwUpstreams *upstreams;
+  GwFetching *fetching;
+  GwVerbs *verbs;
+  GwWorkers *workers;
+
+  gint64 seen_boot_ms; /* begin of the hour in which strangers were counted */
+  guint n_seen;
+  guint n_imports; /* running */
+  guint32 epoch;   /* of the rules: cached answers of an earlier one are void */
+  GSource *timer;
+};
+
+GwNow gw_core_now(const GwCore *core);
+/* Runs what is due, and sets the timer to what is next. Called by the timer, and by tests that moved the
+ * clock. */
+void gw_core_turn(GwCore *core);
+/* Sets one alarm and, where it is the earliest, the timer. */
+void gw_core_alarm(GwCore *core, GwAlarmKind kind, gint64 id, gint64 boot_ms);
+/* A new snapshot of the configuration; the keyrings are loaded by whoever calls. */
+void gw_core_take_config(GwCore *core, GwConfig *config);
+/* In identity.c: an address has another MAC, or none. */
+void gw_core_neighbour_changed(const char *address, const char *mac, gpointer core);

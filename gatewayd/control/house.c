@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/house.h"
+
+#include <sys/statvfs.h>
+
+#include "base/log.h"
+#include "control/catalog.h"
+#include "control/progress.h"
+#include "control/tells.h"
+#include "control/timeline.h"
+
+#define MINUTE_MS G_GINT64_CONSTANT(60000)
+#define HOUR_MS (60 * MINUTE_MS)
+#define TIMELINE_ROWS_MAX 2000000 /* of all nodes: some 256 MiB */
+
+guint64
+gw_house_partition_share(int dir_fd)
+{
+  struct statvfs info;
+
+  if (fstatvfs(dir_fd, &info) < 0)
+    return G_MAXUINT64;
+  return (guint64)info.f_blocks * info.f_frsize / 5 * 4;
+}
+
+static void
+put_contact(GwBatch *batch, const char *id, gpointer user)
+{
+  const GwNode *node = gw_registry_find(((GwCore *)user)->registry, id);
+
+  if (node)
+    gw_rows_put_contact(batch, node);
+}
+
+void
+gw_house_flush(GwCore *core, gboolean is_all)
+{
+  g_autoptr(GwBatch) batch = gw_batch_new();
+
+  gw_timeline_flush(core->timeline, batch, gw_core_now(core).boot_ms, is_all, put_contact, core);
+  if (!gw_batch_is_empty(batch))
+    gw_db_submit(core->db, g_steal_pointer(&batch), NULL, NULL);
+}
+
+static void
+on_snapshot(const GError *error, gpointer user)
+{
+  if (error)
+    gw_warning(GW_SUBJECT_DAEMON, NULL, "no snapshot was taken: %s", error->message);
+}
+
+/* Promises to serve an image lapse by idle time, and never while an update is open. */
+static void
+drop_idle_pins(GwCore *core, GwChange *change)
+{
+  GwNow now = gw_core_now(core);
+  g_autoptr(GPtrArray) idle = g_ptr_array_new();
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_pins_iter(core->pins, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    const GwPin *pin = value;
+    const GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
+
+    if ((!update || gw_update_state_is_final(update->state)) && now.is_trusted &&
+        now.wall_ms - pin->used_ms > core->limits.pin_idle_ms)
+      g_ptr_array_add(idle, value);
+  }
+  for (guint i = 0; i < idle->len; i++)
+    gw_progress_drop_pin(core, idle->pdata[i], change);
+}
+
+/* Ended updates matter as long as their rule lives, or a pin of theirs does. */
+static void
+drop_ended_updates(GwCore *core)
+{
+  g_autoptr(GPtrArray) ended = g_ptr_array_new();
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_updates_iter(core->updates, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    const GwUpdate *update = value;
+    const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
+
+    if (gw_update_state_is_final(update->state) && !(rule && gw_rule_is_live(rule)) &&
+        !gw_pins_of_update(core->pins, update->id))
+      g_ptr_array_add(ended, value);
+  }
+  for (guint i = 0; i < ended->len; i++)
+    gw_updates_drop(core->updates, ended->pdata[i]);
+}
+
+static void
+trim(GwCore *core)
+{
+  GwNow now = gw_core_now(core);
+  g_autoptr(GwChange) change = gw_change_new(core, NULL);
+  gint64 oldest_ms = now.is_trusted ? now.wall_ms - core->limits.timeline_age_ms : 0;
+
+  drop_idle_pins(core, change);
+  drop_ended_updates(core);
+  gw_rows_trim_timeline(gw_change_batch(change), oldest_ms, TIMELINE_ROWS_MAX);
+  gw_rows_trim_events(gw_change_batch(change), oldest_ms, (guint)core->limits.events);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+}
+
+static gint64
+interval_ms(GwHouseWork work)
+{
+  switch (work) {
+  case GW_HOUSE_FLUSH:
+    return 10 * MINUTE_MS;
+  case GW_HOUSE_EXPIRY:
+    return MINUTE_MS;
+  case GW_HOUSE_TRANSFERS:
+    return G_MAXINT64;
+  default:
+    return HOUR_MS;
+  }
+}
+
+static void
+plan(GwCore *core, GwHouseWork work)
+{
+  gint64 wait_ms = interval_ms(work);
+
+  gw_core_alarm(core, GW_ALARM_HOUSE, work,
+                wait_ms == G_MAXINT64 ? wait_ms : gw_core_now(core).boot_ms + wait_ms);
+}
+
+void
+gw_house_begin(GwCore *core)
+{
+  for (GwHouseWork work = GW_HOUSE_FLUSH; work <= GW_HOUSE_TRIM; work++)
+    plan(core, work);
+}
+
+void
+gw_house_alarm(GwCore *core, gint64 work)
+{
+  switch ((GwHouseWork)work) {
+  case GW_HOUSE_FLUSH:
+    gw_house_flush(core, FALSE);
+    break;
+  case GW_HOUSE_EXPIRY:
+    gw_catalog_check_expiry(core);
+    break;
+  case GW_HOUSE_SNAPSHOT:
+    gw_db_snapshot(core->db, on_snapshot, core);
+    break;
+  case GW_HOUSE_TRIM:
+    trim(core);
+    break;
+  case GW_HOUSE_TRANSFERS:
+    gw_tells_interrupt_lost(core);
+    break;
+  }
+  plan(core, (GwHouseWork)work);
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/identity.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "control/scheduler.h"
+#include "control/timeline.h"
+#include "gateway-plugin.h"
+
+#define SEEN_EVENTS_PER_HOUR 100 /* strangers that get an event; the list of nodes names all */
+#define HOUR_MS G_GINT64_CONSTANT(3600000)
+#define ID_TRIES 100
+
+const char *
+gw_identity_plain_address(const char *address)
+{
+  return g_str_has_prefix(address, "::ffff:") && strchr(address, '.') ? address + strlen("::ffff:") : address;
+}
+
+/* ---- a node of that name ---- */
+
+/* A flood of names must not become a flood of rows on flash: strangers live in memory, and so many events an
+ * hour speak of them. */
+static void
+say_seen(GwCore *core, const GwNode *node)
+{
+  GwNow now = gw_core_now(core);
+  g_autoptr(GwChange) change = NULL;
+
+  if (now.boot_ms - core->seen_boot_ms > HOUR_MS) {
+    core->seen_boot_ms = now.boot_ms;
+    core->n_seen = 0;
+  }
+  if (core->n_seen++ >= SEEN_EVENTS_PER_HOUR)
+    return;
+  change = gw_change_new(core, NULL);
+  gw_change_say(change, "node.seen", &(GwAbout){ .node = node->id }, "%s was heard for the first time, at %s",
+                node->id, node->address);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+}
+
+static void
+drop_strangers(GwCore *core)
+{
+  guint n_strangers = gw_registry_count(core->registry) - gw_registry_count_adopted(core->registry);
+  g_autoptr(GPtrArray) oldest = NULL;
+
+  if (n_strangers <= core->limits.strangers)
+    return;
+  /* A sixteenth at a time, so that a flood does not cost a walk over all nodes for each of its names. */
+  oldest =
+      gw_registry_strangers_beyond(core->registry, core->limits.strangers - core->limits.strangers / 16 - 1);
+  for (guint i = 0; i < oldest->len; i++) {
+    GwNode *node = oldest->pdata[i];
+
+    gw_timeline_forget(core->timeline, node->id);
+    gw_registry_remove(core->registry, node);
+  }
+}
+
+static GwNode *
+make_node(GwCore *core, const char *id, GwIdentity identity, const GwAsk *ask)
+{
+  GwNode *node;
+
+  drop_strangers(core);
+  node = gw_node_new(id);
+  node->identity = identity;
+  node->is_group = ask->identity == GATEWAY_IDENTITY_GROUP;
+  node->first_ms = gw_core_now(core).wall_ms;
+  g_free(node->plugin);
+  node->plugin = g_strdup(ask->plugin);
+  g_free(node->address);
+  node->address = g_strdup(gw_identity_plain_address(ask->address));
+  gw_registry_add(core->registry, node);
+  say_seen(core, node);
+  return node;
+}
+
+/* May an asker of this transport and kind be that node? */
+static gboolean
+is_compatible(const GwNode *node, const GwAsk *ask)
+{
+  gboolean is_group = ask->identity == GATEWAY_IDENTITY_GROUP;
+
+  return (!*node->plugin || strcmp(node->plugin, ask->plugin) == 0) &&
+         (node->is_group == is_group || (is_group && node->n_contacts == 0));
+}
+
+static GwNode *
+find_by_aliases(GwCore *core, const GwAsk *ask)
+{
+  const char *key, *value;
+  GVariantIter iter;
+
+  if (!ask->aliases)
+    return NULL;
+  g_variant_iter_init(&iter, ask->aliases);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value)) {
+    g_autofree char *alias = g_strdup_printf("%s=%s", key, value);
+    GwNode *node = gw_registry_find_alias(core->registry, alias);
+    char mac[18];
+
+    if (!node && strcmp(key, "mac") == 0 && gw_mac_normalize(value, mac))
+      node = gw_registry_find_mac(core->registry, mac);
+    if (node && node->is_adopted && is_compatible(node, ask))
+      return node;
+  }
+  return NULL;
+}
+
+/* A name that another transport uses for a node of its own gets the transport's name behind it. */
+static GwNode *
+resolve_name(GwCore *core, const GwAsk *ask)
+{
+  char mac[18];
+  const char *name = gw_mac_normalize(ask->node, mac) ? mac : ask->node;
+  GwIdentity identity =
+      ask->identity == GATEWAY_IDENTITY_CREDENTIAL ? GW_IDENTITY_CREDENTIAL : GW_IDENTITY_CLAIMED;
+  GwNode *node = gw_registry_find(core->registry, name);
+  g_autofree char *longer = NULL;
+
+  if (!gw_node_check_id(name, NULL))
+    return NULL;
+  if (node && !is_compatible(node, ask)) {
+    longer = g_strdup_printf("%s@%s%s", name, ask->plugin,
+                             ask->identity == GATEWAY_IDENTITY_GROUP ? "@group" : "");
+    name = longer;
+    if (!gw_node_check_id(name, NULL))
+      return NULL;
+    node = gw_registry_find(core->registry, name);
+  }
+  if (!node)
+    node = find_by_aliases(core, ask);
+  return node ? node : make_node(core, name, identity, ask);
+}
+
+/* ---- a node without a name ---- */
+
+static gboolean
+find_mac(GwCore *core, const char *address, const char *interface, char ret_mac[18])
+{
+  return core->neighbours && gw_neighbours_find(core->neighbours, address, interface, ret_mac);
+}
+
+/* What an address was good for before its MAC was known: an adopted node keeps its name and gains the MAC. */
+static GwNode *
+upgrade_to_mac(GwCore *core, const char *address, const char *mac)
+{
+  GwNode *node = gw_registry_at(core->registry, address);
+
+  if (!node || *node->mac || node->identity != GW_IDENTITY_ADDRESS || !node->is_adopted)
+    return NULL;
+  gw_registry_set_mac(core->registry, node, mac);
+  node->identity = GW_IDENTITY_MAC;
+  return node;
+}
+
+/* The address, made fit for a name; another one if a node that was known by it has moved away since. */
+static char *
+free_id(GwCore *core, const char *address)
+{
+  g_autofree char *base = g_strdelimit(g_strdup(address), "%/ ", '@');
+
+  if (!gw_node_check_id(base, NULL))
+    return NULL;
+  for (int i = 2; i < ID_TRIES; i++) {
+    g_autofree char *id = i == 2 ? g_strdup(base) : g_strdup_printf("%s@%d", base, i - 1);
+
+    if (!gw_registry_find(core->registry, id))
+      return g_steal_pointer(&id);
+  }
+  return NULL;
+}
+
+static GwNode *
+resolve_mac(GwCore *core, const GwAsk *ask, const char *address, const char *mac)
+{
+  GwNode *node = gw_registry_find_mac(core->registry, mac);
+
+  if (!node)
+    node = upgrade_to_mac(core, address, mac);
+  if (!node)
+    node = gw_registry_find(core->registry, mac);
+  if (!node)
+    node = make_node(core, mac, GW_IDENTITY_MAC, ask);
+  gw_registry_set_mac(core->registry, node, mac);
+  return node;
+}
+
+/* One question to the kernel per address: afterwards it tells us of every change. A node loaded at start is
+ * asked about once more. */
+static GwNode *
+resolve_address(GwCore *core, const GwAsk *ask)
+{
+  const char *address = gw_identity_plain_address(ask->address);
+  GwNode *node = gw_registry_at(core->registry, address);
+  g_autofree char *id = NULL;
+  char mac[18];
+
+  if (node && node->last_boot_ms)
+    return node;
+  if (find_mac(core, address, ask->interface, mac))
+    node = resolve_mac(core, ask, address, mac);
+  else if (!node && (id = free_id(core, address)))
+    node = make_node(core, id, GW_IDENTITY_ADDRESS, ask);
+  if (node)
+    gw_registry_set_at(core->registry, address, node);
+  return node;
+}
+
+/* A node with a secret of its own must show it; one that has none cannot be entered by showing any. */
+static gboolean
+is_credential_right(const GwNode *node, const GwAsk *ask)
+{
+  return ask->identity != GATEWAY_IDENTITY_CREDENTIAL && !*node->credential_digest;
+}
+
+GwNode *
+gw_identity_resolve(GwCore *core, const GwAsk *ask, gboolean *ret_is_denied)
+{
+  gboolean has_name = ask->identity != GATEWAY_IDENTITY_ADDRESS && *ask->node;
+  GwNode *node = has_name ? resolve_name(core, ask) : resolve_address(core, ask);
+
+  *ret_is_denied = node && !is_credential_right(node, ask);
+  return *ret_is_denied ? NULL : node;
+}
+
+/* An address has another MAC, or lost it: whoever asks from there next is looked up again. */
+void
+gw_core_neighbour_changed(const char *address, const char *mac, gpointer user)
+{
+  GwCore *core = user;
+  GwNode *node = gw_registry_at(core->registry, address);
+
+  if (!node || !*mac || strcmp(node->mac, mac) == 0)
+    return;
+  gw_scheduler_node_changed(core, node->id);
+  gw_registry_forget_at(core->registry, address);
+}
+
+/* ---- what an ask says beside its question ---- */
+
+void
+gw_identity_contact(GwNode *node, gint64 wall_ms, gint64 boot_ms, guint count)
+{
+  if (!node->first_ms)
+    node->first_ms = wall_ms;
+  node->last_ms = MAX(node->last_ms, wall_ms);
+  node->last_boot_ms = boot_ms;
+  node->n_contacts += count;
+}
+
+static gboolean
+replace_text(char **text, const char *value)
+{
+  if (!*value || strcmp(*text, value) == 0)
+    return FALSE;
+  g_free(*text);
+  *text = g_strdup(value);
+  return TRUE;
+}
+
+static gboolean
+learn_place(GwCore *core, GwNode *node, const GwAsk *ask)
+{
+  const char *address = gw_identity_plain_address(ask->address);
+  gboolean is_moved = replace_text(&node->address, address);
+  char mac[18];
+
+  if (node->identity == GW_IDENTITY_MAC || (!is_moved && node->last_boot_ms))
+    return is_moved && node->is_adopted;
+  if (find_mac(core, address, ask->interface, mac))
+    gw_registry_set_mac(core->registry, node, mac);
+  return is_moved;
+}
+
+static gboolean
+learn_aliases(GwCore *core, GwNode *node, const GwAsk *ask)
+{
+  gboolean is_new = FALSE;
+  const char *key, *value;
+  GVariantIter iter;
+
+  if (!ask->aliases)
+    return FALSE;
+  g_variant_iter_init(&iter, ask->aliases);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value)) {
+    g_autofree char *alias = g_strdup_printf("%s=%s", key, value);
+
+    is_new |= gw_registry_add_alias(core->registry, node, alias);
+  }
+  return is_new;
+}
+
+/* Battery and signal change with every contact: they are written with the next thing that matters. */
+static void
+learn_attributes(GwNode *node, const GwAsk *ask)
+{
+  const char *key, *value;
+  GVariantIter iter;
+
+  if (!ask->attributes)
+    return;
+  g_variant_iter_init(&iter, ask->attributes);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value))
+    gw_node_set_attribute(node, key, value);
+}
+
+static gboolean
+learn_hardware(GwNode *node, const GwAsk *ask)
+{
+  GwComponent *component;
+
+  if (!*ask->type && !*ask->hardware_version)
+    return FALSE;
+  component = gw_node_add_component(node, ask->type);
+  return component && replace_text(&component->hardware_version, ask->hardware_version);
+}
+
+/* What it says it is, if there is such a product; else the only product of its transport. */
+static GwProduct *
+learn_product(GwCore *core, GwNode *node, const GwAsk *ask)
+{
+  GwProduct *product = *node->product ? gw_products_find(core->firmwares, node->product) : NULL;
+
+  if (*node->product)
+    return product;
+  product = *ask->product ? gw_products_find(core->firmwares, ask->product)
+                          : gw_products_find_sole(core->firmwares, ask->plugin);
+  if (product && (!*product->plugin || strcmp(product->plugin, ask->plugin) == 0))
+    replace_text(&node->product, product->name);
+  return product;
+}
+
+void
+gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change)
+{
+  GwNow now = gw_core_now(core);
+  gboolean is_changed = learn_place(core, node, ask);
+  GwProduct *product;
+
+  is_changed |= learn_aliases(core, node, ask);
+  is_changed |= learn_hardware(node, ask);
+  is_changed |= replace_text(&node->plugin, *node->plugin ? "" : ask->plugin);
+  learn_attributes(node, ask);
+  product = learn_product(core, node, ask);
+  gw_identity_contact(node, now.wall_ms, now.boot_ms, 1);
+  if (product && product->is_auto_adopt && !node->is_adopted &&
+      (int)node->identity >= product->least_identity)
+    gw_identity_adopt(core, node, NULL, NULL, change);
+  else if (is_changed && node->is_adopted)
+    gw_rows_put_node(gw_change_batch(change), node);
+}
+
+/* ---- adoption ---- */
+
+/* The first node of a product that was only named so far tells what its transport and versions are. */
+static void
+complete_product(GwCore *core, const GwNode *node, GwChange *change)
+{
+  GwProduct *product = *node->product ? gw_products_find(core->firmwares, node->product) : NULL;
+  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, node->plugin);
+
+  if (!product || *product->plugin || !*node->plugin)
+    return;
+  replace_text(&product->plugin, node->plugin);
+  if (plugin) {
+    product->scheme = (GwVersionScheme)plugin->versioning.scheme;
+    product->series_chars = plugin->versioning.series_chars;
+  }
+  gw_rows_put_product(gw_change_batch(change), product);
+}
+
+void
+gw_identity_adopt(GwCore *core, GwNode *node, const char *product, const char *location, GwChange *change)
+{
+  gboolean is_new = !node->is_adopted;
+
+  if (product)
+    replace_text(&node->product, product);
+  if (location) {
+    g_free(node->location);
+    node->location = g_strdup(location);
+  }
+  gw_registry_set_adopted(core->registry, node, TRUE);
+  complete_product(core, node, change);
+  gw_rows_put_node(gw_change_batch(change), node);
+  if (is_new)
+    gw_change_say(change, "node.adopted", &(GwAbout){ .node = node->id }, "%s was adopted%s%s", node->id,
+                  *node->product ? " as a node of " : "", node->product);
+  gw_scheduler_node_changed(core, node->id);
+}
+
+void
+gw_identity_forget(GwCore *core, GwNode *node, GwChange *change)
+{
+  gw_change_say(change, "node.forgotten", &(GwAbout){ .node = node->id }, "%s was forgotten", node->id);
+  gw_rows_delete_node(gw_change_batch(change), node->id);
+  gw_scheduler_node_changed(core, node->id);
+  gw_timeline_forget(core->timeline, node->id);
+  gw_registry_remove(core->registry, node);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who is asking? A credential is stronger than a claimed name, that than a MAC, that than an address. Here a
+ * node is found, made as a stranger, or merged with what was known of it under a weaker name; and it is
+ * learned what an ask says beside its question. Main thread. */
+#pragma once
+#include "control/core-private.h"
+#include "link/messages.h"
+
+/* NULL: it cannot be named (*ret_is_denied: the credential did not hold). */
+GwNode *gw_identity_resolve(GwCore *core, const GwAsk *ask, gboolean *ret_is_denied);
+/* Contact, address, MAC, aliases, attributes, hardware, product. Rows and events go into @change. */
+void gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change);
+/* Heard without a question: a batch of answers from cache. */
+void gw_identity_contact(GwNode *node, gint64 wall_ms, gint64 boot_ms, guint count);
+/* From now on it may be given firmware. @product or @location NULL: as they are. */
+void gw_identity_adopt(GwCore *core, GwNode *node, const char *product, const char *location,
+                       GwChange *change);
+/* It begins anew as a stranger when heard again. Frees @node. */
+void gw_identity_forget(GwCore *core, GwNode *node, GwChange *change);
+/* An IPv4 address that came in IPv6 clothes, plain. Points into @address. */
+const char *gw_identity_plain_address(const char *address);

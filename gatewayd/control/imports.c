@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/imports.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "control/checks.h"
+#include "control/fetching.h"
+#include "control/form.h"
+#include "control/scheduler.h"
+#include "store/ingest.h"
+
+#define IMPORTS_MAX 4 /* at once */
+
+/* ---- entries ---- */
+
+static char *
+title(const GwFirmware *firmware)
+{
+  return g_strdup_printf("%s %s", *firmware->product ? firmware->product : firmware->name,
+                         firmware->software_version);
+}
+
+static void
+set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason)
+{
+  firmware->state = state;
+  firmware->state_changed_ms = gw_core_now(core).wall_ms;
+  g_free(firmware->reason);
+  firmware->reason = g_strdup(reason);
+}
+
+void
+gw_imports_reject(GwCore *core, GwFirmware *firmware, const char *reason)
+{
+  g_autoptr(GwChange) change = gw_change_new(core, NULL);
+  g_autofree char *name = title(firmware);
+
+  set_state(core, firmware, GW_FIRMWARE_REJECTED, reason);
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  gw_change_say(change, "firmware.rejected", &(GwAbout){ .firmware_id = firmware->id }, "%s was rejected: %s",
+                name, reason);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+  gw_scheduler_changed(core);
+}
+
+void
+gw_imports_lost(GwCore *core, GwFirmware *firmware, const char *reason)
+{
+  g_autoptr(GwChange) change = NULL;
+  g_autofree char *name = title(firmware);
+
+  if (firmware->image_state != GW_IMAGE_SEALED)
+    return;
+  change = gw_change_new(core, NULL);
+  firmware->image_state = GW_IMAGE_WANTED;
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  gw_change_say(change, "firmware.image-lost", &(GwAbout){ .firmware_id = firmware->id },
+                "the image of %s is not usable any more: %s", name, reason);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+  gw_scheduler_changed(core);
+  if (gw_imports_is_needed(core, firmware))
+    gw_fetching_want(core->fetching, firmware);
+}
+
+gboolean
+gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware)
+{
+  GHashTableIter iter;
+  gpointer rule;
+
+  gw_rules_iter(core->rules, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &rule))
+    if (gw_rule_is_live(rule) && ((GwRule *)rule)->firmware_id == firmware->id)
+      return TRUE;
+  return gw_pins_has_firmware(core->pins, firmware->id);
+}
+
+GwProduct *
+gw_imports_product(GwCore *core, const char *name, GwChange *change)
+{
+  GwProduct *product = gw_products_find(core->firmwares, name);
+
+  if (product || !gw_name_check("product", name, NULL))
+    return product;
+  product = gw_products_add(core->firmwares, gw_product_new(name));
+  gw_rows_put_product(gw_change_batch(change), product);
+  return product;
+}
+
+/* ---- sealed ---- */
+
+static void
+take_digests(GwFirmware *firmware, const GwSealed *sealed)
+{
+  firmware->digests = *gw_sealed_digests(sealed);
+  firmware->size = gw_sealed_size(sealed);
+  gw_hex(firmware->digests.sha256, GW_SHA256_LEN, firmware->sha256);
+}
+
+typedef struct {
+  GwCore *core;
+  gint64 firmware_id;
+} SealedEntry;
+
+static void
+make_available(GwCore *core, GwFirmware *firmware, const char *plugin)
+{
+  g_autoptr(GwChange) change = gw_change_new(core, NULL);
+  g_autofree char *name = title(firmware);
+
+  firmware->image_state = GW_IMAGE_SEALED;
+  g_free(firmware->plugin);
+  firmware->plugin = g_strdup(plugin);
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  gw_change_say(change, "firmware.sealed", &(GwAbout){ .firmware_id = firmware->id },
+                "the image of %s is in the cache: %" G_GUINT64_FORMAT " bytes, sha256 %.16s...", name,
+                firmware->size, firmware->sha256);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+  gw_scheduler_changed(core);
+}
+
+static void
+on_entry_checked(const char *plugin, const GError *error, gpointer user)
+{
+  g_autofree SealedEntry *entry = user;
+  GwFirmware *firmware = gw_firmwares_find(entry->core->firmwares, entry->firmware_id);
+
+  if (!firmware || entry->core->is_stopping)
+    return;
+  /* A transport that is away is asked again when the image is to be pushed. */
+  if (!error || g_error_matches(error, GW_ERROR, GW_ERROR_BUSY))
+    make_available(entry->core, firmware, error ? "" : plugin);
+  else
+    gw_imports_reject(entry->core, firmware, error->message);
+}
+
+/* A draft that brought an image which is here already under a name is of no use. */
+static gboolean
+is_known_image(GwCore *core, GwFirmware *firmware)
+{
+  const GwFirmware *first = gw_firmwares_find_image(core->firmwares, firmware->sha256, firmware);
+
+  if (!first || firmware->state != GW_FIRMWARE_DRAFT)
+    return FALSE;
+  g_autofree char *reason =
+      g_strdup_printf("the image is known already, as firmware %" G_GINT64_FORMAT, first->id);
+  gw_imports_reject(core, firmware, reason);
+  return TRUE;
+}
+
+void
+gw_imports_sealed(GwCore *core, GwFirmware *firmware, GwSealed *sealed)
+{
+  SealedEntry *entry;
+
+  take_digests(firmware, sealed);
+  gw_firmwares_reindex(core->firmwares);
+  if (is_known_image(core, firmware))
+    return;
+  if (firmware->state == GW_FIRMWARE_DRAFT) {
+    make_available(core, firmware, "");
+    return;
+  }
+  entry = g_new(SealedEntry, 1);
+  *entry = (SealedEntry){ core, firmware->id };
+  gw_checks_run(core, firmware, sealed, on_entry_checked, entry);
+}
+
+/* ---- the command ---- */
+
+static const GwFormKey IMPORT_KEYS[] = {
+  { "product", 's' }, { "version", 's' }, { "hardware", 's' },  { "type", 's' },  { "name", 's' },
+  { "notes", 's' },   { "sha256", 's' },  { "signature", 's' }, { "draft", 'b' }, { NULL, 0 },
+};
+
+typedef struct {
+  GwCore *core;
+  GwCaller caller;
+  GwFirmware *firmware; /* in the making */
+  char *signature;
+  GwThen then;
+} Import;
+
+static void
+import_free(Import *import)
+{
+  g_free((char *)import->caller.name);
+  g_free((char *)import->caller.door);
+  g_free((char *)import->caller.address);
+  gw_firmware_free(import->firmware);
+  g_free(import->signature);
+  import->core->n_imports--;
+  g_free(import);
+}
+
+static void
+import_fail(Import *import, const GError *error)
+{
+  g_autoptr(GError) stopped = NULL;
+
+  if (!error)
+    gw_fail(&stopped, GW_ERROR_STOPPED, "the gateway is stopping");
+  import->then.done(NULL, error ? error : stopped, import->then.user);
+  import_free(import);
+}
+
+static void
+import_finish(Import *import)
+{
+  GwCore *core = import->core;
+  GwFirmware *firmware = g_steal_pointer(&import->firmware);
+  g_autoptr(GwChange) change = gw_change_new(core, &import->caller);
+  g_autofree char *name = title(firmware);
+
+  firmware->id = gw_db_next_id(core->db, GW_SEQUENCE_FIRMWARE);
+  firmware->image_state = GW_IMAGE_SEALED;
+  gw_firmwares_add(core->firmwares, firmware);
+  if (*firmware->product)
+    gw_imports_product(core, firmware->product, change);
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  gw_change_say(change, "firmware.imported", &(GwAbout){ .firmware_id = firmware->id },
+                "%s was imported: %" G_GUINT64_FORMAT " bytes, %s", name, firmware->size,
+                gw_firmware_state_name(firmware->state));
+  gw_change_finish(g_steal_pointer(&change), import->then,
+                   g_variant_new("(xs)", firmware->id, gw_firmware_state_name(firmware->state)));
+  import_free(import);
+}
+
+static gboolean
+check_duplicates(const GwCore *core, const GwFirmware *firmware, GError **error)
+{
+  const GwFirmware *first =
+      *firmware->sha256 ? gw_firmwares_find_image(core->firmwares, firmware->sha256, NULL) : NULL;
+
+  if (!first && *firmware->software_version)
+    first = gw_firmwares_find_version(core->firmwares, firmware, NULL);
+  if (!first)
+    return TRUE;
+  return gw_fail(error, GW_ERROR_EXISTS,
+                 "firmware %" G_GINT64_FORMAT " (%s %s) is that image or that version already; delete or "
+                 "withdraw it, or use another version",
+                 first->id, first->product, first->software_version);
+}
+
+static void
+on_import_checked(const char *plugin, const GError *error, gpointer user)
+{
+  Import *import = user;
+  g_autoptr(GError) why = NULL;
+
+  if (import->core->is_stopping || error) {
+    import_fail(import, error);
+    return;
+  }
+  g_free(import->firmware->plugin);
+  import->firmware->plugin = g_strdup(plugin);
+  if (check_duplicates(import->core, import->firmware, &why))
+    import_finish(import);
+  else
+    import_fail(import, why);
+}
+
+static void
+on_import_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer user)
+{
+  Import *import = user;
+
+  if (!sealed || import->core->is_stopping) {
+    import_fail(import, error);
+    return;
+  }
+  take_digests(import->firmware, sealed);
+  gw_checks_run(import->core, import->firmware, sealed, on_import_checked, import);
+}
+
+static void
+take_form(GwFirmware *firmware, GVariant *form, const char *const *more)
+{
+  gw_form_take(form, "product", &firmware->product);
+  gw_form_take(form, "version", &firmware->software_version);
+  gw_form_take(form, "hardware", &firmware->hardware_version);
+  gw_form_take(form, "type", &firmware->type);
+  gw_form_take(form, "name", &firmware->name);
+  gw_form_take(form, "notes", &firmware->notes);
+  for (const char *const *key = more; key && *key; key++)
+    if (gw_form_has(form, *key))
+      g_hash_table_replace(firmware->attributes, g_strdup(*key), g_strdup(gw_form_text(form, *key, "")));
+}
+
+/* The fields of the form that only the product's plugin knows. Caller frees the array. */
+static const char **
+plugin_keys(const GwCore *core, GVariant *form)
+{
+  GPtrArray *keys = g_ptr_array_new();
+  const GwProduct *product = gw_products_find(core->firmwares, gw_form_text(form, "product", ""));
+  const GatewayPlugin *plugin = product ? gw_plugins_find(core->plugins, product->plugin) : NULL;
+
+  for (guint32 i = 0; plugin && i < plugin->n_form; i++)
+    g_ptr_array_add(keys, (gpointer)plugin->form[i].key);
+  g_ptr_array_add(keys, NULL);
+  return (const char **)g_ptr_array_free(keys, FALSE);
+}
+
+static gboolean
+check_import(GwCore *core, const GwFirmware *firmware, GVariant *form, GError **error)
+{
+  const GwProduct *product = gw_products_find(core->firmwares, firmware->product);
+  const char *sha256 = gw_form_text(form, "sha256", "");
+  guint8 digest[GW_SHA256_LEN];
+
+  if (firmware->state != GW_FIRMWARE_DRAFT && !*firmware->product)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "product is missing; or import it with draft=true");
+  if (firmware->state != GW_FIRMWARE_DRAFT && !*firmware->software_version)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "version is missing; or import it with draft=true");
+  if (*firmware->product && !gw_name_check("product", firmware->product, error))
+    return FALSE;
+  if (product && *firmware->software_version &&
+      !gw_version_check(product->scheme, firmware->software_version, error))
+    return FALSE;
+  if (*sha256 && !gw_unhex(sha256, GW_SHA256_LEN, digest))
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "sha256: expected 64 hexadecimal digits");
+  if (product && product->is_require_signature && !*gw_form_text(form, "signature", ""))
+    return gw_fail(error, GW_ERROR_UNTRUSTED, "product %s takes signed firmware only: give its signature",
+                   product->name);
+  return check_duplicates(core, firmware, error);
+}
+
+static Import *
+import_new(GwCore *core, const GwCaller *caller, GVariant *form, GwThen then)
+{
+  Import *import = g_new0(Import, 1);
+  GwNow now = gw_core_now(core);
+
+  import->core = core;
+  import->caller = (GwCaller){ g_strdup(caller->name), g_strdup(caller->door), g_strdup(caller->address) };
+  import->then = then;
+  import->signature = g_strdup(gw_form_text(form, "signature", ""));
+  import->firmware = gw_firmware_new();
+  import->firmware->state = gw_form_flag(form, "draft", FALSE) ? GW_FIRMWARE_DRAFT : GW_FIRMWARE_UNVERIFIED;
+  import->firmware->created_ms = import->firmware->state_changed_ms = now.wall_ms;
+  core->n_imports++;
+  return import;
+}
+
+static gboolean
+start_import(Import *import, GVariant *form, int fd, GError **error)
+{
+  GwCore *core = import->core;
+  g_autoptr(GwKeyring) keys = gw_keyrings_for_product(core->keyrings, import->firmware->product);
+  GwExpected expected = { .max_size = core->limits.max_image };
+  const char *sha256 = gw_form_text(form, "sha256", "");
+
+  if (*sha256)
+    gw_unhex(sha256, GW_SHA256_LEN, expected.sha256);
+  if (*import->signature) {
+    expected.image_keys = keys;
+    expected.signature = import->signature;
+    import->firmware->is_signed = TRUE;
+  }
+  return gw_ingest_start(core->store, &expected, fd, 0, on_import_ingested, import, error) != NULL;
+}
+
+void
+gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, GwThen then)
+{
+  g_autofree const char **more = plugin_keys(core, form);
+  g_autoptr(GError) error = NULL;
+  GW_AUTO_FD int owned = fd;
+  Import *import;
+
+  if (core->n_imports >= IMPORTS_MAX)
+    gw_fail(&error, GW_ERROR_BUSY, "%d imports are running: wait for one to end", IMPORTS_MAX);
+  if (error || !gw_form_check(form, IMPORT_KEYS, more, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  import = import_new(core, caller, form, then);
+  take_form(import->firmware, form, more);
+  if (check_import(core, import->firmware, form, &error) &&
+      start_import(import, form, g_steal_fd(&owned), &error))
+    return;
+  gw_then_fail(core, then, g_steal_pointer(&error));
+  import_free(import);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Firmware entries and their images: what happens when an image was sealed, or was found to be wrong; and
+ * which images must stay. gw_command_import() is here too. Main thread. */
+#pragma once
+#include "control/core-private.h"
+
+/* The image of a catalogued entry is sealed: its make's rules are asked, then it may be served. */
+void gw_imports_sealed(GwCore *core, GwFirmware *firmware, GwSealed *sealed);
+/* The entry is of no use, and says why. */
+void gw_imports_reject(GwCore *core, GwFirmware *firmware, const char *reason);
+/* The image was found damaged, or is gone: fetch it again, where it can be. */
+void gw_imports_lost(GwCore *core, GwFirmware *firmware, const char *reason);
+/* A live rule or a pin needs the image. */
+gboolean gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware);
+/* A product of that name, made if missing. NULL: it is no name. */
+GwProduct *gw_imports_product(GwCore *core, const char *name, GwChange *change);

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/progress.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "control/scheduler.h"
+#include "control/workers.h"
+
+/* Numbers of a plugin that is not here just now are asked for again. */
+#define PLUGIN_AWAY_MS 60000
+
+static void
+set_reason(GwUpdate *update, const char *reason)
+{
+  g_free(update->reason);
+  update->reason = g_strdup(reason ? reason : "");
+}
+
+static GwInferenceRule
+inference_rule(const GwCore *core, const GwPin *pin)
+{
+  return gw_plugin_inference(gw_plugins_find(core->plugins, pin->plugin), pin->plugin, core->config);
+}
+
+/* ---- pins ---- */
+
+void
+gw_progress_put_pin(GwCore *core, const GwPin *pin, GwChange *change)
+{
+  GwNow now = gw_core_now(core);
+  GwPinRow row = {
+    .token = pin->token,
+    .update_id = pin->update_id,
+    .firmware_id = pin->firmware_id,
+    .node = pin->node,
+    .type = pin->type,
+    .plugin = pin->plugin,
+    .is_never_cut = pin->is_never_cut,
+    .is_silent = pin->is_silent,
+    .is_owed = pin->is_owed,
+    .given_ms = pin->given_ms,
+    .used_ms = pin->used_ms,
+    .n_downloads = pin->n_downloads,
+    .inference = pin->inference,
+  };
+
+  gw_rows_put_pin(gw_change_batch(change), &row, &now);
+}
+
+void
+gw_progress_drop_pin(GwCore *core, GwPin *pin, GwChange *change)
+{
+  gw_rows_delete_pin(gw_change_batch(change), pin->token);
+  gw_pins_remove(core->pins, pin);
+}
+
+/* ---- deadlines ---- */
+
+static gint64
+state_wait_ms(const GwCore *core, GwUpdateState state, gboolean is_silent)
+{
+  switch (state) {
+  case GW_UPDATE_OFFERED:
+    return core->limits.never_asked_ms;
+  case GW_UPDATE_DOWNLOADING:
+    return core->limits.stalled_ms;
+  case GW_UPDATE_DOWNLOADED:
+  case GW_UPDATE_INSTALLING:
+  case GW_UPDATE_REPORTED:
+    return is_silent ? G_MAXINT64 : core->limits.not_back_ms; /* a silent make has its inference */
+  default:
+    return G_MAXINT64;
+  }
+}
+
+static void
+set_deadline(GwCore *core, GwUpdate *update, const GwPin *pin)
+{
+  GwNow now = gw_core_now(core);
+  gint64 wait_ms = state_wait_ms(core, update->state, pin && pin->is_silent);
+
+  update->deadline = wait_ms == G_MAXINT64 ? (GwDeadline){ 0 } : gw_deadline_in(&now, wait_ms);
+}
+
+void
+gw_progress_watch(GwCore *core, const GwUpdate *update)
+{
+  GwNow now = gw_core_now(core);
+  const GwPin *pin = gw_pins_of_update(core->pins, update->id);
+  gint64 due_ms = G_MAXINT64;
+
+  if (update->state == GW_UPDATE_SCHEDULED)
+    due_ms = update->retry_boot_ms ? update->retry_boot_ms : G_MAXINT64;
+  else if (!gw_update_state_is_final(update->state) && *update->deadline.boot_id)
+    due_ms = gw_deadline_boot_ms(&update->deadline, &now);
+  if (pin && pin->inference.is_open && !gw_update_state_is_final(update->state)) {
+    GwInferenceRule rule = inference_rule(core, pin);
+
+    due_ms = MIN(due_ms, gw_inference_next_ms(&pin->inference, &rule));
+  }
+  gw_core_alarm(core, GW_ALARM_UPDATE, update->id, due_ms);
+}
+
+/* ---- one fact ---- */
+
+static void
+put(GwCore *core, const GwUpdate *update, GwFact fact, const char *detail, GwChange *change)
+{
+  GwNow now = gw_core_now(core);
+  GwHistoryRow history = {
+    .update_id = update->id,
+    .wall_ms = now.wall_ms,
+    .state = update->state,
+    .fact = fact,
+    .detail = detail ? detail : "",
+  };
+
+  gw_rows_put_update(gw_change_batch(change), update, &now);
+  gw_rows_put_history(gw_change_batch(change), &history);
+}
+
+static void
+say(GwCore *core, const GwUpdate *update, const char *what, const char *detail, GwChange *change)
+{
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
+  g_autofree char *type = g_strdup_printf("update.%s", what);
+  GwAbout about = {
+    .node = update->node,
+    .firmware_id = update->firmware_id,
+    .rule_id = update->rule_id,
+    .update_id = update->id,
+    .is_final = gw_update_state_is_final(update->state),
+  };
+
+  gw_change_say(change, type, &about, "%s, version %s: %s%s%s", update->node,
+                firmware ? firmware->software_version : "?", what, detail && *detail ? ": " : "",
+                detail ? detail : "");
+}
+
+/* The attempt failed: another one after a wait that doubles, or the end. */
+static void
+fail_attempt(GwCore *core, GwUpdate *update, gboolean is_silent)
+{
+  const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
+  guint max = rule && rule->max_attempts ? rule->max_attempts : core->limits.attempts;
+  GwTransition end = gw_update_next(update->state, GW_FACT_GAVE_UP, is_silent);
+
+  update->n_attempts++;
+  if (update->n_attempts >= max && !end.is_ignored) {
+    update->state = end.next;
+    return;
+  }
+  if (update->state == GW_UPDATE_SCHEDULED)
+    update->retry_boot_ms =
+        gw_core_now(core).boot_ms +
+        gw_update_backoff_ms(update->n_attempts, core->limits.retry_first_ms, core->limits.retry_max_ms);
+}
+
+/* A push is done when its one update is. */
+static void
+complete_push(GwCore *core, const GwUpdate *update, GwChange *change)
+{
+  GwRule *rule = gw_rules_find(core->rules, update->rule_id);
+
+  if (!rule || !rule->is_push || !gw_rule_is_live(rule))
+    return;
+  rule->state = GW_RULE_COMPLETED;
+  rule->changed_ms = gw_core_now(core).wall_ms;
+  gw_rows_put_rule(gw_change_batch(change), rule);
+  gw_rules_reindex(core->rules);
+}
+
+/* Inferred: the only word there is about a silent make. */
+static void
+learn_inferred(GwCore *core, const GwUpdate *update, GwChange *change)
+{
+  GwNode *node = gw_registry_find(core->registry, update->node);
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
+  GwComponent *component = node && firmware ? gw_node_add_component(node, update->type) : NULL;
+
+  if (!component)
+    return;
+  gw_component_set(component, firmware->software_version, GW_SOURCE_INFERRED, gw_core_now(core).wall_ms);
+  gw_rows_put_node(gw_change_batch(change), node);
+}
+
+/* What an ended update leaves: a never-cut node that was given the metadata must still be served. */
+static void
+close_update(GwCore *core, GwUpdate *update, GwChange *change)
+{
+  GwPin *pin = gw_pins_of_update(core->pins, update->id);
+
+  update->finished_ms = gw_core_now(core).wall_ms;
+  gw_updates_close(core->updates, update);
+  gw_scheduler_release(core, update->id);
+  if (update->is_inferred)
+    learn_inferred(core, update, change);
+  complete_push(core, update, change);
+  if (!pin)
+    return;
+  pin->inference.is_open = FALSE;
+  if (pin->is_never_cut && pin->is_owed)
+    gw_progress_put_pin(core, pin, change);
+  else
+    gw_progress_drop_pin(core, pin, change);
+}
+
+/* What is new in the state: its name, or that an attempt failed. */
+static const char *
+what_happened(const GwUpdate *update, GwUpdateState before, const GwTransition *transition)
+{
+  if (transition->is_attempt_failed && !gw_update_state_is_final(update->state))
+    return "attempt-failed";
+  return update->state == before ? NULL : gw_update_state_name(update->state);
+}
+
+gboolean
+gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const char *detail, GwChange *change)
+{
+  GwPin *pin = gw_pins_of_update(core->pins, update->id);
+  GwUpdateState before = update->state;
+  GwTransition transition = gw_update_next(before, fact, pin && pin->is_silent);
+  const char *what;
+
+  if (transition.is_ignored)
+    return FALSE;
+  update->state = transition.next;
+  update->is_inferred = fact == GW_FACT_INFERRED && update->state == GW_UPDATE_SUCCEEDED;
+  update->retry_boot_ms = 0;
+  if (transition.is_attempt_failed)
+    fail_attempt(core, update, pin && pin->is_silent);
+  set_reason(update, detail);
+  update->changed_ms = gw_core_now(core).wall_ms;
+  set_deadline(core, update, pin);
+  what = what_happened(update, before, &transition);
+  if (gw_update_state_is_final(update->state))
+    close_update(core, update, change);
+  put(core, update, fact, detail, change);
+  if (what)
+    say(core, update, what, detail, change);
+  gw_progress_watch(core, update);
+  if (update->state >= GW_UPDATE_DOWNLOADED || update->state == GW_UPDATE_SCHEDULED)
+    gw_scheduler_node_changed(core, update->node);
+  return TRUE;
+}
+
+/* ---- time goes by ---- */
+
+static void
+check_inference(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
+{
+  GwInferenceRule rule = inference_rule(core, pin);
+
+  if (!gw_plugins_find(core->plugins, pin->plugin)) {
+    gw_core_alarm(core, GW_ALARM_UPDATE, update->id, gw_core_now(core).boot_ms + PLUGIN_AWAY_MS);
+    return;
+  }
+  switch (gw_inference_tick(&pin->inference, &rule, gw_core_now(core).boot_ms)) {
+  case GW_INFERENCE_SUCCEEDED:
+    pin->is_owed = FALSE; /* it has heard the metadata again and again, and did not want the bytes */
+    gw_progress_fact(core, update, GW_FACT_INFERRED,
+                     "it asked again and again, and never for the image: inferred", change);
+    break;
+  case GW_INFERENCE_NOT_BACK:
+    pin->is_owed = FALSE;
+    gw_progress_fact(core, update, GW_FACT_NOT_BACK, "not heard again", change);
+    break;
+  default:
+    gw_progress_watch(core, update);
+  }
+}
+
+/* Bytes that moved since the last look put the deadline off. */
+static void
+check_stalled(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
+{
+  GwNow now = gw_core_now(core);
+  guint64 acked = update->acked;
+
+  if (pin && gw_workers_gauge(core->workers, pin->token, &acked) && acked > update->acked) {
+    update->acked = acked;
+    pin->used_boot_ms = now.boot_ms;
+  }
+  if (pin && pin->used_boot_ms && pin->used_boot_ms + core->limits.stalled_ms > now.boot_ms) {
+    update->deadline = gw_deadline_in(&now, pin->used_boot_ms + core->limits.stalled_ms - now.boot_ms);
+    gw_progress_watch(core, update);
+    return;
+  }
+  gw_scheduler_release(core, update->id);
+  gw_progress_fact(core, update, GW_FACT_STALLED, "no byte moved any more", change);
+}
+
+static void
+check_deadline(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
+{
+  switch (update->state) {
+  case GW_UPDATE_SCHEDULED:
+    gw_progress_fact(core, update, GW_FACT_RETRY, "the wait is over", change);
+    break;
+  case GW_UPDATE_OFFERED:
+    gw_progress_fact(core, update, GW_FACT_EXPIRED, "it was offered, and its bytes were never asked for",
+                     change);
+    break;
+  case GW_UPDATE_DOWNLOADING:
+    check_stalled(core, update, pin, change);
+    break;
+  default:
+    gw_progress_fact(core, update, GW_FACT_NOT_BACK, "not heard again", change);
+  }
+}
+
+static gboolean
+is_due(GwCore *core, const GwUpdate *update)
+{
+  GwNow now = gw_core_now(core);
+
+  if (update->state == GW_UPDATE_SCHEDULED)
+    return update->retry_boot_ms && update->retry_boot_ms <= now.boot_ms;
+  return *update->deadline.boot_id && gw_deadline_boot_ms(&update->deadline, &now) <= now.boot_ms;
+}
+
+void
+gw_progress_alarm(GwCore *core, gint64 update_id)
+{
+  GwUpdate *update = gw_updates_find(core->updates, update_id);
+  g_autoptr(GwChange) change = NULL;
+  GwPin *pin;
+
+  if (!update || gw_update_state_is_final(update->state))
+    return;
+  pin = gw_pins_of_update(core->pins, update_id);
+  change = gw_change_new(core, NULL);
+  if (is_due(core, update))
+    check_deadline(core, update, pin, change);
+  else if (pin && pin->inference.is_open)
+    check_inference(core, update, pin, change);
+  else
+    gw_progress_watch(core, update);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+}
+
+/* ---- what was heard ---- */
+
+static GwFact
+fact_of_version(const GwUpdate *update, const GwFirmware *firmware, const char *version)
+{
+  if (strcmp(version, firmware->software_version) == 0)
+    return GW_FACT_HEARD_TARGET;
+  return strcmp(version, update->version_before) == 0 ? GW_FACT_HEARD_OLD : GW_FACT_HEARD_OTHER;
+}
+
+static void
+tell_version(GwCore *core, GwUpdate *update, const char *version, GwChange *change)
+{
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
+  g_autofree char *detail = g_strdup_printf("heard running %s", version);
+
+  if (firmware)
+    gw_progress_fact(core, update, fact_of_version(update, firmware, version), detail, change);
+}
+
+/* A late success still counts: one that had failed or expired under a rule that still lives. */
+static void
+tell_ended(GwCore *core, const GwNode *node, const char *version, GwChange *change)
+{
+  g_autoptr(GPtrArray) rules = g_ptr_array_new();
+
+  gw_rules_collect(core->rules, node, rules);
+  for (guint i = 0; i < rules->len; i++) {
+    const GwRule *rule = rules->pdata[i];
+    GwUpdate *ended = gw_updates_ended(core->updates, node->id, rule->id);
+    const GwFirmware *firmware = ended ? gw_firmwares_find(core->firmwares, ended->firmware_id) : NULL;
+
+    if (firmware && strcmp(firmware->software_version, version) == 0)
+      tell_version(core, ended, version, change);
+  }
+}
+
+/* A claim that is no proof is better than nothing, and never better than what was heard. */
+static gboolean
+set_version(GwCore *core, GwNode *node, const GwAsk *ask)
+{
+  GwComponent *component = gw_node_add_component(node, ask->type);
+  GwVersionSource source = ask->is_version_proof ? GW_SOURCE_HEARD : GW_SOURCE_INFERRED;
+
+  if (!component || (component->source == GW_SOURCE_HEARD && !ask->is_version_proof))
+    return FALSE;
+  if (strcmp(component->software_version, ask->software_version) == 0 && component->source == source)
+    return FALSE;
+  gw_component_set(component, ask->software_version, source, gw_core_now(core).wall_ms);
+  return TRUE;
+}
+
+void
+gw_progress_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change)
+{
+  GwUpdate *update = gw_updates_open(core->updates, node->id, ask->type);
+  gboolean is_news;
+
+  if (!*ask->software_version || node->is_group || strlen(ask->software_version) > 64)
+    return;
+  is_news = set_version(core, node, ask);
+  if (ask->is_version_proof && update)
+    tell_version(core, update, ask->software_version, change);
+  if (ask->is_version_proof && !update && is_news)
+    tell_ended(core, node, ask->software_version, change);
+  if (is_news && node->is_adopted) {
+    gw_rows_put_node(gw_change_batch(change), node);
+    gw_change_say(change, "node.version", &(GwAbout){ .node = node->id }, "%s runs version %s (%s)", node->id,
+                  ask->software_version, ask->is_version_proof ? "heard" : "claimed");
+  }
+}
+
+/* ---- silent makes ---- */
+
+void
+gw_progress_metadata(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
+{
+  GwInferenceRule rule = inference_rule(core, pin);
+  guint n_before = pin->inference.n_counted;
+
+  if (!pin->inference.is_open)
+    return;
+  gw_inference_metadata(&pin->inference, &rule, gw_core_now(core).boot_ms);
+  if (pin->inference.n_counted == n_before)
+    return;
+  gw_progress_put_pin(core, pin, change);
+  gw_progress_watch(core, update);
+}
+
+void
+gw_progress_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
+{
+  const GwNode *node = gw_registry_find(core->registry, pin->node);
+
+  pin->used_boot_ms = gw_core_now(core).boot_ms;
+  if (!pin->is_silent || (node && node->is_group) || update->state < GW_UPDATE_DOWNLOADED ||
+      gw_update_state_is_final(update->state))
+    return;
+  gw_inference_bytes(&pin->inference, pin->used_boot_ms);
+  pin->is_owed = pin->is_never_cut;
+  gw_progress_fact(core, update, GW_FACT_BYTES_AGAIN, "it asked for the image that it had completely",
+                   change);
+  if (gw_pins_of_update(core->pins, update->id) == pin)
+    gw_progress_put_pin(core, pin, change);
+}
+
+/* ---- transfers ---- */
+
+/* A group's members come one by one: their downloads are counted, and nothing is said about any of them. */
+static void
+count_group(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
+{
+  g_autofree char *detail = g_strdup_printf("%u downloads by members of the group", pin->n_downloads);
+
+  set_reason(update, detail);
+  put(core, update, GW_FACT_ALL_SENT, detail, change);
+  say(core, update, "downloaded-by-member", detail, change);
+  gw_progress_put_pin(core, pin, change);
+}
+
+static void
+complete_one(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
+{
+  if (pin->is_silent)
+    gw_inference_start(&pin->inference, gw_core_now(core).boot_ms);
+  if (!gw_progress_fact(core, update, GW_FACT_ALL_SENT, "every byte was acknowledged", change))
+    pin->inference.is_open = update->state == GW_UPDATE_DOWNLOADED && pin->inference.is_open;
+  if (gw_pins_of_update(core->pins, update->id) != pin)
+    return;
+  if (pin->is_silent && !gw_update_state_is_final(update->state))
+    gw_progress_put_pin(core, pin, change);
+  else
+    gw_progress_drop_pin(core, pin, change);
+}
+
+void
+gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
+{
+  GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
+  const GwNode *node = gw_registry_find(core->registry, pin->node);
+
+  pin->n_downloads++;
+  pin->is_owed = FALSE;
+  pin->used_ms = gw_core_now(core).wall_ms;
+  gw_scheduler_release(core, pin->update_id);
+  if (!update) {
+    gw_progress_drop_pin(core, pin, change);
+    return;
+  }
+  update->acked = update->size = size ? size : update->size;
+  if (node && node->is_group && !gw_update_state_is_final(update->state))
+    count_group(core, pin, update, change);
+  else
+    complete_one(core, pin, update, change);
+}
+
+static void
+note_power_cycle(GwCore *core, const GwPin *pin, GwChange *change)
+{
+  GwNode *node = gw_registry_find(core->registry, pin->node);
+
+  if (!pin->is_never_cut || !node || node->needs_power_cycle || node->is_group)
+    return;
+  node->needs_power_cycle = TRUE;
+  gw_rows_put_node(gw_change_batch(change), node);
+  gw_change_say(change, "node.needs-power-cycle", &(GwAbout){ .node = node->id, .update_id = pin->update_id },
+                "%s: its download broke off; it stays silent until it is reset: power-cycle it", node->id);
+}
+
+void
+gw_progress_interrupted(GwCore *core, GwPin *pin, guint64 acked, const char *detail, GwChange *change)
+{
+  GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
+
+  gw_scheduler_release(core, pin->update_id);
+  if (!update)
+    return;
+  if (update->state == GW_UPDATE_DOWNLOADING)
+    note_power_cycle(core, pin, change);
+  update->acked = MAX(update->acked, acked);
+  gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change);
+}
+
+gboolean
+gw_progress_cancel(GwCore *core, GwUpdate *update, const char *reason, GwChange *change)
+{
+  GwPin *pin = gw_pins_of_update(core->pins, update->id);
+  gboolean is_given = pin && (update->state == GW_UPDATE_OFFERED || update->state == GW_UPDATE_DOWNLOADING);
+
+  if (is_given && pin->is_never_cut)
+    return FALSE;
+  if (is_given)
+    gw_workers_tell_lan(core->workers, GW_MESSAGE_STOP, gw_stop_pack(pin->token, reason));
+  gw_progress_fact(core, update, GW_FACT_CANCELLED, reason, change);
+  return TRUE;
+}

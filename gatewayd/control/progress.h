@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What becomes of an update: facts go through the model's table, and what follows from its answer is written,
+ * said and timed here: attempts and waits, pins, slots, deadlines, the inference of silent makes. `succeeded`
+ * has two ways in: heard by proof, or inferred. Main thread. */
+#pragma once
+#include "control/core-private.h"
+#include "link/messages.h"
+
+/* FALSE = the fact means nothing in this state. @detail for people. */
+gboolean gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const char *detail, GwChange *change);
+/* Its deadline, retry or inference may be due. */
+void gw_progress_alarm(GwCore *core, gint64 update_id);
+/* Sets that alarm; after loading, and after its times changed. */
+void gw_progress_watch(GwCore *core, const GwUpdate *update);
+
+/* A node said which version it runs. Facts go to its open update, and to one that had failed. */
+void gw_progress_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change);
+/* A silent make asked for metadata again and was given the same; or for bytes it had. */
+void gw_progress_metadata(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change);
+void gw_progress_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change);
+/* The whole image was acknowledged. */
+void gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change);
+/* A transfer ended early, at @acked. */
+void gw_progress_interrupted(GwCore *core, GwPin *pin, guint64 acked, const char *detail, GwChange *change);
+/* The transfer of an update that must end: as far as the transport can be cut. FALSE = it cannot, it goes on.
+ */
+gboolean gw_progress_cancel(GwCore *core, GwUpdate *update, const char *reason, GwChange *change);
+
+void gw_progress_put_pin(GwCore *core, const GwPin *pin, GwChange *change);
+void gw_progress_drop_pin(GwCore *core, GwPin *pin, GwChange *change);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/scheduler.h"
+
+#include "control/fetching.h"
+#include "control/progress.h"
+#include "control/upstreams.h"
+#include "control/workers.h"
+#include "link/messages.h"
+
+static const GwFirmware *
+view_firmware(gpointer user, gint64 id)
+{
+  return gw_firmwares_find(((GwCore *)user)->firmwares, id);
+}
+
+static const GwProduct *
+view_product(gpointer user, const char *name)
+{
+  return gw_products_find(((GwCore *)user)->firmwares, name);
+}
+
+static const GwUpdate *
+view_ended(gpointer user, gint64 rule_id, const GwNode *node, const char *type)
+{
+  return gw_updates_ended(((GwCore *)user)->updates, node->id, rule_id);
+}
+
+static GPtrArray *
+collect_rules(const GwCore *core, const GwSituation *situation)
+{
+  GPtrArray *rules = g_ptr_array_new();
+  GwRule *own = situation->update ? gw_rules_find(core->rules, situation->update->rule_id) : NULL;
+
+  gw_rules_collect(core->rules, situation->node, rules);
+  if (own && !g_ptr_array_find(rules, own, NULL))
+    g_ptr_array_add(rules, own);
+  return rules;
+}
+
+/* A catalog past its expiry keeps serving what was offered, and starts nothing new (U4). */
+static void
+hold_back_stale(GwCore *core, const GwSituation *situation, const GwNow *now, GwVerdict *verdict)
+{
+  gboolean is_new = !situation->update || situation->update->state == GW_UPDATE_SCHEDULED;
+
+  if (!verdict->is_offer || situation->is_for_bytes || !is_new ||
+      !gw_upstreams_is_expired(core->upstreams, verdict->firmware->upstream, now))
+    return;
+  verdict->is_offer = FALSE;
+  verdict->reason = GW_REASON_PAUSED;
+  verdict->text = "the catalog that announced the firmware has expired: no push starts until a new one comes";
+}
+
+GwVerdict
+gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now)
+{
+  g_autoptr(GPtrArray) rules = collect_rules(core, situation);
+  GwCatalogView view = { view_firmware, view_product, view_ended, core };
+  GwQuestion question = {
+    .node = situation->node,
+    .type = situation->type,
+    .rules = (const GwRule *const *)rules->pdata,
+    .n_rules = rules->len,
+    .open_update = situation->update,
+    .catalog = &view,
+    .is_never_cut = situation->is_never_cut,
+    .is_silent = situation->is_silent,
+    .is_for_bytes = situation->is_for_bytes,
+  };
+  GwVerdict verdict = gw_policy_decide(&question, now);
+
+  hold_back_stale(core, situation, now, &verdict);
+  return verdict;
+}
+
+/* ---- slots ---- */
+
+static void
+take(GwCore *core, const GwUpdate *update, const GwRule *rule)
+{
+  gint64 lapse_ms = gw_core_now(core).boot_ms + core->limits.slot_ms;
+
+  gw_slots_take(core->slots, update->id, rule ? rule->id : 0, lapse_ms);
+  gw_core_alarm(core, GW_ALARM_SLOT, update->id, gw_slots_lapse_ms(core->slots, update->id));
+}
+
+gboolean
+gw_scheduler_take(GwCore *core, const GwUpdate *update, const GwRule *rule, gboolean is_forced)
+{
+  if (!is_forced && !gw_slots_is_held(core->slots, update->id) &&
+      !gw_slots_has_room(core->slots, rule ? rule->id : 0, rule ? rule->cap : 0))
+    return FALSE;
+  take(core, update, rule);
+  return TRUE;
+}
+
+void
+gw_scheduler_begin(GwCore *core, const GwUpdate *update, const GwRule *rule)
+{
+  take(core, update, rule); /* it may have lapsed: what runs is counted */
+  gw_slots_begin(core->slots, update->id);
+  gw_core_alarm(core, GW_ALARM_SLOT, update->id, G_MAXINT64);
+}
+
+void
+gw_scheduler_release(GwCore *core, gint64 update_id)
+{
+  gw_slots_release(core->slots, update_id);
+  gw_core_alarm(core, GW_ALARM_SLOT, update_id, G_MAXINT64);
+}
+
+void
+gw_scheduler_lapse(GwCore *core, gint64 update_id)
+{
+  if (gw_slots_lapse_ms(core->slots, update_id) <= gw_core_now(core).boot_ms)
+    gw_slots_release(core->slots, update_id);
+}
+
+/* ---- what the LAN workers may still believe ---- */
+
+void
+gw_scheduler_changed(GwCore *core)
+{
+  core->epoch++;
+  gw_workers_tell_lan(core->workers, GW_MESSAGE_INVALIDATE,
+                      gw_invalidate_pack(core->epoch, (const char *const[]){ NULL }));
+}
+
+void
+gw_scheduler_node_changed(GwCore *core, const char *node)
+{
+  gw_workers_tell_lan(core->workers, GW_MESSAGE_INVALIDATE,
+                      gw_invalidate_pack(0, (const char *const[]){ node, NULL }));
+}
+
+/* ---- rules in time ---- */
+
+void
+gw_scheduler_watch_rule(GwCore *core, const GwRule *rule)
+{
+  GwNow now = gw_core_now(core);
+  gint64 wait_ms = rule->not_after_ms - now.wall_ms;
+  gboolean is_watched = gw_rule_is_live(rule) && rule->not_after_ms;
+
+  /* Asked again within the hour: the wall clock may jump, or not be trusted yet. */
+  gw_core_alarm(core, GW_ALARM_RULE, rule->id,
+                is_watched ? now.boot_ms + CLAMP(wait_ms, 1000, 3600000) : G_MAXINT64);
+}
+
+static void
+expire_updates(GwCore *core, GwRule *rule, GwChange *change)
+{
+  g_autoptr(GPtrArray) updates = gw_updates_open_of_rule(core->updates, rule->id);
+
+  for (guint i = 0; i < updates->len; i++)
+    gw_progress_fact(core, updates->pdata[i], GW_FACT_EXPIRED, "the rule's dates are over", change);
+}
+
+void
+gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id)
+{
+  GwRule *rule = gw_rules_find(core->rules, rule_id);
+  GwNow now = gw_core_now(core);
+  g_autoptr(GwChange) change = NULL;
+
+  if (!rule || !gw_rule_is_live(rule))
+    return;
+  if (!now.is_trusted || now.wall_ms < rule->not_after_ms) {
+    gw_scheduler_watch_rule(core, rule);
+    return;
+  }
+  change = gw_change_new(core, NULL);
+  expire_updates(core, rule, change);
+  rule->state = GW_RULE_COMPLETED;
+  rule->changed_ms = now.wall_ms;
+  gw_rows_put_rule(gw_change_batch(change), rule);
+  gw_change_say(change, "rule.completed", &(GwAbout){ .rule_id = rule->id }, "rule %s is over: its dates are",
+                rule->name);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+  gw_rules_reindex(core->rules);
+  gw_scheduler_changed(core);
+}
+
+void
+gw_scheduler_fetch_needed(GwCore *core)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_rules_iter(core->rules, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    const GwRule *rule = value;
+    GwFirmware *firmware = gw_firmwares_find(core->firmwares, rule->firmware_id);
+
+    if (rule->state == GW_RULE_RUNNING && firmware)
+      gw_fetching_want(core->fetching, firmware);
+  }
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When and how many: asks the policy about a node, keeps the slots and their alarms, and tells the LAN
+ * workers which of their cached answers are void. Main thread. */
+#pragma once
+#include "control/core-private.h"
+#include "model/policy.h"
+
+typedef struct {
+  const GwNode *node;
+  const char *type;
+  const GwUpdate *update; /* its open one, or for bytes the pin's; or NULL */
+  gboolean is_never_cut, is_silent, is_for_bytes;
+} GwSituation;
+GwVerdict gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now);
+
+/* Takes a slot, or renews the one held. FALSE = the caps are full; never with @is_forced. */
+gboolean gw_scheduler_take(GwCore *core, const GwUpdate *update, const GwRule *rule, gboolean is_forced);
+void gw_scheduler_release(GwCore *core, gint64 update_id);
+/* A transfer of the update began, or ended before its last byte. */
+void gw_scheduler_begin(GwCore *core, const GwUpdate *update, const GwRule *rule);
+void gw_scheduler_lapse(GwCore *core, gint64 update_id);
+
+/* Every cached answer is void. / Those about one node are. */
+void gw_scheduler_changed(GwCore *core);
+void gw_scheduler_node_changed(GwCore *core, const char *node);
+/* The rule's dates: sets its alarm; when it is over, ends what it has not begun. */
+void gw_scheduler_watch_rule(GwCore *core, const GwRule *rule);
+void gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id);
+/* Fetches what running rules will need. */
+void gw_scheduler_fetch_needed(GwCore *core);

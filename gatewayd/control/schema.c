@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every option of gatewayd.conf, with its default and its help: the one table that the parser, the commented
+ * default file and its test read. Sections marked open take the keys that plugins declare themselves. */
+#include "control/core.h"
+
+#define MINUTE_MS G_GINT64_CONSTANT(60000)
+#define DAY_MS (24 * 60 * MINUTE_MS)
+#define YEAR_MS (366 * DAY_MS)
+
+static const GwOption OPTIONS[] = {
+  { "daemon", "state", GW_OPTION_PATH, "/var/lib/gatewayd", 0, 0, NULL,
+    "folder of the database and its snapshots" },
+  { "daemon", "cache", GW_OPTION_PATH, "/var/cache/gatewayd", 0, 0, NULL, "folder of the firmware images" },
+  { "daemon", "link-dir", GW_OPTION_PATH, "/run/gatewayd", 0, 0, NULL,
+    "folder of the sockets to the workers" },
+  { "daemon", "bus", GW_OPTION_STRING, "system", 0, 0, NULL, "\"system\" or the address of a D-Bus" },
+  { "daemon", "lan-user", GW_OPTION_STRING, "gatewayd-lan", 0, 0, NULL,
+    "user of the LAN workers; besides it only root and the core's own user may be one" },
+  { "daemon", "wan-user", GW_OPTION_STRING, "gatewayd-wan", 0, 0, NULL, "likewise of the WAN worker" },
+  { "daemon", "log-level", GW_OPTION_CHOICE, "info", 0, 0, "err|warning|notice|info|debug",
+    "least important line that is logged" },
+
+  { "clock", "trust", GW_OPTION_CHOICE, "auto", 0, 0, "auto|always",
+    "auto: no push starts until the clock is synchronised; always: it is right from the start" },
+
+  { "limits", "transfers", GW_OPTION_INTEGER, "64", 1, 100000, NULL, "downloads by nodes at once" },
+  { "limits", "attempts", GW_OPTION_INTEGER, "3", 1, 100, NULL,
+    "attempts of one update before it has failed" },
+  { "limits", "retry-first", GW_OPTION_DURATION, "1h", 1, YEAR_MS, NULL,
+    "wait after the first failed attempt; doubles with each" },
+  { "limits", "retry-max", GW_OPTION_DURATION, "24h", 1, YEAR_MS, NULL, "longest wait between attempts" },
+  { "limits", "slot", GW_OPTION_DURATION, "10min", 1, DAY_MS, NULL,
+    "how long a node that was offered an image keeps its place before it asks for a byte" },
+  { "limits", "never-asked", GW_OPTION_DURATION, "30d", 1, YEAR_MS, NULL,
+    "an offer whose bytes are never asked for ends its update after this" },
+  { "limits", "stalled", GW_OPTION_DURATION, "15min", 1, DAY_MS, NULL,
+    "a download of which no byte moves for so long is a failed attempt" },
+  { "limits", "not-back", GW_OPTION_DURATION, "24h", 1, YEAR_MS, NULL,
+    "a node not heard again for so long after its download has failed; silent makes have their own" },
+  { "limits", "pin-idle", GW_OPTION_DURATION, "90d", MINUTE_MS, 10 * YEAR_MS, NULL,
+    "a promise to serve an image lapses after so long without a word from the node" },
+  { "limits", "strangers", GW_OPTION_INTEGER, "10000", 1, 1000000, NULL,
+    "nodes that are remembered without being adopted; the longest unheard is forgotten first" },
+  { "limits", "timeline-rows", GW_OPTION_INTEGER, "200", 10, 100000, NULL,
+    "rows of history kept for a node" },
+  { "limits", "timeline-age", GW_OPTION_DURATION, "400d", DAY_MS, 10 * YEAR_MS, NULL,
+    "how long the history of a node is kept" },
+  { "limits", "events", GW_OPTION_INTEGER, "200000", 1000, 10000000, NULL,
+    "events kept; final states of updates go last" },
+
+  { "cache", "size", GW_OPTION_SIZE, "0", 0, 0, NULL, "bytes of images kept; 0 = 80 % of the partition" },
+  { "cache", "image", GW_OPTION_SIZE, "256MiB", 1, 0, NULL, "largest image that is accepted" },
+  { "cache", "memory", GW_OPTION_SIZE, "64MiB", 0, 0, NULL, "bytes of images served from memory" },
+  { "cache", "memory-image", GW_OPTION_SIZE, "16MiB", 0, 0, NULL,
+    "largest image served from memory; larger ones are hashed again when opened" },
+
+  { "lan", "connections", GW_OPTION_INTEGER, "8192", 8, 1000000, NULL, "connections of nodes at once" },
+  { "lan", "stranger-connections", GW_OPTION_INTEGER, "8", 1, 100000, NULL,
+    "connections from the address of a node that is not adopted" },
+  { "lan", "adopted-connections", GW_OPTION_INTEGER, "32", 1, 100000, NULL,
+    "connections from the address of an adopted node" },
+  { "lan", "rate", GW_OPTION_SIZE, "0", 0, 0, NULL, "bytes per second to all nodes together; 0 = unlimited" },
+  { "lan", "transfer-rate", GW_OPTION_SIZE, "0", 0, 0, NULL,
+    "bytes per second of one download; 0 = unlimited" },
+  { "lan", "tls-certificate", GW_OPTION_PATH, NULL, 0, 0, NULL,
+    "PEM chain for listeners with TLS; its key is the systemd credential \"tls-key\" of the LAN worker" },
+
+  { "wan", "proxy", GW_OPTION_STRING, "", 0, 0, NULL, "URL of the proxy to the clouds; empty: none" },
+  { "wan", "timeout", GW_OPTION_DURATION, "30s", 1000, 10 * MINUTE_MS, NULL,
+    "how long a cloud may be silent" },
+
+  { "upstream", "type", GW_OPTION_STRING, NULL, 0, 0, NULL, "plugin that speaks to it" },
+  { "upstream", "require-signature", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL,
+    "refuse a catalog that no key of the keyring signed" },
+  { "upstream", "keyring", GW_OPTION_STRING, NULL, 0, 0, NULL,
+    "keyring that its catalogs are checked with; default: the one of the upstream's own name" },
+  { "upstream", "prefetch", GW_OPTION_BOOLEAN, "no", 0, 0, NULL,
+    "fetch every image when it is announced, not when it is needed" },
+  { "upstream", "poll", GW_OPTION_DURATION, "15min", 100, YEAR_MS, NULL, "how often to look for news" },
+
+  { "keyring", "file", GW_OPTION_LIST, NULL, 0, 0, NULL,
+    "PEM files of public keys (Ed25519, P-256 or RSA), separated by commas" },
+  { "keyring", "products", GW_OPTION_LIST, "*", 0, 0, NULL, "products that these keys may sign for" },
+
+  { "plugin", "enabled", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL, "no: it is not loaded" },
+  { "plugin", "listen", GW_OPTION_LIST, NULL, 0, 0, NULL,
+    "ADDRESS:PORT, :PORT or the name of a line, in place of the plugin's own ports" },
+  { "plugin", "inference-requests", GW_OPTION_INTEGER, NULL, 1, 1000, NULL,
+    "silent makes: so many metadata requests without bytes mean success; default: the plugin's" },
+  { "plugin", "inference-apart", GW_OPTION_DURATION, NULL, 0, YEAR_MS, NULL,
+    "silent makes: least time between two requests that count; default: the plugin's" },
+  { "plugin", "inference-bytes", GW_OPTION_DURATION, NULL, 1, YEAR_MS, NULL,
+    "silent makes: bytes asked for within this make a request not count; default: the plugin's" },
+  { "plugin", "inference-not-back", GW_OPTION_DURATION, NULL, 1, YEAR_MS, NULL,
+    "silent makes: not heard for so long after a download is a failure; default: the plugin's, or 7d" },
+  { "plugin", "pin", GW_OPTION_DURATION, NULL, 1, YEAR_MS, NULL,
+    "a new metadata request after so long without bytes may get newer firmware; default: the plugin's" },
+
+  { "line", "device", GW_OPTION_PATH, NULL, 0, 0, NULL, "serial device" },
+  { "line", "speed", GW_OPTION_INTEGER, "9600", 50, 4000000, NULL, "baud" },
+
+  { NULL },
+};
+
+static const char *const INSTANCED[] = { "upstream", "keyring", "plugin", "line", NULL };
+static const char *const OPEN[] = { "upstream", "plugin", "line", "lan", "wan", NULL };
+
+const GwConfigSchema *
+gw_core_schema(void)
+{
+  static const GwConfigSchema SCHEMA = { OPTIONS, INSTANCED, OPEN };
+
+  return &SCHEMA;
+}

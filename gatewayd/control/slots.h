@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Places for downloads: how many nodes may be downloading, or be about to, at once. A slot belongs to one
+ * update. It is taken before an offer is answered; it lapses when no byte is asked for in time, and stands as
+ * long as a transfer runs. Who must be served whatever the cap says (never-cut) takes one over the cap, and
+ * is counted. In memory only: after a restart the LAN worker lists what still runs. Main thread; pure. */
+#pragma once
+#include <glib.h>
+
+typedef struct GwSlots GwSlots;
+GwSlots *gw_slots_new(void);
+void gw_slots_free(GwSlots *slots);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSlots, gw_slots_free)
+void gw_slots_set_cap(GwSlots *slots, guint cap);
+
+/* Room for one more of @rule_id, whose own cap is @rule_cap (0 = none)? */
+gboolean gw_slots_has_room(const GwSlots *slots, gint64 rule_id, guint rule_cap);
+/* Taken whatever the caps say; one that is held keeps its transfers and gets the new @lapse_boot_ms. */
+void gw_slots_take(GwSlots *slots, gint64 update_id, gint64 rule_id, gint64 lapse_boot_ms);
+gboolean gw_slots_is_held(const GwSlots *slots, gint64 update_id);
+/* A transfer began or ended; with none running the slot lapses at @lapse_boot_ms. No effect without a slot.
+ */
+void gw_slots_begin(GwSlots *slots, gint64 update_id);
+void gw_slots_end(GwSlots *slots, gint64 update_id, gint64 lapse_boot_ms);
+/* When it lapses: G_MAXINT64 while a transfer runs, 0 without a slot. */
+gint64 gw_slots_lapse_ms(const GwSlots *slots, gint64 update_id);
+gboolean gw_slots_is_running(const GwSlots *slots, gint64 update_id);
+void gw_slots_release(GwSlots *slots, gint64 update_id);
+guint gw_slots_count(const GwSlots *slots);
+guint gw_slots_count_of(const GwSlots *slots, gint64 rule_id);
+guint gw_slots_cap(const GwSlots *slots);

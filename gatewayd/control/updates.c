@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/updates.h"
+
+#include <string.h>
+
+struct GwUpdates {
+  GHashTable *by_id; /* &update->id -> GwUpdate, owned */
+  GHashTable *open;  /* node -> GPtrArray of GwUpdate, one per component */
+  GHashTable *ended; /* set of GwUpdate by (node, rule): a rule has one firmware, so one component */
+};
+
+static guint
+ended_hash(gconstpointer key)
+{
+  const GwUpdate *update = key;
+
+  return g_str_hash(update->node) * 31u + (guint)update->rule_id;
+}
+
+static gboolean
+ended_equal(gconstpointer a, gconstpointer b)
+{
+  const GwUpdate *left = a, *right = b;
+
+  return left->rule_id == right->rule_id && strcmp(left->node, right->node) == 0;
+}
+
+GwUpdates *
+gw_updates_new(void)
+{
+  GwUpdates *updates = g_new0(GwUpdates, 1);
+
+  updates->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)gw_update_free);
+  updates->open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+  updates->ended = g_hash_table_new(ended_hash, ended_equal);
+  return updates;
+}
+
+void
+gw_updates_free(GwUpdates *updates)
+{
+  if (!updates)
+    return;
+  g_hash_table_unref(updates->open);
+  g_hash_table_unref(updates->ended);
+  g_hash_table_unref(updates->by_id);
+  g_free(updates);
+}
+
+static void
+open_add(GwUpdates *updates, GwUpdate *update)
+{
+  GPtrArray *list = g_hash_table_lookup(updates->open, update->node);
+
+  if (!list) {
+    list = g_ptr_array_sized_new(1);
+    g_hash_table_insert(updates->open, g_strdup(update->node), list);
+  }
+  g_ptr_array_add(list, update);
+}
+
+static void
+open_remove(GwUpdates *updates, GwUpdate *update)
+{
+  GPtrArray *list = g_hash_table_lookup(updates->open, update->node);
+
+  if (!list)
+    return;
+  g_ptr_array_remove(list, update);
+  if (list->len == 0)
+    g_hash_table_remove(updates->open, update->node);
+}
+
+GwUpdate *
+gw_updates_add(GwUpdates *updates, GwUpdate *update)
+{
+  g_hash_table_insert(updates->by_id, &update->id, update);
+  if (gw_update_state_is_final(update->state))
+    g_hash_table_replace(updates->ended, update, update);
+  else
+    open_add(updates, update);
+  return update;
+}
+
+void
+gw_updates_close(GwUpdates *updates, GwUpdate *update)
+{
+  open_remove(updates, update);
+  g_hash_table_replace(updates->ended, update, update);
+}
+
+void
+gw_updates_drop(GwUpdates *updates, GwUpdate *update)
+{
+  gint64 id = update->id;
+
+  open_remove(updates, update);
+  if (g_hash_table_lookup(updates->ended, update) == update)
+    g_hash_table_remove(updates->ended, update);
+  g_hash_table_remove(updates->by_id, &id);
+}
+
+GwUpdate *
+gw_updates_find(const GwUpdates *updates, gint64 id)
+{
+  return g_hash_table_lookup(updates->by_id, &id);
+}
+
+GwUpdate *
+gw_updates_open(const GwUpdates *updates, const char *node, const char *type)
+{
+  const GPtrArray *list = g_hash_table_lookup(updates->open, node);
+
+  for (guint i = 0; list && i < list->len; i++) {
+    GwUpdate *update = list->pdata[i];
+
+    if (!*type || !*update->type || strcmp(update->type, type) == 0)
+      return update;
+  }
+  return NULL;
+}
+
+GwUpdate *
+gw_updates_ended(const GwUpdates *updates, const char *node, gint64 rule_id)
+{
+  GwUpdate key = { .node = (char *)node, .rule_id = rule_id };
+
+  return g_hash_table_lookup(updates->ended, &key);
+}
+
+void
+gw_updates_iter(const GwUpdates *updates, GHashTableIter *ret_iter)
+{
+  g_hash_table_iter_init(ret_iter, updates->by_id);
+}
+
+GPtrArray *
+gw_updates_open_of_rule(const GwUpdates *updates, gint64 rule_id)
+{
+  GPtrArray *found = g_ptr_array_new();
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_updates_iter(updates, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwUpdate *update = value;
+
+    if (!gw_update_state_is_final(update->state) && (!rule_id || update->rule_id == rule_id))
+      g_ptr_array_add(found, update);
+  }
+  return found;
+}
