@@ -52,22 +52,14 @@ set_trouble(GwWorker *worker, const char *url, const char *text)
 
 /* ---- what the plugin may call */
 
-/* Without an answer everything is worth another try but what we refused ourselves. */
+/* Given up is only what no repetition can mend: a URL that we will not ask, a body that is too large. A file may
+ * still be put in its place, and a server be repaired. */
 static GatewayResult
 result_of(const GError *error, guint status)
 {
-  switch (error->code) {
-  case GW_ERROR_STOPPED:
+  if (error->code == GW_ERROR_STOPPED)
     return GATEWAY_STOPPED;
-  case GW_ERROR_BAD_INPUT:
-  case GW_ERROR_UNTRUSTED:
-    return GATEWAY_FAILED_GIVE_UP;
-  case GW_ERROR_DENIED:
-  case GW_ERROR_NOT_FOUND:
-    return status > 0 ? GATEWAY_FAILED_GIVE_UP : GATEWAY_FAILED_RETRY;
-  default:
-    return GATEWAY_FAILED_RETRY;
-  }
+  return error->code == GW_ERROR_BAD_INPUT && status < 300 ? GATEWAY_FAILED_GIVE_UP : GATEWAY_FAILED_RETRY;
 }
 
 static GatewayResult

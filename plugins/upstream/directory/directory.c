@@ -20,11 +20,12 @@
 #define MAX_SIGNATURE (16 * 1024)
 #define MAX_URL 2049
 #define STEP (64 * 1024)
+#define YEAR_MS 31622400000
 
 static const GatewaySetting SETTINGS[] = {
   { "path", GATEWAY_SETTING_PATH, NULL, 0, 0, NULL, "the folder; it need not be there all the time" },
-  { "poll", GATEWAY_SETTING_DURATION, "2s", 10, 0, NULL, "how often to look into it" },
-  { "settle", GATEWAY_SETTING_DURATION, "5s", 0, 0, NULL,
+  { "poll", GATEWAY_SETTING_DURATION, "2s", 10, YEAR_MS, NULL, "how often to look into it" },
+  { "settle", GATEWAY_SETTING_DURATION, "5s", 0, YEAR_MS, NULL,
     "a file is taken when it was unchanged for so long" },
 };
 
@@ -191,7 +192,8 @@ consider_files(GatewayWorker *worker, State *state, int64_t settle_ms)
   }
   if (result != GATEWAY_OK)
     return result;
-  snprintf(text, sizeof text, "%s%u files, no catalog", state->listing.is_full ? "more than " : "", n_there);
+  snprintf(text, sizeof text, "%s%u file%s, no catalog", state->listing.is_full ? "more than " : "", n_there,
+           n_there == 1 ? "" : "s");
   worker->status(worker, !state->listing.is_full, text);
   return GATEWAY_OK;
 }

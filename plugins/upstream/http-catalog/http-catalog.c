@@ -9,13 +9,14 @@
 #define MAX_DOCUMENT (1024 * 1024)
 #define MAX_SIGNATURE (16 * 1024)
 #define MAX_URL 2049
+#define YEAR_MS 31622400000
 #define MAX_ROUNDS 3
 #define PAIR_WAIT_MS 2000 /* what a publisher may need between writing one half and the other */
 
 static const GatewaySetting SETTINGS[] = {
   { "url", GATEWAY_SETTING_TEXT, NULL, 0, 0, NULL,
     "where the catalog is; its signature is at the same with .sig" },
-  { "poll", GATEWAY_SETTING_DURATION, "15min", 100, 0, NULL, "how often to look for news, +-10 %" },
+  { "poll", GATEWAY_SETTING_DURATION, "15min", 100, YEAR_MS, NULL, "how often to look for news, +-10 %" },
   { "proxy", GATEWAY_SETTING_TEXT, "", 0, 0, NULL,
     "URL of a proxy for this upstream; none: not even that of [wan]" },
   { "ca-file", GATEWAY_SETTING_PATH, "", 0, 0, NULL,
