@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Applies each *.mutant to a copy of the sources and requires the test that it names to fail. See README.md."""
+import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,11 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
+KEYS = {"why", "file", "from", "to", "test"}
+# A mutant may leave a variable unused; and what is built most often should build fast.
+OPTIONS = ["-Dwerror=false", "-Doptimization=0", "-Ddebug=false"]
+BUILD_FAILED = 125  # meson test's exit status
+NOTHING_RAN = re.compile(r"No suitable tests|no tests ran|Skipped: +[1-9]")
 
 
 def read_mutant(path):
@@ -17,13 +24,14 @@ def read_mutant(path):
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        key, colon, value = line.partition(":")
-        assert colon and key in ("why", "file", "from", "to", "test"), f"{path.name}:{number}: unknown key {key!r}"
-        value = value[1:] if value.startswith(" ") else value
+        key, _, value = line.partition(":")
+        assert key in KEYS, f"{path.name}:{number}: unknown key {key!r}"
+        value = value.removeprefix(" ")
         if key in ("from", "to"):
             mutant[key].append(value)
         else:
             mutant[key] = value
+    assert set(mutant) == KEYS, f"{path.name}: lacks {KEYS - set(mutant)}"
     mutant["from"], mutant["to"] = "\n".join(mutant["from"]), "\n".join(mutant["to"])
     return mutant
 
@@ -31,33 +39,65 @@ def read_mutant(path):
 MUTANTS = {path.stem: read_mutant(path) for path in sorted(HERE.glob("*.mutant"))}
 
 
-@pytest.fixture(scope="module")
-def tree(build):
-    """A copy of the tracked sources with a build folder of its own, kept between runs for speed."""
-    copy = build / "mutants" / "source"
-    names = subprocess.run(["git", "-C", SOURCE, "ls-files", "-z"], capture_output=True, check=True).stdout
-    wanted = {name for name in names.decode().split("\0") if name}
-    for name in wanted:
-        source, target = SOURCE / name, copy / name
-        if source.exists() and (not target.exists() or source.read_bytes() != target.read_bytes()):
+def synchronise(copy):
+    """Makes the copy equal to the sources, touching only what differs."""
+    command = ["git", "-C", SOURCE, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\0")
+    wanted = {SOURCE / name: copy / name for name in names if (SOURCE / name).is_file()}
+    for stray in {path for path in copy.rglob("*") if path.is_file()} - set(wanted.values()):
+        stray.unlink()
+    for source, target in wanted.items():
+        if not target.exists() or source.read_bytes() != target.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
-    folder = build / "mutants" / "build"
-    if not (folder / "build.ninja").exists():
-        subprocess.run(["meson", "setup", folder, copy], check=True, capture_output=True)
-    return copy, folder
 
 
-def run_test(copy, folder, test):
-    """(has it passed, output)"""
-    if "::" in test:
-        subprocess.run(["ninja", "-C", folder], capture_output=True, check=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", copy / "tests" / test]
-    else:
-        command = ["meson", "test", "-C", folder, "--print-errorlogs", test]
-    environment = {**os.environ, "GATEWAYD_BUILD": str(folder)}
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, cwd=copy)
-    return result.returncode == 0, result.stdout + result.stderr
+class Tree:
+    """A copy of the sources with a build folder of its own; both are kept for the next run."""
+
+    def __init__(self, folder):
+        self.copy, self.build = folder / "source", folder / "build"
+        self.sound = {}  # test -> its outcome in the copy as it is
+        synchronise(self.copy)
+        if not (self.build / "build.ninja").exists():
+            shutil.rmtree(self.build, ignore_errors=True)
+            subprocess.run(["meson", "setup", *OPTIONS, self.build, self.copy], check=True, capture_output=True)
+
+    def programs(self):
+        """What the Python tests start: all that gets installed, and the emulated nodes."""
+        found = subprocess.run(["meson", "introspect", "--targets", self.build], capture_output=True, check=True).stdout
+        for target in json.loads(found):
+            if target["installed"] or target["defined_in"].startswith(f"{self.copy}/tests/nodes/"):
+                yield from (os.path.relpath(name, self.build) for name in target["filename"])
+
+    def run(self, test):
+        """(is built, has passed, output) of the test."""
+        if "::" not in test:
+            name, _, case = test.partition(" ")
+            command = ["meson", "test", "-C", self.build, "--print-errorlogs", name]
+            command += [f"--test-args=-p {case}"] if case else []
+        else:
+            made = subprocess.run(["ninja", "-C", self.build, *self.programs()], capture_output=True, text=True)
+            if made.returncode != 0:
+                return False, False, made.stdout
+            command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{test}"]
+        environment = {**os.environ, "GATEWAYD_BUILD": str(self.build), "PYTHONDONTWRITEBYTECODE": "1"}
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, cwd=self.copy)
+        output = result.stdout + result.stderr
+        assert not NOTHING_RAN.search(output), f"there is no test {test}"
+        return result.returncode != BUILD_FAILED, result.returncode == 0, output
+
+    def is_sound(self, test):
+        """A test that fails anyway proves nothing."""
+        if test not in self.sound:
+            is_built, has_passed, output = self.run(test)
+            self.sound[test] = "" if is_built and has_passed else output[-3000:]
+        return self.sound[test]
+
+
+@pytest.fixture(scope="module")
+def tree(build):
+    return Tree(build / "mutants")
 
 
 def test_there_are_enough():
@@ -66,16 +106,15 @@ def test_there_are_enough():
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant(tree, name):
-    copy, folder = tree
     mutant = MUTANTS[name]
-    path = copy / mutant["file"]
+    path = tree.copy / mutant["file"]
     original = path.read_text()
     assert original.count(mutant["from"]) == 1, f"'from' occurs {original.count(mutant['from'])} times"
+    assert not tree.is_sound(mutant["test"]), f"fails without the mutant:\n{tree.is_sound(mutant['test'])}"
     path.write_text(original.replace(mutant["from"], mutant["to"]))
     try:
-        has_passed, output = run_test(copy, folder, mutant["test"])
+        is_built, has_passed, output = tree.run(mutant["test"])
     finally:
         path.write_text(original)
-    assert "No suitable tests" not in output and "no tests ran" not in output, f"no such test: {mutant['test']}"
-    assert "FAILED:" not in output or "ninja: build stopped" not in output, f"does not build:\n{output[-3000:]}"
+    assert is_built, f"does not build:\n{output[-3000:]}"
     assert not has_passed, f"nobody noticed: {mutant['why']}"
