@@ -95,14 +95,14 @@ check_url(const GatewayPlugin *plugin, const GwSettings *settings, GError **erro
 
 gboolean
 gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *name, GVariant *values,
-                 GwWorkerSetup *ret_setup, gint64 *ret_poll_ms, GError **error)
+                 GwWorkerSetup *ret_setup, GError **error)
 {
   g_autoptr(GwSettings) settings =
       gw_settings_new(plugin->settings, plugin->n_settings, values, CORE_KEYS, error);
 
   if (!settings || !check_url(plugin, settings, error))
     return FALSE;
-  *ret_poll_ms = MAX(1, gw_settings_number(settings, "poll", DEFAULT_POLL_MS));
+  ret_setup->poll_ms = MAX(1, gw_settings_number(settings, "poll", DEFAULT_POLL_MS));
   read_http(site, settings, &ret_setup->http);
   ret_setup->name = g_strdup(name);
   ret_setup->settings = g_steal_pointer(&settings);

@@ -15,4 +15,4 @@ void gw_site_clear(GwSite *site);
 
 /* One [upstream NAME] section. The caller fills in functions and out. */
 gboolean gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *name, GVariant *values,
-                          GwWorkerSetup *ret_setup, gint64 *ret_poll_ms, GError **error);
+                          GwWorkerSetup *ret_setup, GError **error);

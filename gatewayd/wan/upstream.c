@@ -21,7 +21,6 @@ typedef struct {
 
 struct GwUpstream {
   GwWorkerSetup setup;
-  gint64 poll_ms;
   int wake_fd;
   GCancellable *stop;
   GThreadPool *fetchers; /* main thread; NULL after stop */
@@ -89,7 +88,7 @@ poll_thread(gpointer data)
     n_failures = result == GATEWAY_OK || result == GATEWAY_UNCHANGED ? 0 : n_failures + 1;
     note_retry_after(upstream, worker);
     gw_random(&chance, sizeof chance);
-    wait_ms = gw_rhythm_wait_ms(upstream->poll_ms, n_failures, quiet_ms(upstream), chance);
+    wait_ms = gw_rhythm_wait_ms(upstream->setup.poll_ms, n_failures, quiet_ms(upstream), chance);
   } while (gw_worker_sleep(worker, wait_ms));
   gw_worker_free(worker);
   end_one(upstream);
@@ -209,13 +208,12 @@ gw_upstream_cancel(GwUpstream *upstream, guint64 id)
 /* ---- life */
 
 GwUpstream *
-gw_upstream_start(GwWorkerSetup *setup, gint64 poll_ms)
+gw_upstream_start(GwWorkerSetup *setup)
 {
   GwUpstream *upstream = g_new0(GwUpstream, 1);
 
   upstream->setup = *setup;
   *setup = (GwWorkerSetup){ 0 };
-  upstream->poll_ms = poll_ms;
   upstream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   upstream->stop = g_cancellable_new();
   g_mutex_init(&upstream->mutex);

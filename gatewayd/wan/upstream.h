@@ -9,8 +9,8 @@
 #define GW_UPSTREAM_MAX_FETCHES 2 /* at once; more wait their turn */
 
 typedef struct GwUpstream GwUpstream;
-/* Takes what @setup holds; polls at once, then every @poll_ms. */
-GwUpstream *gw_upstream_start(GwWorkerSetup *setup, gint64 poll_ms);
+/* Takes what @setup holds; looks at once, then in its rhythm. */
+GwUpstream *gw_upstream_start(GwWorkerSetup *setup);
 void gw_upstream_poll(GwUpstream *upstream);
 /* Takes what @fetch holds and @fd. What became of it is said to the core. */
 void gw_upstream_fetch(GwUpstream *upstream, GwFetch *fetch, int fd);

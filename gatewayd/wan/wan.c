@@ -154,21 +154,20 @@ start(GwWan *wan, const char *name, GVariant *values, GError **error)
   const char *type = "";
   const GwPluginFile *file;
   GwWorkerSetup setup = { 0 };
-  gint64 poll_ms = 0;
   Entry *entry;
 
   (void)g_variant_lookup(values, "type", "&s", &type);
   file = gw_loader_find(wan->plugins, type);
   if (!file || !file->plugin)
     return gw_fail(error, GW_ERROR_NOT_FOUND, "type=%s: no upstream plugin of that name is loaded", type);
-  if (!gw_site_upstream(&wan->site, file->plugin, name, values, &setup, &poll_ms, error))
+  if (!gw_site_upstream(&wan->site, file->plugin, name, values, &setup, error))
     return FALSE;
   gw_loader_functions(file->plugin, &setup.functions, sizeof setup.functions);
   entry = g_new0(Entry, 1);
   entry->port = (Port){ wan, wan->session };
   entry->values = g_variant_ref(values);
   setup.out = (GwOutgoing){ port_send, &entry->port };
-  entry->upstream = gw_upstream_start(&setup, poll_ms);
+  entry->upstream = gw_upstream_start(&setup);
   g_hash_table_insert(wan->entries, g_strdup(name), entry);
   return TRUE;
 }

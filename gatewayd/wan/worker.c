@@ -52,8 +52,8 @@ set_trouble(GwWorker *worker, const char *url, const char *text)
 
 /* ---- what the plugin may call */
 
-/* Given up is only what no repetition can mend: a URL that we will not ask, a body that is too large. A file may
- * still be put in its place, and a server be repaired. */
+/* Given up is only what no repetition can mend: a URL that we will not ask, a body that is too large. A file
+ * may still be put in its place, and a server be repaired. */
 static GatewayResult
 result_of(const GError *error, guint status)
 {

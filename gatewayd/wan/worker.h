@@ -13,6 +13,7 @@ typedef struct {
   char *name;
   GatewayUpstreamFunctions functions;
   GwSettings *settings;
+  gint64 poll_ms;
   GwHttpOptions http;
   GwOutgoing out;
 } GwWorkerSetup;

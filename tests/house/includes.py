@@ -51,6 +51,7 @@ LIBC = PURE_LIBC | {'dirent.h', 'errno.h', 'fcntl.h', 'math.h', 'poll.h', 'pthre
 LIBRARIES = {
     'plugins/format/archive/': {'archive.h', 'archive_entry.h'},
     'plugins/upstream/mqtt/': {'mosquitto.h'},
+    'plugins/upstream/directory/': {'linux/openat2.h', 'sys/syscall.h'},
     'plugins/upstream/': {'jansson.h'},
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "watch.h"
 
-#include <stdalign.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -24,7 +23,7 @@ watch_follow(Watch *watch, const char *path, const struct stat *folder)
 void
 watch_read(Watch *watch, void (*tell)(void *user, const char *name, bool is_writing), void *user)
 {
-  alignas(struct inotify_event) char buffer[4096];
+  _Alignas(struct inotify_event) char buffer[4096];
   ssize_t size;
 
   while (watch->fd >= 0 && (size = read(watch->fd, buffer, sizeof buffer)) > 0) {
