@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+#define READ_SIZE 65536
+
 struct GwCore {
   GHashTable *answers; /* command -> text */
   GPtrArray *calls;
@@ -156,9 +158,13 @@ answer_to(GwCore *core, const char *command, const char *detail)
 static void
 answer(GwCore *core, const char *command, const char *detail, GwThen then)
 {
-  Answer *later = g_new0(Answer, 1);
+  const char *text = answer_to(core, command, detail);
+  Answer *later;
 
-  later->text = g_strdup(answer_to(core, command, detail));
+  if (g_strcmp0(text, "!never") == 0)
+    return;
+  later = g_new0(Answer, 1);
+  later->text = g_strdup(text);
   later->then = then;
   g_idle_add(on_answer, later);
 }
@@ -190,11 +196,11 @@ note_id(GwCore *core, const char *command, const GwCaller *caller, gint64 id, Gw
 void
 gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, GwThen then)
 {
-  g_autofree char *content = g_malloc0(4096);
+  g_autofree char *content = g_malloc(READ_SIZE);
   gint64 total = 0;
   ssize_t n;
 
-  while ((n = read(fd, content, 4095)) > 0)
+  while ((n = read(fd, content, READ_SIZE)) > 0)
     total += n;
   close(fd);
   note(core, "import", caller, g_variant_new("(x@a{sv})", total, form));

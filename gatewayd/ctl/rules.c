@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rules ... */
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "ctl/command.h"
+#include "ctl/list.h"
+#include "ctl/macs.h"
+#include "ctl/text.h"
+
+#define SAMPLE_SHOWN 5
+
+static gboolean
+run_list(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return gw_ctl_list(ctl, "rules", args, error);
+}
+
+/* A rule goes by its number or by its name. */
+static gboolean
+rule_id(GwCtl *ctl, const GwArgs *args, gint64 *ret_id, GError **error)
+{
+  const char *word = args->operands[0];
+
+  return g_ascii_string_to_signed(word, 10, 1, G_MAXINT64, ret_id, NULL) ||
+         gw_ctl_find(ctl, "rules", word, ret_id, error);
+}
+
+static gboolean
+run_show(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  g_autofree char *text = NULL;
+  gint64 id;
+
+  if (!rule_id(ctl, args, &id, error))
+    return FALSE;
+  text = g_strdup_printf("%" G_GINT64_FORMAT, id);
+  return gw_ctl_show(ctl, "rules", text, error);
+}
+
+/* --- preview --- */
+
+static void
+print_sample(GVariant *preview)
+{
+  g_autoptr(GVariant) sample = g_variant_lookup_value(preview, "sample", G_VARIANT_TYPE_STRING_ARRAY);
+  gsize n = sample ? g_variant_n_children(sample) : 0;
+
+  for (gsize i = 0; i < n && i < SAMPLE_SHOWN; i++) {
+    g_autoptr(GVariant) node = g_variant_get_child_value(sample, i);
+    g_autofree char *text = gw_text_value(NULL, node);
+
+    g_printerr("%s%s", i == 0 ? "such as: " : ", ", text);
+  }
+  g_printerr("%s", n > 0 ? "\n" : "");
+}
+
+/* To the error output: it is read by the person who is about to answer. */
+static void
+print_preview(GVariant *preview)
+{
+  g_autoptr(GVariant) warnings = g_variant_lookup_value(preview, "warnings", G_VARIANT_TYPE_STRING_ARRAY);
+  guint32 matching = 0, unknown = 0;
+
+  g_variant_lookup(preview, "matching", "u", &matching);
+  g_variant_lookup(preview, "unknown", "u", &unknown);
+  g_printerr("%u node%s match%s now", matching, matching == 1 ? "" : "s", matching == 1 ? "es" : "");
+  if (unknown > 0)
+    g_printerr("; of %u more the version is unknown (--include-unknown would take them in)", unknown);
+  g_printerr("\n");
+  print_sample(preview);
+  for (gsize i = 0; warnings && i < g_variant_n_children(warnings); i++) {
+    g_autoptr(GVariant) warning = g_variant_get_child_value(warnings, i);
+    g_autofree char *text = gw_text_value(NULL, warning);
+
+    g_printerr("warning: %s\n", text);
+  }
+}
+
+static gboolean
+preview(GwCtl *ctl, gint64 id, GVariant **ret_preview, GError **error)
+{
+  g_autoptr(GVariant) result = NULL;
+
+  if (!gw_ctl_simple(ctl, "PreviewRule", g_variant_new("(x)", id), &result, error))
+    return FALSE;
+  *ret_preview = g_variant_get_child_value(result, 0);
+  return TRUE;
+}
+
+static gboolean
+run_preview(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  g_autoptr(GVariant) details = NULL;
+  gint64 id;
+
+  if (!rule_id(ctl, args, &id, error) || !preview(ctl, id, &details, error))
+    return FALSE;
+  gw_ctl_print_details(ctl, details);
+  return TRUE;
+}
+
+/* --- create --- */
+
+static gboolean
+read_macs(const char *path, GPtrArray *macs, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (!gw_file_read(AT_FDCWD, path, GW_MACS_FILE_MAX, &text, NULL, error)) {
+    g_prefix_error(error, "--macs-file=%s: ", path);
+    return FALSE;
+  }
+  return gw_macs_parse(path, text, macs, error);
+}
+
+static gboolean
+add_macs(const GwArgs *args, GVariantBuilder *form, GError **error)
+{
+  g_autoptr(GPtrArray) macs = g_ptr_array_new_with_free_func(g_free);
+  g_autofree const char **given = gw_args_texts(args, "mac");
+  const char *path = gw_args_text(args, "macs-file", NULL);
+
+  for (const char **mac = given; *mac; mac++)
+    if (!gw_macs_parse("--mac", *mac, macs, error))
+      return FALSE;
+  if (path && !read_macs(path, macs, error))
+    return FALSE;
+  if (path && macs->len == 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "--macs-file=%s: there is no address in it", path);
+  if (macs->len > 0)
+    g_variant_builder_add(form, "{sv}", "macs",
+                          g_variant_new_strv((const char *const *)macs->pdata, (gssize)macs->len));
+  return TRUE;
+}
+
+static gboolean
+run_create(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  g_auto(GVariantBuilder) form = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+  const char *name = args->operands[0];
+  g_autoptr(GVariant) result = NULL;
+  g_autoptr(GVariant) details = NULL;
+  gint64 id;
+
+  if (!gw_args_has(args, "firmware"))
+    return gw_fail(error, GW_ERROR_BAD_INPUT,
+                   "which firmware? --firmware=ID; gatewayctl firmware shows them");
+  g_variant_builder_add(&form, "{sv}", "name", g_variant_new_string(name));
+  gw_args_add_form(args, &form);
+  if (!add_macs(args, &form, error) ||
+      !gw_ctl_simple(ctl, "CreateRule", g_variant_new("(a{sv})", &form), &result, error))
+    return FALSE;
+  if (gw_ctl_print_result(ctl, "CreateRule", result))
+    return TRUE;
+  g_variant_get(result, "(x)", &id);
+  g_print("rule %" G_GINT64_FORMAT " \"%s\" is a draft\n", id, name);
+  if (!preview(ctl, id, &details, error))
+    return FALSE;
+  print_preview(details);
+  g_print("next: gatewayctl rules start %s\n", name);
+  return TRUE;
+}
+
+/* --- start, pause, stop, delete --- */
+
+static gboolean
+run_start(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  g_autofree char *name = gw_log_inert(args->operands[0]);
+  g_autofree char *question = g_strdup_printf("start rule %s?", name);
+  g_autoptr(GVariant) details = NULL;
+  g_autoptr(GVariant) result = NULL;
+  gint64 id;
+
+  if (!rule_id(ctl, args, &id, error) || !preview(ctl, id, &details, error))
+    return FALSE;
+  if (!ctl->is_json)
+    print_preview(details);
+  if (!gw_ctl_confirm(ctl, question, error) ||
+      !gw_ctl_simple(ctl, "StartRule", g_variant_new("(x)", id), &result, error))
+    return FALSE;
+  if (ctl->is_json)
+    gw_ctl_print_json(g_variant_new_parsed("{'rule': <%x>, 'preview': <%@a{sv}>}", id, details));
+  else
+    g_print("rule %s runs; watch: gatewayctl updates --filter=rule=%" G_GINT64_FORMAT "\n", name, id);
+  return TRUE;
+}
+
+static gboolean
+run_pause(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  g_autoptr(GVariant) result = NULL;
+  gint64 id;
+
+  if (!rule_id(ctl, args, &id, error) ||
+      !gw_ctl_simple(ctl, "PauseRule", g_variant_new("(xs)", id, gw_args_text(args, "reason", "")), &result,
+                     error))
+    return FALSE;
+  if (!gw_ctl_print_result(ctl, "PauseRule", result))
+    g_print("rule %s is paused: nothing new is offered, begun downloads go on\n", args->operands[0]);
+  return TRUE;
+}
+
+/* StopRule and DeleteRule: an id, and a sentence. */
+static gboolean
+act(GwCtl *ctl, const GwArgs *args, const char *method, const char *sentence, GError **error)
+{
+  g_autoptr(GVariant) result = NULL;
+  gint64 id;
+
+  if (!rule_id(ctl, args, &id, error) ||
+      !gw_ctl_simple(ctl, method, g_variant_new("(x)", id), &result, error))
+    return FALSE;
+  if (!gw_ctl_print_result(ctl, method, result))
+    g_print("rule %s %s\n", args->operands[0], sentence);
+  return TRUE;
+}
+
+static gboolean
+run_stop(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return act(ctl, args, "StopRule", "is stopped for good; its open updates end as soon as they can", error);
+}
+
+static gboolean
+run_delete(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return act(ctl, args, "DeleteRule", "is deleted", error);
+}
+
+/* --- the table --- */
+
+static const GwArg CREATE_ARGS[] = {
+  { "firmware", GW_ARG_NUMBER, "firmware", "ID", "verified firmware that it gives out (needed)" },
+  { "product", GW_ARG_TEXT, "product", "NAME", "nodes of this product; default: the firmware's" },
+  { "node", GW_ARG_TEXTS, "nodes", "NODE", "only these nodes" },
+  { "mac", GW_ARG_TEXTS, NULL, "MAC", "only nodes with these MAC addresses" },
+  { "macs-file", GW_ARG_TEXT, NULL, "FILE", "the same, one address in a line; # begins a comment" },
+  { "location", GW_ARG_TEXT, "location", "PATH", "only there; * within a level: \"Plant 2/*\"" },
+  { "version", GW_ARG_TEXTS, "versions", "VERSION",
+    "only nodes that run one of these; default: any older one" },
+  { "include-unknown", GW_ARG_FLAG, "include-unknown", NULL, "also nodes whose version is not known" },
+  { "not-before", GW_ARG_TEXT, "not-before", "TIME", "first day, like 2026-11-21T00:00:00Z" },
+  { "not-after", GW_ARG_TEXT, "not-after", "TIME", "last day" },
+  { "hours", GW_ARG_TEXT, "hours", "FROM-TO", "hours of the day in UTC, like 22:00-04:30" },
+  { "cut-at-edge", GW_ARG_FLAG, "cut-at-edge", NULL, "stop begun downloads when the hours end, if possible" },
+  { "cap", GW_ARG_NUMBER, "cap", "N", "downloads at once; 0: the gateway's limit" },
+  { "attempts", GW_ARG_NUMBER, "attempts", "N", "attempts before an update has failed; 0: the gateway's" },
+  { "priority", GW_ARG_SIGNED, "priority", "N", "the greater wins where several rules match" },
+  { "require-heard", GW_ARG_FLAG, "require-heard", NULL, "only a version that was heard counts as success" },
+  { NULL, 0, NULL, NULL, NULL },
+};
+
+static const GwArg PAUSE_ARGS[] = {
+  { "reason", GW_ARG_TEXT, NULL, "TEXT", "why; kept with the event" },
+  { NULL, 0, NULL, NULL, NULL },
+};
+
+#define RULE_MORE "RULE is the name or the number of a rule."
+
+const GwCommand gw_commands_rules[] = {
+  { "rules", "list", "", 0, 0, gw_list_args, "which nodes get which firmware, and when", GW_LIST_MORE,
+    run_list },
+  { "rules", "show", "RULE", 1, 1, NULL, "one rule in full", RULE_MORE, run_show },
+  { "rules", "create", "NAME", 1, 1, CREATE_ARGS, "draft a rule; nothing happens before it is started",
+    "All conditions that are given must hold.\n\n"
+    "  gatewayctl rules create weather-5 --firmware=7 --hours=22:00-04:30 --cap=4\n"
+    "  gatewayctl rules create pilot --firmware=7 --node=sensor-1 --include-unknown",
+    run_create },
+  { "rules", "preview", "RULE", 1, 1, NULL, "how many nodes would it concern now?", RULE_MORE, run_preview },
+  { "rules", "start", "RULE", 1, 1, NULL, "start a draft or a paused rule",
+    RULE_MORE
+    " The number of nodes is shown, and you are asked back; where nobody can be asked, --yes is needed.",
+    run_start },
+  { "rules", "pause", "RULE", 1, 1, PAUSE_ARGS, "offer nothing new; begun downloads go on", RULE_MORE,
+    run_pause },
+  { "rules", "stop", "RULE", 1, 1, NULL, "end it for good, and its open updates", RULE_MORE, run_stop },
+  { "rules", "delete", "RULE", 1, 1, NULL, "delete a draft or an ended rule", RULE_MORE, run_delete },
+  { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
+};
