@@ -11,7 +11,8 @@
 #include "net/reactor.h"
 #include "net/transfer.h"
 
-#define GW_CHANNEL_BYTES_MAX 4096  /* at most so many in one `bytes` event */
+#define GW_CHANNEL_BYTES_MAX 4096 /* at most so many in one raw `bytes` event */
+#define GW_CHANNEL_EXACT_MAX 65536
 #define GW_CHANNEL_QUEUE_MAX 65536 /* unsent bytes of gw_channel_send() */
 #define GW_CHANNEL_TIMERS 8
 
@@ -56,8 +57,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwChannel, gw_channel_free)
 /* How bytes are delivered from now on, beginning with those that have come already. */
 void gw_channel_read_lines(GwChannel *channel);
 void gw_channel_read_raw(GwChannel *channel);
-/* Exactly @size bytes (1 to 65536), in pieces of at most GW_CHANNEL_BYTES_MAX unless @size is less; then the
- * mode before it. */
+/* Exactly @size bytes (1 to GW_CHANNEL_EXACT_MAX) in one event, then the mode before it. A bare CR ends a
+ * line; the LF of a peer that is known to send CRLF is never taken for the first of these bytes. */
 void gw_channel_read_exactly(GwChannel *channel, gsize size);
 /* Nothing is delivered until resumed; the peer feels it by its window. */
 void gw_channel_pause(GwChannel *channel, gboolean is_paused);

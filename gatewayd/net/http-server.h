@@ -11,6 +11,7 @@
 #include "net/body.h"
 #include "net/http-head.h"
 #include "net/listener.h"
+#include "net/pace.h"
 #include "net/reactor.h"
 #include "net/tls.h"
 #include "net/transfer.h"
@@ -147,5 +148,7 @@ const GwListener *gw_http_server_listen(GwHttpServer *server, const GwListen *li
 void gw_http_server_adopt(GwHttpServer *server, const GwAccepted *accepted, GwTls *tls, gpointer tag);
 /* Pacing and time limits of what begins later. */
 void gw_http_server_set_limits(GwHttpServer *server, const GwHttpLimits *limits);
+/* The pacing of all transfers together, for channels that share it; lives as long as the server. */
+GwPace *gw_http_server_pace(GwHttpServer *server);
 /* Valid until the server is freed; the values move. */
 const GwHttpCounters *gw_http_server_counters(const GwHttpServer *server);

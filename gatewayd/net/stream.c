@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define TLS_RECORD 16384
+#define MAPPED_MAX 65536
 #define FEW_TRANSFERS 8
 #define MANY_TRANSFERS 256
 
@@ -104,7 +105,7 @@ send_copy(GwStream *stream, const GwBody *body, guint64 offset, gsize size, gsiz
   GwSlice pieces[2] = { { NULL, 0 }, { NULL, 0 } };
   const guint8 *mapped = gw_body_map(body);
 
-  size = MIN(size, sizeof copy);
+  size = MIN(size, mapped && !stream->tls ? MAPPED_MAX : sizeof copy);
   if (mapped)
     pieces[0] = (GwSlice){ mapped + offset, size };
   else {
