@@ -49,7 +49,7 @@ static const GwOption OPTIONS[] = {
     "events kept; final states of updates go last" },
 
   { "cache", "size", GW_OPTION_SIZE, "0", 0, 0, NULL, "bytes of images kept; 0 = 80 % of the partition" },
-  { "cache", "image", GW_OPTION_SIZE, "256MiB", 1, 0, NULL, "largest image that is accepted" },
+  { "cache", "image", GW_OPTION_SIZE, "256MiB", 1, G_MAXINT64, NULL, "largest image that is accepted" },
   { "cache", "memory", GW_OPTION_SIZE, "64MiB", 0, 0, NULL, "bytes of images served from memory" },
   { "cache", "memory-image", GW_OPTION_SIZE, "16MiB", 0, 0, NULL,
     "largest image served from memory; larger ones are hashed again when opened" },

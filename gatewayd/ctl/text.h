@@ -11,7 +11,8 @@ char *gw_text_time(gint64 wall_ms);
 /* Value of a dictionary, on one line; what it is follows from its type and from the name of its key. "" for
  * NULL. Caller frees. */
 char *gw_text_value(const char *key, GVariant *value);
-/* Is it of a kind that means nothing when it is cut: a number, a size, a time? And is it best aligned right? */
+/* Is it of a kind that means nothing when it is cut: a number, a size, a time? And is it best aligned right?
+ */
 gboolean gw_text_is_rigid(GVariant *value);
 gboolean gw_text_is_number(const char *key, GVariant *value);
 /* Good, bad or worth a look? By the words that the gateway uses for states. */

@@ -9,7 +9,8 @@ void fake_core_free(GwCore *core);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwCore, fake_core_free)
 
 /* The answer to a command ("rule-start"), or to a query of one thing ("list:nodes", "list:nodes@CURSOR",
- * "get:plugins:NAME"). @text is GVariant text, "!bad-input what is wrong", or "!never". Unset: a small fitting one. */
+ * "get:plugins:NAME"). @text is GVariant text, "!bad-input what is wrong", or "!never". Unset: a small
+ * fitting one. */
 void fake_core_answer(GwCore *core, const char *command, const char *text);
 /* Lines "COMMAND<TAB>TEXT", "#" begins a comment. */
 void fake_core_answers(GwCore *core, const char *lines);
