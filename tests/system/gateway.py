@@ -15,7 +15,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="false"/><allow own="*"/></policy></busconfig>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
 """
 PLUGIN_FOLDERS = ["plugins/transport/harmony", "plugins/upstream/http-catalog", "plugins/upstream/directory",
                   "plugins/example"]
