@@ -217,7 +217,7 @@ read_range(const GwArgs *args, Reader *reader, GError **error)
   reader->limit = gw_args_number(args, "limit", after ? 0 : NEWEST);
   if (!after) {
     reader->limit = CLAMP(reader->limit, 1, PAGE);
-    reader->last = -(gint64)reader->limit; /* "the newest so many" */
+    reader->last = -1; /* "the newest" */
   } else if (!g_ascii_string_to_signed(after, 10, 0, G_MAXINT64, &reader->last, NULL)) {
     return gw_fail(error, GW_ERROR_BAD_INPUT, "--after=%s: expected the id of an event, or 0", after);
   }

@@ -75,7 +75,7 @@ LINES = [
     ("plugins", "list ('plugins', [], {}, '', '', 500)"),
     ("plugins show gadget", "get ('plugins', 'gadget')"),
     ("cache", "list ('cache', [], {}, '', '', 500)"),
-    ("events", "events (-50, {}, 50)"),
+    ("events", "events (-1, {}, 50)"),
     ("events --after=17 --filter=type=update.* --filter=rule=3 --filter=final=yes",
      "events (17, {'type': <'update.*'>, 'rule': <3>, 'final': <true>}, 500)"),
 ]
@@ -250,7 +250,7 @@ EVENT = "{'id': <int64 %d>, 'time': <int64 1795262400000>, 'type': <'update.fail
 
 
 def test_events(fake):
-    fake.answer("events:-50", f"([{EVENT % 7}], int64 7)").start()
+    fake.answer("events:-1", f"([{EVENT % 7}], int64 7)").start()
     assert fake.ctl("events").stdout == \
         "     7  2026-11-21 12:00:00  update.failed  node roof  it never asked  (by root)\n"
     document = fake.json("events")
@@ -259,7 +259,7 @@ def test_events(fake):
 
 @pytest.mark.parametrize("is_json", [False, True])
 def test_events_follow(fake, is_json):
-    fake.answer("events:-50", f"([{EVENT % 7}], int64 7)").answer("events:7", f"([{EVENT % 8}], int64 8)").start()
+    fake.answer("events:-1", f"([{EVENT % 7}], int64 7)").answer("events:7", f"([{EVENT % 8}], int64 8)").start()
     words = fake.command("events", "--follow", *(["--json"] if is_json else []))
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
         first = child.stdout.readline()
