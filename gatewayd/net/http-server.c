@@ -119,6 +119,17 @@ gw_http_server_listen(GwHttpServer *server, const GwListen *where, GwTls *tls, g
 }
 
 void
+gw_http_server_unlisten(GwHttpServer *server, const GwListener *listener)
+{
+  for (guint i = 0; i < server->ports->len; i++) {
+    GwHttpPort *port = server->ports->pdata[i];
+
+    if (port->listener == listener)
+      g_clear_pointer(&port->listener, gw_listener_free);
+  }
+}
+
+void
 gw_http_server_adopt(GwHttpServer *server, const GwAccepted *accepted, GwTls *tls, gpointer tag)
 {
   GwHttpPort *port = NULL;

@@ -144,6 +144,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwHttpServer, gw_http_server_free)
 /* @tls: NULL = plain. @tag comes back in requests. The listener is the server's, and so is its refusal. */
 const GwListener *gw_http_server_listen(GwHttpServer *server, const GwListen *listen, GwTls *tls,
                                         gpointer tag, GError **error);
+/* Stops listening there; connections that came by it stay, with their @tag. */
+void gw_http_server_unlisten(GwHttpServer *server, const GwListener *listener);
 /* For a connection that came another way (a socket pair in tests). Takes @fd. */
 void gw_http_server_adopt(GwHttpServer *server, const GwAccepted *accepted, GwTls *tls, gpointer tag);
 /* Pacing and time limits of what begins later. */
