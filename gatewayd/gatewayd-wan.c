@@ -112,7 +112,7 @@ main(int argc, char *argv[])
 {
   g_auto(Options) options = { 0 };
   g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) plugins = NULL;
+  static GPtrArray *plugins; /* as long as the process: what was loaded is never unloaded */
   GwWan *wan;
   int level;
 
