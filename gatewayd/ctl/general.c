@@ -85,7 +85,7 @@ run_upstreams_poll(GwCtl *ctl, const GwArgs *args, GError **error)
 static const GwArg EVENTS_ARGS[] = {
   { "follow", GW_ARG_FLAG, NULL, NULL, "stay and print what happens, until Ctrl-C" },
   { "after", GW_ARG_TEXT, NULL, "ID", "begin after this event; 0: with the oldest that is kept" },
-  { "limit", GW_ARG_NUMBER, NULL, "N", "no more than N; without --after: the newest N (default 50)" },
+  { "limit", GW_ARG_NUMBER, NULL, "N", "no more than N; without --after: the newest N (50, at most 500)" },
   { "filter", GW_ARG_TEXTS, NULL, "KEY=VALUE", "type (with *), node, firmware, rule, or final=yes" },
   { NULL, 0, NULL, NULL, NULL },
 };
