@@ -75,7 +75,7 @@ gboolean peer_swallow(Peer *peer, gsize size);
 void peer_hear_end(Peer *peer);
 /* What was heard is forgotten. */
 void peer_forget(Peer *peer);
-/* Repeats until @condition, a few seconds of real time at most. */
+/* Repeats until @condition, some seconds of real time at most; it is looked at once more in the end. */
 #define RIG_UNTIL(rig, condition)                                                                            \
   do {                                                                                                       \
     gint64 rig_until_us = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;                                      \
