@@ -46,11 +46,11 @@ class FakeGateway:
         self.answers[command] = " ".join(text.split("\n"))
         return self
 
-    def start(self):
+    def start(self, *more):
         file = self.folder / "answers"
         file.write_text("".join(f"{command}\t{text}\n" for command, text in self.answers.items()))
         self.noted = open(self.folder / "noted", "w+", encoding="utf-8")
-        self.process = subprocess.Popen([self.build / "tests/unit/bus/fake-core", self.bus.address, file],
+        self.process = subprocess.Popen([self.build / "tests/unit/bus/fake-core", self.bus.address, file, *more],
                                         stdin=subprocess.PIPE, stdout=self.noted, text=True)
         while not (self.folder / "noted").read_text().startswith("ready\n"):
             assert self.process.poll() is None

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The bus in front of a core that only remembers (fake-commands.h), as a process: what the tests of
- * gatewayctl talk to. fake-core ADDRESS ANSWERS-FILE; each call is a line on the output, "ready" is the
- * first. A line "N" on the input tells that event N was recorded. */
+ * gatewayctl talk to. fake-core ADDRESS ANSWERS-FILE [polkit]; each call is a line on the output, "ready" is
+ * the first. A line "N" on the input tells that event N was recorded. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,13 +29,13 @@ main(int argc, char **argv)
   g_autoptr(GError) error = NULL;
   g_autofree char *answers = NULL;
 
-  if (argc != 3 || !g_file_get_contents(argv[2], &answers, NULL, &error))
-    g_error("fake-core ADDRESS ANSWERS-FILE: %s", error ? error->message : "wrong number of words");
+  if (argc < 3 || !g_file_get_contents(argv[2], &answers, NULL, &error))
+    g_error("fake-core ADDRESS ANSWERS-FILE [polkit]: %s", error ? error->message : "wrong number of words");
   gw_log_init("fake-core", LOG_WARNING);
   fake_core_answers(core, answers);
   fake_core_print(core);
-  bus = gw_bus_start(core, &(GwBusOptions){ .address = argv[1], .is_foreground = TRUE, .version = "0.1.0" },
-                     &error);
+  bus = gw_bus_start(
+      core, &(GwBusOptions){ .address = argv[1], .is_foreground = argc == 3, .version = "0.1.0" }, &error);
   if (!bus)
     g_error("%s", error->message);
   while (!gw_bus_is_up(bus))

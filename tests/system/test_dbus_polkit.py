@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""K6 with everything real: a bus of type system with our policy, Debian's polkitd with our actions and rules, and users
+of the machine. Nothing of the machine is touched: polkitd sees our files through mounts of its own."""
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+from ctl_fake import ENVIRONMENT, FakeGateway
+
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow user="*"/><deny own="*"/><deny send_type="method_call"/>
+<allow send_type="signal"/><allow send_requested_reply="true" send_type="method_return"/>
+<allow send_requested_reply="true" send_type="error"/><allow receive_type="method_call"/>
+<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/>
+<allow send_destination="org.freedesktop.DBus"/></policy>
+<includedir>/usr/share/dbus-1/system.d</includedir><include>{ours}</include>
+<policy user="root"><allow own="org.gatewayd.Gateway1"/></policy></busconfig>
+"""
+POLKITD = """set -e
+mount --bind {folder}/actions /usr/share/polkit-1/actions
+mount --bind {folder}/rules.d /usr/share/polkit-1/rules.d
+mount --bind {folder}/group /etc/group
+exec /usr/lib/polkit-1/polkitd --no-debug"""
+
+
+class SystemBus:
+    def __init__(self, folder, source):
+        self.folder, self.source, self.polkitd = folder, source, None
+        self.path = folder / "bus"
+        self.address = f"unix:path={self.path}"
+        config = folder / "bus.conf"
+        config.write_text(BUS_CONFIG.format(path=self.path, ours=source / "dbus/org.gatewayd.Gateway1.conf"))
+        self.process = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile",
+                                         "--print-address"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self.process.stdout.readline()
+
+    def has_owner(self, name):
+        result = subprocess.run(["dbus-send", f"--bus={self.address}", "--print-reply", "--dest=org.freedesktop.DBus", "/",
+                                 "org.freedesktop.DBus.NameHasOwner", f"string:{name}"], capture_output=True, text=True,
+                                check=True)
+        return "boolean true" in result.stdout
+
+    def start_polkitd(self, operators=""):
+        for name, file in (("actions", "org.gatewayd.policy"), ("rules.d", "org.gatewayd.rules")):
+            shutil.copytree(f"/usr/share/polkit-1/{name}", self.folder / name, dirs_exist_ok=True)
+            shutil.copy(self.source / "dbus" / file, self.folder / name)
+            (self.folder / name).chmod(0o755)
+        group = pathlib.Path("/etc/group").read_text()
+        (self.folder / "group").write_text(f"{group}gateway-operators:x:64999:{operators}\n")
+        self.polkitd = subprocess.Popen(["unshare", "-m", "sh", "-c", POLKITD.format(folder=self.folder)],
+                                        env={**ENVIRONMENT, "DBUS_SYSTEM_BUS_ADDRESS": self.address},
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 10
+        while not self.has_owner("org.freedesktop.PolicyKit1"):
+            assert self.polkitd.poll() is None and time.monotonic() < end, "polkitd does not start"
+            time.sleep(0.05)
+
+    def stop_polkitd(self):
+        if self.polkitd:
+            self.polkitd.kill()
+            self.polkitd.wait()
+            self.polkitd = None
+
+    def stop(self):
+        self.stop_polkitd()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture(name="fake")
+def fixture_fake(build, source):
+    if os.geteuid() != 0:
+        pytest.fail("needs root: it starts polkitd and speaks as several users", pytrace=False)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        bus = SystemBus(folder, source)
+        fake = FakeGateway(build, folder, bus)
+        shutil.copy(build / "gatewayd/gatewayctl", folder)
+        yield fake
+        fake.stop()
+        bus.stop()
+
+
+def ctl(fake, user, *words):
+    """gatewayctl as a user of the machine; returns its exit status and what it complained about."""
+    result = subprocess.run(["setpriv", f"--reuid={user}", "--regid=65534", "--clear-groups",
+                             fake.folder / "gatewayctl", f"--bus={fake.bus.address}", *words],
+                            capture_output=True, text=True, env=ENVIRONMENT, timeout=30, stdin=subprocess.DEVNULL, check=False)
+    return result.returncode, result.stderr
+
+
+def test_K6_real_polkit(fake):
+    fake.bus.start_polkitd()
+    fake.start("polkit")
+    for words, action in [("status", "read"), ("nodes", "read"), ("rules stop 3", "operate"), ("reload", "administer")]:
+        status, complaint = ctl(fake, 65534, *words.split())
+        assert status == 3 and f"polkit does not allow org.gatewayd.{action}" in complaint, complaint
+        assert "next: " in complaint
+    assert fake.calls() == []
+    for words in ("status", "rules stop 3", "reload"):
+        assert ctl(fake, 0, *words.split())[0] == 0
+    assert len(fake.calls()) == 3
+    fake.bus.stop_polkitd()
+    assert ctl(fake, 0, "reload")[0] == 3, "where polkit is absent the answer is no, also for root"
+    assert fake.calls() == []
+
+
+def test_K6_operators_group(fake):
+    fake.bus.start_polkitd(operators="nobody")
+    fake.start("polkit")
+    assert ctl(fake, 65534, "status")[0] == 0
+    assert ctl(fake, 65534, "rules", "stop", "3")[0] == 0
+    status, complaint = ctl(fake, 65534, "reload")
+    assert status == 3 and "administering needs an administrator" in complaint
+    assert fake.calls() == ["status ()", "rule-stop (3,)"]
+
+
+def test_K6_nobody_else_owns_the_name(fake):
+    result = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "dbus-send",
+                             f"--bus={fake.bus.address}", "--print-reply", "--dest=org.freedesktop.DBus", "/",
+                             "org.freedesktop.DBus.RequestName", "string:org.gatewayd.Gateway1", "uint32:0"],
+                            capture_output=True, text=True, check=False, timeout=30)
+    assert "AccessDenied" in result.stderr
