@@ -139,10 +139,11 @@ gw_http_free(GwHttp *http)
 
 /* ---- one exchange */
 
+/* In the thread that stops us: GIO's sources are not to be cancelled there (GLib 2.74 leaks them). */
 static void
-on_stop(GCancellable *stop, gpointer user)
+on_stop(GCancellable *stop, gpointer context)
 {
-  g_cancellable_cancel(user);
+  g_main_context_wakeup(context);
 }
 
 static void
@@ -191,8 +192,11 @@ static void
 exchange_wait(Exchange *exchange)
 {
   exchange->is_done = FALSE;
-  while (!exchange->is_done)
+  while (!exchange->is_done) {
+    if (g_cancellable_is_cancelled(exchange->stop))
+      g_cancellable_cancel(exchange->cancellable);
     g_main_context_iteration(exchange->http->context, TRUE);
+  }
 }
 
 static gboolean
@@ -251,7 +255,7 @@ exchange_send(Exchange *exchange, Visit *visit, SoupMessage *message, GError **e
   exchange->cancellable = g_cancellable_new();
   exchange->stop = visit->stop;
   exchange->stop_handler =
-      g_cancellable_connect(visit->stop, G_CALLBACK(on_stop), exchange->cancellable, NULL);
+      g_cancellable_connect(visit->stop, G_CALLBACK(on_stop), visit->http->context, NULL);
   exchange->begun_ms = gw_clock_boot_ms();
   exchange->watch = watch_new(exchange);
   g_signal_connect(message, "starting", G_CALLBACK(on_starting), exchange);

@@ -23,7 +23,7 @@ struct GwUpstream {
   GwWorkerSetup setup;
   int wake_fd;
   GCancellable *stop;
-  GThreadPool *fetchers; /* main thread; NULL after stop */
+  GThreadPool *fetchers;
   GMutex mutex;          /* guards the rest */
   GCond ended;
   guint n_running;       /* the poll thread and all jobs, waiting ones too */
@@ -228,12 +228,8 @@ gw_upstream_start(GwWorkerSetup *setup)
 void
 gw_upstream_stop(GwUpstream *upstream)
 {
-  if (!upstream->fetchers)
-    return;
   g_cancellable_cancel(upstream->stop);
-  cancel_jobs(upstream, 0);
-  g_thread_pool_free(upstream->fetchers, FALSE, FALSE); /* those that wait run once more, to end at once */
-  upstream->fetchers = NULL;
+  cancel_jobs(upstream, 0); /* those that wait for a thread get one, to end at once */
 }
 
 gboolean
@@ -254,7 +250,8 @@ gw_upstream_has_ended(GwUpstream *upstream, gint64 until_us)
 void
 gw_upstream_free(GwUpstream *upstream)
 {
-  g_assert(!upstream->fetchers && upstream->n_running == 0);
+  g_assert(g_cancellable_is_cancelled(upstream->stop) && gw_upstream_has_ended(upstream, 0));
+  g_thread_pool_free(upstream->fetchers, FALSE, TRUE); /* no job is left to wait for */
   gw_worker_setup_clear(&upstream->setup);
   (void)close(upstream->wake_fd);
   g_object_unref(upstream->stop);

@@ -5,7 +5,9 @@
 #include "wan/http.h"
 
 #include <glib/gstdio.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 typedef struct {
@@ -365,6 +367,47 @@ test_silent(void)
   g_assert_error(client.error, GW_ERROR, GW_ERROR_TIMED_OUT);
 }
 
+/* Nobody completes the connection: the queue of a socket that never accepts is full. */
+static void
+test_no_connection(void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t size = sizeof address;
+  int fds[4];
+  g_autofree char *url = NULL;
+  g_auto(Client) client = client_new("");
+
+  for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
+    fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (i > 0) {
+      (void)connect(fds[i], (struct sockaddr *)&address, sizeof address);
+      continue;
+    }
+    g_assert_cmpint(bind(fds[0], (struct sockaddr *)&address, sizeof address), ==, 0);
+    g_assert_cmpint(listen(fds[0], 0), ==, 0);
+    g_assert_cmpint(getsockname(fds[0], (struct sockaddr *)&address, &size), ==, 0);
+  }
+  url = g_strdup_printf("http://127.0.0.1:%u/", ntohs(address.sin_port));
+  client.options.patience.connect_ms = 300;
+  g_assert_false(run(&client, (GatewayFetch){ .url = url }));
+  g_assert_error(client.error, GW_ERROR, GW_ERROR_TIMED_OUT);
+  ASSERT_HAS(client.error->message, "no connection within 1 s");
+  for (gsize i = 0; i < G_N_ELEMENTS(fds); i++)
+    g_assert_cmpint(close(fds[i]), ==, 0);
+}
+
+static void
+test_no_tls(void)
+{
+  SERVER({ NULL });
+  g_auto(Client) client = client_new("");
+  g_autofree char *secure = g_strconcat("https", url + strlen("http"), NULL);
+
+  client.options.patience.connect_ms = 300;
+  g_assert_false(run(&client, (GatewayFetch){ .url = secure }));
+  g_assert_error(client.error, GW_ERROR, GW_ERROR_TIMED_OUT);
+}
+
 static void
 test_nobody_there(void)
 {
@@ -480,6 +523,8 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/U6/slow-body", test_slow_body);
   g_test_add_func("/promise/U6/slow-head", test_slow_head);
   g_test_add_func("/promise/U6/silent", test_silent);
+  g_test_add_func("/wan/http/no-connection", test_no_connection);
+  g_test_add_func("/wan/http/no-tls", test_no_tls);
   g_test_add_func("/wan/http/nobody-there", test_nobody_there);
   g_test_add_func("/wan/http/retry-after", test_retry_after);
   g_test_add_func("/wan/http/stop", test_stop);
