@@ -92,8 +92,8 @@ typedef struct {
 void gw_query_list(GwCore *core, const GwListQuery *query, GwThen then);
 /* One thing in full, with its history. -> a{sv} */
 void gw_query_get(GwCore *core, const char *kind, const char *id, GwThen then);
-/* Events with id > @after_id, oldest first; @after_id < 0: the newest @limit ones, oldest first. @filter a{sv}:
- * type (glob), node, firmware, rule, final. -> (aa{sv} events, x last) */
+/* Events with id > @after_id, oldest first; @after_id < 0: the newest @limit ones, oldest first. @filter
+ * a{sv}: type (glob), node, firmware, rule, final. -> (aa{sv} events, x last) */
 void gw_query_events(GwCore *core, gint64 after_id, GVariant *filter, guint limit, GwThen then);
 
 /* Told with the newest event id, at most 4 times a second; the listener returns nothing and cannot wait. */

@@ -349,28 +349,44 @@ gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change
   gw_identity_contact(node, now.wall_ms, now.boot_ms, 1);
   if (product && product->is_auto_adopt && !node->is_adopted &&
       (int)node->identity >= product->least_identity)
-    gw_identity_adopt(core, node, NULL, NULL, change);
+    gw_identity_adopt(core, node, NULL, NULL, change); /* nothing was answered to it yet */
   else if (is_changed && node->is_adopted)
     gw_rows_put_node(gw_change_batch(change), node);
 }
 
 /* ---- adoption ---- */
 
+void
+gw_identity_adapt_products(GwCore *core, GwChange *change)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_products_iter(core->firmwares, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwProduct *product = value;
+    const GatewayPlugin *plugin = gw_plugins_find(core->plugins, product->plugin);
+
+    if (!plugin || product->scheme != GW_VERSION_OPAQUE ||
+        plugin->versioning.scheme == GATEWAY_VERSION_OPAQUE || !plugin->versioning.scheme)
+      continue;
+    product->scheme = (GwVersionScheme)plugin->versioning.scheme;
+    product->series_chars = plugin->versioning.series_chars;
+    gw_rows_put_product(gw_change_batch(change), product);
+  }
+}
+
 /* The first node of a product that was only named so far tells what its transport and versions are. */
 static void
 complete_product(GwCore *core, const GwNode *node, GwChange *change)
 {
   GwProduct *product = *node->product ? gw_products_find(core->firmwares, node->product) : NULL;
-  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, node->plugin);
 
   if (!product || *product->plugin || !*node->plugin)
     return;
   replace_text(&product->plugin, node->plugin);
-  if (plugin) {
-    product->scheme = (GwVersionScheme)plugin->versioning.scheme;
-    product->series_chars = plugin->versioning.series_chars;
-  }
   gw_rows_put_product(gw_change_batch(change), product);
+  gw_identity_adapt_products(core, change);
 }
 
 void
@@ -390,7 +406,6 @@ gw_identity_adopt(GwCore *core, GwNode *node, const char *product, const char *l
   if (is_new)
     gw_change_say(change, "node.adopted", &(GwAbout){ .node = node->id }, "%s was adopted%s%s", node->id,
                   *node->product ? " as a node of " : "", node->product);
-  gw_scheduler_node_changed(core, node->id);
 }
 
 void
@@ -398,7 +413,6 @@ gw_identity_forget(GwCore *core, GwNode *node, GwChange *change)
 {
   gw_change_say(change, "node.forgotten", &(GwAbout){ .node = node->id }, "%s was forgotten", node->id);
   gw_rows_delete_node(gw_change_batch(change), node->id);
-  gw_scheduler_node_changed(core, node->id);
   gw_timeline_forget(core->timeline, node->id);
   gw_registry_remove(core->registry, node);
 }

@@ -15,6 +15,8 @@ void gw_identity_contact(GwNode *node, gint64 wall_ms, gint64 boot_ms, guint cou
 /* From now on it may be given firmware. @product or @location NULL: as they are. */
 void gw_identity_adopt(GwCore *core, GwNode *node, const char *product, const char *location,
                        GwChange *change);
+/* Products that were made before their transport was known learn its version scheme. */
+void gw_identity_adapt_products(GwCore *core, GwChange *change);
 /* It begins anew as a stranger when heard again. Frees @node. */
 void gw_identity_forget(GwCore *core, GwNode *node, GwChange *change);
 /* An IPv4 address that came in IPv6 clothes, plain. Points into @address. */

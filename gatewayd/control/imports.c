@@ -275,8 +275,17 @@ on_import_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpoi
   gw_checks_run(import->core, import->firmware, sealed, on_import_checked, import);
 }
 
-static void
-take_form(GwFirmware *firmware, GVariant *form, const char *const *more)
+static gboolean
+is_own_key(const char *key)
+{
+  for (const GwFormKey *row = IMPORT_KEYS; row->key; row++)
+    if (strcmp(row->key, key) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+void
+gw_imports_take_form(GwFirmware *firmware, GVariant *form, const char *const *more)
 {
   gw_form_take(form, "product", &firmware->product);
   gw_form_take(form, "version", &firmware->software_version);
@@ -289,16 +298,17 @@ take_form(GwFirmware *firmware, GVariant *form, const char *const *more)
       g_hash_table_replace(firmware->attributes, g_strdup(*key), g_strdup(gw_form_text(form, *key, "")));
 }
 
-/* The fields of the form that only the product's plugin knows. Caller frees the array. */
-static const char **
-plugin_keys(const GwCore *core, GVariant *form)
+const char **
+gw_imports_form_keys(const GwCore *core, GVariant *form, const GwFirmware *firmware)
 {
   GPtrArray *keys = g_ptr_array_new();
-  const GwProduct *product = gw_products_find(core->firmwares, gw_form_text(form, "product", ""));
+  const char *name = gw_form_text(form, "product", firmware ? firmware->product : "");
+  const GwProduct *product = gw_products_find(core->firmwares, name);
   const GatewayPlugin *plugin = product ? gw_plugins_find(core->plugins, product->plugin) : NULL;
 
   for (guint32 i = 0; plugin && i < plugin->n_form; i++)
-    g_ptr_array_add(keys, (gpointer)plugin->form[i].key);
+    if (!is_own_key(plugin->form[i].key))
+      g_ptr_array_add(keys, (gpointer)plugin->form[i].key);
   g_ptr_array_add(keys, NULL);
   return (const char **)g_ptr_array_free(keys, FALSE);
 }
@@ -365,7 +375,7 @@ start_import(Import *import, GVariant *form, int fd, GError **error)
 void
 gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, GwThen then)
 {
-  g_autofree const char **more = plugin_keys(core, form);
+  g_autofree const char **more = gw_imports_form_keys(core, form, NULL);
   g_autoptr(GError) error = NULL;
   GW_AUTO_FD int owned = fd;
   Import *import;
@@ -377,7 +387,7 @@ gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, 
     return;
   }
   import = import_new(core, caller, form, then);
-  take_form(import->firmware, form, more);
+  gw_imports_take_form(import->firmware, form, more);
   if (check_import(core, import->firmware, form, &error) &&
       start_import(import, form, g_steal_fd(&owned), &error))
     return;

@@ -14,3 +14,9 @@ void gw_imports_lost(GwCore *core, GwFirmware *firmware, const char *reason);
 gboolean gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware);
 /* A product of that name, made if missing. NULL: it is no name. */
 GwProduct *gw_imports_product(GwCore *core, const char *name, GwChange *change);
+
+/* The keys of a form that only the product's plugin knows: of the product that @form names, or @firmware's
+ * (or NULL). NULL-terminated; caller frees the array. */
+const char **gw_imports_form_keys(const GwCore *core, GVariant *form, const GwFirmware *firmware);
+/* What the form says, into the entry. @more: as above. */
+void gw_imports_take_form(GwFirmware *firmware, GVariant *form, const char *const *more);

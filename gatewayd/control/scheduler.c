@@ -7,6 +7,8 @@
 #include "control/workers.h"
 #include "link/messages.h"
 
+#define NODES_MAX 100 /* more than so many changed nodes are one epoch */
+
 static const GwFirmware *
 view_firmware(gpointer user, gint64 id)
 {
@@ -127,10 +129,18 @@ gw_scheduler_changed(GwCore *core)
 }
 
 void
+gw_scheduler_nodes_changed(GwCore *core, const char *const *nodes)
+{
+  if (g_strv_length((char **)nodes) > NODES_MAX)
+    gw_scheduler_changed(core);
+  else
+    gw_workers_tell_lan(core->workers, GW_MESSAGE_INVALIDATE, gw_invalidate_pack(0, nodes));
+}
+
+void
 gw_scheduler_node_changed(GwCore *core, const char *node)
 {
-  gw_workers_tell_lan(core->workers, GW_MESSAGE_INVALIDATE,
-                      gw_invalidate_pack(0, (const char *const[]){ node, NULL }));
+  gw_scheduler_nodes_changed(core, (const char *const[]){ node, NULL });
 }
 
 /* ---- rules in time ---- */

@@ -23,6 +23,7 @@ void gw_scheduler_lapse(GwCore *core, gint64 update_id);
 /* Every cached answer is void. / Those about one node are. */
 void gw_scheduler_changed(GwCore *core);
 void gw_scheduler_node_changed(GwCore *core, const char *node);
+void gw_scheduler_nodes_changed(GwCore *core, const char *const *nodes);
 /* The rule's dates: sets its alarm; when it is over, ends what it has not begun. */
 void gw_scheduler_watch_rule(GwCore *core, const GwRule *rule);
 void gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id);

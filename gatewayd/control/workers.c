@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/core-private.h"
+#include "control/identity.h"
 #include "link/messages.h"
 
 #define WORKERS_MAX 16
@@ -272,15 +273,20 @@ take_name(GwWorker *worker, const GwHello *hello)
   return TRUE;
 }
 
+/* What was refused is said once per connection, and the rest runs. */
 static void
 learn_plugins(GwWorker *worker, GVariant *tables)
 {
+  GwCore *core = worker->workers->core;
   g_autoptr(GPtrArray) problems = NULL;
+  g_autoptr(GwChange) change = gw_change_new(core, NULL);
 
-  gw_plugins_learn(worker->workers->core->plugins, worker->name, tables, &problems);
+  gw_plugins_learn(core->plugins, worker->name, tables, &problems);
   for (guint i = 0; i < problems->len; i++)
-    gw_warning(GW_SUBJECT_PLUGIN, NULL, "%s brought a table that makes no sense: %s", worker->name,
-               (const char *)problems->pdata[i]);
+    gw_change_say(change, "plugin.refused", &(GwAbout){ .name = worker->name }, "%s: %s", worker->name,
+                  (const char *)problems->pdata[i]);
+  gw_identity_adapt_products(core, change);
+  gw_change_commit_if_any(g_steal_pointer(&change));
 }
 
 static void

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Verbs about firmware entries and their products. */
+#include <string.h>
+
+#include "base/error.h"
+#include "control/checks.h"
+#include "control/commands-private.h"
+#include "control/fetching.h"
+#include "control/form.h"
+#include "control/imports.h"
+#include "control/progress.h"
+#include "control/scheduler.h"
+#include "control/upstreams.h"
+
+GwFirmware *
+gw_commands_firmware(GwCore *core, gint64 id, GError **error)
+{
+  GwFirmware *firmware = gw_firmwares_find(core->firmwares, id);
+
+  if (!firmware)
+    gw_fail(error, GW_ERROR_NOT_FOUND, "there is no firmware %" G_GINT64_FORMAT "; see \"firmware list\"",
+            id);
+  return firmware;
+}
+
+gboolean
+gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError **error)
+{
+  GwNow now = gw_core_now(core);
+
+  if (!gw_upstreams_is_expired(core->upstreams, firmware->upstream, &now))
+    return TRUE;
+  return gw_fail(error, GW_ERROR_UNTRUSTED,
+                 "the catalog of %s that announced it has expired: no push starts until a new one comes",
+                 firmware->upstream);
+}
+
+static void
+set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason)
+{
+  firmware->state = state;
+  firmware->state_changed_ms = gw_core_now(core).wall_ms;
+  g_free(firmware->reason);
+  firmware->reason = g_strdup(reason);
+}
+
+/* ---- edit ---- */
+
+static const GwFormKey EDIT_KEYS[] = {
+  { "product", 's' }, { "version", 's' }, { "hardware", 's' }, { "type", 's' },
+  { "name", 's' },    { "notes", 's' },   { NULL, 0 },
+};
+
+typedef struct {
+  GwCore *core;
+  gint64 id;
+  GwFirmware *candidate; /* the entry as it would be */
+  GwChange *change;
+  GwThen then;
+} Edit;
+
+static void
+edit_free(Edit *edit)
+{
+  gw_firmware_free(edit->candidate);
+  gw_change_free(edit->change);
+  g_free(edit);
+}
+
+static void
+swap_text(char **a, char **b)
+{
+  char *text = *a;
+
+  *a = *b;
+  *b = text;
+}
+
+static void
+swap_forms(GwFirmware *a, GwFirmware *b)
+{
+  GHashTable *attributes = a->attributes;
+
+  swap_text(&a->product, &b->product);
+  swap_text(&a->software_version, &b->software_version);
+  swap_text(&a->hardware_version, &b->hardware_version);
+  swap_text(&a->type, &b->type);
+  swap_text(&a->name, &b->name);
+  swap_text(&a->notes, &b->notes);
+  a->attributes = b->attributes;
+  b->attributes = attributes;
+}
+
+static void
+on_edit_checked(const char *plugin, const GError *error, gpointer user)
+{
+  Edit *edit = user;
+  GwCore *core = edit->core;
+  GwFirmware *firmware = gw_firmwares_find(core->firmwares, edit->id);
+
+  if (!firmware || (error && !g_error_matches(error, GW_ERROR, GW_ERROR_BUSY))) {
+    gw_then_fail(core, edit->then,
+                 error ? g_error_copy(error) : g_error_new(GW_ERROR, GW_ERROR_NOT_FOUND, "it is gone"));
+    edit_free(edit);
+    return;
+  }
+  swap_forms(firmware, edit->candidate);
+  g_free(firmware->plugin);
+  firmware->plugin = g_strdup(error ? "" : plugin);
+  if (*firmware->product && *firmware->software_version)
+    set_state(core, firmware, GW_FIRMWARE_UNVERIFIED, "");
+  if (*firmware->product)
+    gw_imports_product(core, firmware->product, edit->change);
+  gw_firmwares_reindex(core->firmwares);
+  gw_rules_reindex(core->rules);
+  gw_rows_put_firmware(gw_change_batch(edit->change), firmware);
+  gw_change_say(edit->change, "firmware.edited", &(GwAbout){ .firmware_id = firmware->id },
+                "firmware %" G_GINT64_FORMAT " is %s %s now, %s", firmware->id, firmware->product,
+                firmware->software_version, gw_firmware_state_name(firmware->state));
+  gw_change_finish(g_steal_pointer(&edit->change), edit->then,
+                   g_variant_new("(s)", gw_firmware_state_name(firmware->state)));
+  gw_scheduler_changed(core);
+  edit_free(edit);
+}
+
+static GwFirmware *
+copy_form(const GwFirmware *firmware)
+{
+  GwFirmware *copy = gw_firmware_new();
+  GwFirmware shallow = *firmware;
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_free(copy->product);
+  copy->product = g_strdup(shallow.product);
+  g_free(copy->software_version);
+  copy->software_version = g_strdup(shallow.software_version);
+  g_free(copy->hardware_version);
+  copy->hardware_version = g_strdup(shallow.hardware_version);
+  g_free(copy->type);
+  copy->type = g_strdup(shallow.type);
+  g_free(copy->name);
+  copy->name = g_strdup(shallow.name);
+  g_free(copy->notes);
+  copy->notes = g_strdup(shallow.notes);
+  g_hash_table_iter_init(&iter, shallow.attributes);
+  while (g_hash_table_iter_next(&iter, &key, &value))
+    g_hash_table_insert(copy->attributes, g_strdup(key), g_strdup(value));
+  copy->id = shallow.id;
+  copy->size = shallow.size;
+  memcpy(copy->sha256, shallow.sha256, sizeof(copy->sha256));
+  return copy;
+}
+
+static gboolean
+check_edit(GwCore *core, const GwFirmware *firmware, const GwFirmware *candidate, GError **error)
+{
+  const GwProduct *product = gw_products_find(core->firmwares, candidate->product);
+  const GwFirmware *other = gw_firmwares_find_version(core->firmwares, candidate, firmware);
+
+  if (*candidate->product && !gw_name_check("product", candidate->product, error))
+    return FALSE;
+  if (product && *candidate->software_version &&
+      !gw_version_check(product->scheme, candidate->software_version, error))
+    return FALSE;
+  if (*candidate->software_version && other)
+    return gw_fail(error, GW_ERROR_EXISTS, "firmware %" G_GINT64_FORMAT " is that version already",
+                   other->id);
+  if (product && product->is_require_signature && !firmware->is_signed)
+    return gw_fail(error, GW_ERROR_UNTRUSTED, "product %s takes signed firmware only, and this is not signed",
+                   product->name);
+  return TRUE;
+}
+
+void
+gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVariant *form, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  GwFirmware *firmware = gw_commands_firmware(core, id, &error);
+  g_autofree const char **more = gw_imports_form_keys(core, form, firmware);
+  g_autoptr(GwFirmware) candidate = NULL;
+  Edit *edit;
+
+  if (firmware && firmware->state != GW_FIRMWARE_DRAFT && firmware->state != GW_FIRMWARE_UNVERIFIED)
+    gw_fail(&error, GW_ERROR_BAD_INPUT,
+            "firmware %" G_GINT64_FORMAT " is %s: only a draft or an unverified one can be changed", id,
+            gw_firmware_state_name(firmware->state));
+  if (!error && gw_form_check(form, EDIT_KEYS, more, &error)) {
+    candidate = copy_form(firmware);
+    gw_imports_take_form(candidate, form, more);
+    check_edit(core, firmware, candidate, &error);
+  }
+  if (error) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  edit = g_new(Edit, 1);
+  *edit = (Edit){ core, id, g_steal_pointer(&candidate), gw_change_new(core, caller), then };
+  if (firmware->image_state == GW_IMAGE_SEALED)
+    gw_checks_run_cached(core, edit->candidate, on_edit_checked, edit);
+  else
+    on_edit_checked("", NULL, edit); /* its make's rules are asked when the image is here */
+}
+
+/* ---- confirm, withdraw, delete ---- */
+
+static gboolean
+check_confirm(const GwFirmware *firmware, const GwNode *node, const char *version, GError **error)
+{
+  const GwComponent *component = gw_node_component_for(node, firmware->type);
+
+  if (firmware->state == GW_FIRMWARE_VERIFIED)
+    return gw_fail(error, GW_ERROR_EXISTS, "it is verified already");
+  if (firmware->state != GW_FIRMWARE_UNVERIFIED && firmware->state != GW_FIRMWARE_VERIFYING)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is %s, and cannot be verified",
+                   gw_firmware_state_name(firmware->state));
+  if (strcmp(firmware->software_version, version) != 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is version %s, and not the %s that you saw",
+                   firmware->software_version, version);
+  if (strcmp(firmware->product, node->product) != 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is for product %s, and node %s is of product %s",
+                   firmware->product, node->id, *node->product ? node->product : "none");
+  if (component && component->source == GW_SOURCE_HEARD && strcmp(component->software_version, version) != 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s itself says that it runs %s", node->id,
+                   component->software_version);
+  return TRUE;
+}
+
+/* The operator's eyes: entered, where the node itself did not say. */
+static void
+enter_version(GwCore *core, GwNode *node, const GwFirmware *firmware, GwChange *change)
+{
+  GwComponent *component = gw_node_add_component(node, firmware->type);
+
+  if (!component || component->source == GW_SOURCE_HEARD)
+    return;
+  gw_component_set(component, firmware->software_version, GW_SOURCE_ENTERED, gw_core_now(core).wall_ms);
+  gw_rows_put_node(gw_change_batch(change), node);
+}
+
+void
+gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const char *node_id,
+                            const char *version, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  GwFirmware *firmware = gw_commands_firmware(core, id, &error);
+  GwNode *node = firmware ? gw_commands_node(core, node_id, &error) : NULL;
+  g_autoptr(GwChange) change = NULL;
+
+  if (!node || !check_confirm(firmware, node, version, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  change = gw_change_new(core, caller);
+  set_state(core, firmware, GW_FIRMWARE_VERIFIED, "");
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  enter_version(core, node, firmware, change);
+  gw_change_say(change, "firmware.verified", &(GwAbout){ .firmware_id = id, .node = node->id },
+                "%s saw version %s run on %s: firmware %" G_GINT64_FORMAT " is verified", caller->name,
+                version, node->id, id);
+  gw_change_finish(g_steal_pointer(&change), then, NULL);
+  gw_scheduler_changed(core);
+}
+
+/* What has all bytes ends as "outcome unknown"; what is on its way ends as far as it can be cut. */
+static void
+cancel_updates(GwCore *core, const GwFirmware *firmware, GwChange *change)
+{
+  g_autoptr(GPtrArray) updates = gw_updates_open_of_rule(core->updates, 0);
+
+  for (guint i = 0; i < updates->len; i++) {
+    GwUpdate *update = updates->pdata[i];
+
+    if (update->firmware_id == firmware->id)
+      gw_progress_cancel(core, update,
+                         update->state >= GW_UPDATE_DOWNLOADED
+                             ? "the firmware was withdrawn before it was proven: outcome unknown"
+                             : "the firmware was withdrawn",
+                         change);
+  }
+}
+
+void
+gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  GwFirmware *firmware = gw_commands_firmware(core, id, &error);
+  g_autoptr(GwChange) change = NULL;
+
+  if (firmware && firmware->state == GW_FIRMWARE_WITHDRAWN)
+    gw_fail(&error, GW_ERROR_EXISTS, "firmware %" G_GINT64_FORMAT " is withdrawn already", id);
+  if (error) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  change = gw_change_new(core, caller);
+  set_state(core, firmware, GW_FIRMWARE_WITHDRAWN, reason);
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  gw_change_say(change, "firmware.withdrawn", &(GwAbout){ .firmware_id = id }, "%s %s was withdrawn: %s",
+                firmware->product, firmware->software_version, reason);
+  cancel_updates(core, firmware, change);
+  gw_change_finish(g_steal_pointer(&change), then, NULL);
+  gw_fetching_cancel(core->fetching, firmware);
+  gw_scheduler_changed(core);
+}
+
+static gboolean
+is_in_use(GwCore *core, const GwFirmware *firmware, GError **error)
+{
+  g_autoptr(GPtrArray) updates = gw_updates_open_of_rule(core->updates, 0);
+
+  for (guint i = 0; i < updates->len; i++)
+    if (((GwUpdate *)updates->pdata[i])->firmware_id == firmware->id)
+      return !gw_fail(error, GW_ERROR_BUSY, "an open update of node %s needs it",
+                      ((GwUpdate *)updates->pdata[i])->node);
+  if (gw_imports_is_needed(core, firmware))
+    return !gw_fail(error, GW_ERROR_BUSY, "a running rule or a promised download needs it; stop that first");
+  return FALSE;
+}
+
+void
+gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  GwFirmware *firmware = gw_commands_firmware(core, id, &error);
+  g_autoptr(GwChange) change = NULL;
+  guint8 sha256[GW_SHA256_LEN];
+
+  if (!firmware || is_in_use(core, firmware, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  change = gw_change_new(core, caller);
+  gw_rows_delete_firmware(gw_change_batch(change), id);
+  gw_change_say(change, "firmware.deleted", &(GwAbout){ .firmware_id = id }, "%s %s was deleted",
+                firmware->product, firmware->software_version);
+  gw_change_finish(g_steal_pointer(&change), then, NULL);
+  gw_fetching_cancel(core->fetching, firmware);
+  if (gw_unhex(firmware->sha256, sizeof(sha256), sha256) &&
+      !gw_firmwares_find_image(core->firmwares, firmware->sha256, firmware))
+    gw_store_remove(core->store, sha256);
+  gw_firmwares_remove(core->firmwares, firmware);
+}
+
+/* ---- products ---- */
+
+static const GwFormKey PRODUCT_KEYS[] = {
+  { "plugin", 's' },     { "scheme", 's' },         { "series-chars", 'i' },
+  { "auto-adopt", 'b' }, { "least-identity", 's' }, { "require-signature", 'b' },
+  { NULL, 0 },
+};
+
+static gboolean
+check_product(GwCore *core, const char *name, GVariant *form, GwProduct *ret_values, GError **error)
+{
+  const char *scheme = gw_form_text(form, "scheme", NULL);
+  const char *identity = gw_form_text(form, "least-identity", NULL);
+  gint64 series_chars = gw_form_integer(form, "series-chars", 0);
+  GwIdentity least = GW_IDENTITY_CLAIMED;
+
+  if (!gw_name_check("product", name, error) || !gw_form_check(form, PRODUCT_KEYS, NULL, error))
+    return FALSE;
+  if (scheme && !gw_version_scheme_parse(scheme, &ret_values->scheme))
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "scheme: expected opaque, integer, byte, lex8 or dotted");
+  if (identity && !gw_identity_parse(identity, &least))
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "least-identity: expected address, mac, claimed or credential");
+  if (series_chars < 0 || series_chars > 64)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "series-chars: expected 0 to 64");
+  ret_values->series_chars = (guint)series_chars;
+  ret_values->least_identity = (int)least;
+  return TRUE;
+}
+
+static void
+take_product_form(GwCore *core, GwProduct *product, GVariant *form, const GwProduct *values)
+{
+  const GatewayPlugin *plugin;
+
+  gw_form_take(form, "plugin", &product->plugin);
+  plugin = gw_plugins_find(core->plugins, product->plugin);
+  if (gw_form_has(form, "scheme"))
+    product->scheme = values->scheme;
+  else if (plugin && gw_form_has(form, "plugin"))
+    product->scheme = (GwVersionScheme)plugin->versioning.scheme;
+  if (gw_form_has(form, "series-chars"))
+    product->series_chars = values->series_chars;
+  else if (plugin && gw_form_has(form, "plugin"))
+    product->series_chars = plugin->versioning.series_chars;
+  if (gw_form_has(form, "least-identity"))
+    product->least_identity = values->least_identity;
+  product->is_auto_adopt = gw_form_flag(form, "auto-adopt", product->is_auto_adopt);
+  product->is_require_signature = gw_form_flag(form, "require-signature", product->is_require_signature);
+}
+
+void
+gw_command_product_set(GwCore *core, const GwCaller *caller, const char *name, GVariant *form, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GwChange) change = NULL;
+  GwProduct values = { 0 };
+  GwProduct *product;
+
+  if (!check_product(core, name, form, &values, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  change = gw_change_new(core, caller);
+  product = gw_imports_product(core, name, change);
+  take_product_form(core, product, form, &values);
+  gw_rows_put_product(gw_change_batch(change), product);
+  gw_change_say(change, "product.set", &(GwAbout){ .name = name }, "product %s: transport %s, versions %s",
+                name, *product->plugin ? product->plugin : "not known yet",
+                gw_version_scheme_name(product->scheme));
+  gw_change_finish(g_steal_pointer(&change), then, NULL);
+  gw_scheduler_changed(core);
+}

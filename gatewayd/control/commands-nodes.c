@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Verbs about nodes. */
+#include <string.h>
+
+#include "base/error.h"
+#include "control/commands-private.h"
+#include "control/form.h"
+#include "control/identity.h"
+#include "control/progress.h"
+#include "control/scheduler.h"
+#include "control/verbs.h"
+#include "control/workers.h"
+#include "link/messages.h"
+
+#define NODES_MAX 10000 /* in one command */
+#define LABELS_MAX 32
+
+GwNode *
+gw_commands_node(GwCore *core, const char *id, GError **error)
+{
+  GwNode *node = gw_registry_find(core->registry, id);
+  char mac[18];
+
+  if (!node && gw_mac_normalize(id, mac))
+    node = gw_registry_find_mac(core->registry, mac);
+  if (!node)
+    gw_fail(error, GW_ERROR_NOT_FOUND,
+            "there is no node \"%.64s\"; it appears in \"nodes list\" when it is heard, or enter it with "
+            "\"nodes set\"",
+            id);
+  return node;
+}
+
+/* All or none: a list with a typing error changes nothing. */
+static GPtrArray *
+find_nodes(GwCore *core, const char *const *ids, GError **error)
+{
+  g_autoptr(GPtrArray) nodes = g_ptr_array_new();
+
+  if (g_strv_length((char **)ids) > NODES_MAX) {
+    gw_fail(error, GW_ERROR_BAD_INPUT, "more than %d nodes at once", NODES_MAX);
+    return NULL;
+  }
+  for (const char *const *id = ids; *id; id++) {
+    GwNode *node = gw_commands_node(core, *id, error);
+
+    if (!node)
+      return NULL;
+    if (!g_ptr_array_find(nodes, node, NULL))
+      g_ptr_array_add(nodes, node);
+  }
+  return g_steal_pointer(&nodes);
+}
+
+/* ---- adopt, forget ---- */
+
+static const GwFormKey ADOPT_KEYS[] = { { "product", 's' }, { "location", 's' }, { NULL, 0 } };
+
+static gboolean
+check_product(GwCore *core, const GwNode *node, const char *name, GError **error)
+{
+  const GwProduct *product = name ? gw_products_find(core->firmwares, name) : NULL;
+
+  if (!name)
+    return TRUE;
+  if (!product)
+    return gw_fail(error, GW_ERROR_NOT_FOUND, "there is no product \"%.64s\"; make it with \"product set\"",
+                   name);
+  if (*product->plugin && *node->plugin && strcmp(product->plugin, node->plugin) != 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "nodes of product %s speak %s, and %s speaks %s", name,
+                   product->plugin, node->id, node->plugin);
+  return TRUE;
+}
+
+static gboolean
+check_adoption(GwCore *core, const GPtrArray *nodes, GVariant *options, GError **error)
+{
+  if (!gw_form_check(options, ADOPT_KEYS, NULL, error))
+    return FALSE;
+  for (guint i = 0; i < nodes->len; i++)
+    if (!check_product(core, nodes->pdata[i], gw_form_text(options, "product", NULL), error))
+      return FALSE;
+  return TRUE;
+}
+
+void
+gw_command_adopt(GwCore *core, const GwCaller *caller, const char *const *ids, GVariant *options, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) nodes = find_nodes(core, ids, &error);
+  g_autoptr(GwChange) change = NULL;
+  guint n_new = 0;
+
+  if (!nodes || !check_adoption(core, nodes, options, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  change = gw_change_new(core, caller);
+  for (guint i = 0; i < nodes->len; i++) {
+    GwNode *node = nodes->pdata[i];
+
+    n_new += node->is_adopted ? 0 : 1;
+    gw_identity_adopt(core, node, gw_form_text(options, "product", NULL),
+                      gw_form_text(options, "location", NULL), change);
+  }
+  gw_change_finish(g_steal_pointer(&change), then, g_variant_new("(u)", n_new));
+  gw_scheduler_nodes_changed(core, ids);
+}
+
+/* A node with an open update is not forgotten behind its back: the update is cancelled first, if it can be.
+ */
+static gboolean
+end_updates(GwCore *core, const GwNode *node, GwChange *change, GError **error)
+{
+  GwUpdate *update;
+
+  while ((update = gw_updates_open(core->updates, node->id, "")))
+    if (!gw_progress_cancel(core, update, "the node was forgotten", change))
+      return gw_fail(error, GW_ERROR_BUSY,
+                     "node %s was promised an image that must be served; wait until it has it, or withdraw "
+                     "the rule",
+                     node->id);
+  return TRUE;
+}
+
+static void
+drop_pins(GwCore *core, const GwNode *node, GwChange *change)
+{
+  const GPtrArray *pins;
+
+  while ((pins = gw_pins_of_node(core->pins, node->id)))
+    gw_progress_drop_pin(core, pins->pdata[0], change);
+}
+
+/* What it had ended is forgotten too: the row goes with it. */
+static void
+drop_updates(GwCore *core, const GwNode *node)
+{
+  g_autoptr(GPtrArray) ended = g_ptr_array_new();
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_updates_iter(core->updates, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value))
+    if (strcmp(((GwUpdate *)value)->node, node->id) == 0)
+      g_ptr_array_add(ended, value);
+  for (guint i = 0; i < ended->len; i++) {
+    gw_core_alarm(core, GW_ALARM_UPDATE, ((GwUpdate *)ended->pdata[i])->id, G_MAXINT64);
+    gw_updates_drop(core->updates, ended->pdata[i]);
+  }
+}
+
+void
+gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *ids, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) nodes = find_nodes(core, ids, &error);
+  g_autoptr(GwChange) change = gw_change_new(core, caller);
+
+  for (guint i = 0; nodes && !error && i < nodes->len; i++)
+    end_updates(core, nodes->pdata[i], change, &error);
+  if (error) {
+    gw_change_commit_if_any(g_steal_pointer(&change)); /* what was cancelled is */
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  for (guint i = 0; i < nodes->len; i++) {
+    drop_pins(core, nodes->pdata[i], change);
+    drop_updates(core, nodes->pdata[i]);
+    gw_identity_forget(core, nodes->pdata[i], change);
+  }
+  gw_change_finish(g_steal_pointer(&change), then, NULL);
+  gw_scheduler_nodes_changed(core, ids);
+}
+
+/* ---- set ---- */
+
+static const GwFormKey NODE_KEYS[] = {
+  { "product", 's' },  { "location", 's' }, { "labels", 'a' },    { "version", 's' },
+  { "hardware", 's' }, { "type", 's' },     { "set-aside", 'b' }, { NULL, 0 },
+};
+
+static gboolean
+check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
+{
+  const GwNode *node = gw_registry_find(core->registry, id);
+  GwNode stranger = { .id = (char *)id, .plugin = (char *)"" };
+  const char *product = gw_form_text(form, "product", node ? node->product : "");
+  const GwProduct *found = gw_products_find(core->firmwares, product);
+  g_auto(GStrv) labels = gw_form_list(form, "labels");
+
+  if (!gw_node_check_id(id, error) || !gw_form_check(form, NODE_KEYS, NULL, error) ||
+      !check_product(core, node ? node : &stranger, gw_form_text(form, "product", NULL), error))
+    return FALSE;
+  if (labels && g_strv_length(labels) > LABELS_MAX)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "labels: at most %d", LABELS_MAX);
+  if (found && gw_form_has(form, "version") &&
+      !gw_version_check(found->scheme, gw_form_text(form, "version", ""), error))
+    return FALSE;
+  return TRUE;
+}
+
+static gboolean
+set_component(GwCore *core, GwNode *node, GVariant *form, GError **error)
+{
+  GwComponent *component;
+
+  if (!gw_form_has(form, "version") && !gw_form_has(form, "hardware"))
+    return TRUE;
+  component = gw_node_add_component(node, gw_form_text(form, "type", ""));
+  if (!component)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s has 8 parts already", node->id);
+  gw_form_take(form, "hardware", &component->hardware_version);
+  if (gw_form_has(form, "version"))
+    gw_component_set(component, gw_form_text(form, "version", ""), GW_SOURCE_ENTERED,
+                     gw_core_now(core).wall_ms);
+  return TRUE;
+}
+
+static void
+set_labels(GwNode *node, GVariant *form)
+{
+  g_auto(GStrv) labels = gw_form_list(form, "labels");
+
+  if (!labels)
+    return;
+  g_ptr_array_set_size(node->labels, 0);
+  for (char **label = labels; *label; label++)
+    g_ptr_array_add(node->labels, g_strdup(*label));
+}
+
+static GwNode *
+enter_node(GwCore *core, const char *id)
+{
+  char mac[18];
+  gboolean is_mac = gw_mac_normalize(id, mac);
+  GwNode *node = gw_node_new(is_mac ? mac : id);
+
+  node->identity = is_mac ? GW_IDENTITY_MAC : GW_IDENTITY_CLAIMED;
+  if (is_mac) {
+    g_free(node->mac);
+    node->mac = g_strdup(mac);
+  }
+  return gw_registry_add(core->registry, node);
+}
+
+static void
+set_aside(GwNode *node, GVariant *form, const GwCaller *caller)
+{
+  if (!gw_form_has(form, "set-aside"))
+    return;
+  node->is_set_aside = gw_form_flag(form, "set-aside", FALSE);
+  g_free(node->set_aside_reason);
+  node->set_aside_reason = node->is_set_aside ? g_strdup_printf("by %s", caller->name) : g_strdup("");
+}
+
+void
+gw_command_node_set(GwCore *core, const GwCaller *caller, const char *id, GVariant *form, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GwChange) change = NULL;
+  GwNode *node;
+
+  if (!check_node_form(core, id, form, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  node = gw_commands_node(core, id, NULL);
+  if (!node)
+    node = enter_node(core, id);
+  if (!set_component(core, node, form, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  change = gw_change_new(core, caller);
+  set_labels(node, form);
+  set_aside(node, form, caller);
+  gw_identity_adopt(core, node, gw_form_text(form, "product", NULL), gw_form_text(form, "location", NULL),
+                    change);
+  gw_change_say(change, "node.set", &(GwAbout){ .node = node->id }, "%s was changed", node->id);
+  gw_change_finish(g_steal_pointer(&change), then, NULL);
+  gw_scheduler_node_changed(core, node->id);
+}
+
+/* ---- verbs of plugins ---- */
+
+static const GatewayVerb *
+find_verb(const GatewayPlugin *plugin, const char *name)
+{
+  for (guint32 i = 0; plugin && i < plugin->n_verbs; i++)
+    if (strcmp(plugin->verbs[i].name, name) == 0)
+      return &plugin->verbs[i];
+  return NULL;
+}
+
+static gboolean
+check_verb(GwCore *core, const char *plugin, const char *name, const GwNode *node, const char *argument,
+           GError **error)
+{
+  const GatewayPlugin *found = gw_plugins_find(core->plugins, plugin);
+  const GatewayVerb *verb = find_verb(found, name);
+
+  if (!found)
+    return gw_fail(error, GW_ERROR_NOT_FOUND, "no worker has brought plugin \"%.64s\"", plugin);
+  if (!verb)
+    return gw_fail(error, GW_ERROR_NOT_FOUND, "plugin %s has no verb \"%.64s\"; see \"plugins show %s\"",
+                   plugin, name, plugin);
+  if (strcmp(node->plugin, plugin) != 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s speaks %s, not %s", node->id,
+                   *node->plugin ? node->plugin : "nothing yet", plugin);
+  if (!node->is_adopted)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s is not adopted", node->id);
+  if (verb->argument && !*argument)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "verb %s needs its argument: %s", name, verb->argument);
+  if (strlen(argument) > 128 || strpbrk(argument, "\r\n"))
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "the argument has more than 128 characters, or several lines");
+  return TRUE;
+}
+
+void
+gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const char *plugin, const char *name,
+                       const char *node_id, const char *argument, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GwChange) change = NULL;
+  GwNode *node = gw_commands_node(core, node_id, &error);
+  GwVerb *verb;
+
+  if (!node || !check_verb(core, plugin, name, node, argument, &error)) {
+    gw_then_fail(core, then, g_steal_pointer(&error));
+    return;
+  }
+  verb = g_new(GwVerb, 1);
+  *verb = (GwVerb){ g_strdup(plugin), g_strdup(name), g_strdup(argument) };
+  change = gw_change_new(core, caller);
+  gw_verbs_put(core, node->id, verb, change);
+  gw_change_say(change, "node.verb", &(GwAbout){ .node = node->id },
+                "%s is to be told at its next contact: %s %s", node->id, name, argument);
+  gw_change_finish(g_steal_pointer(&change), then, NULL);
+  gw_scheduler_node_changed(core, node->id);
+  gw_workers_tell_lan(core->workers, GW_MESSAGE_WAKE, gw_wake_pack(plugin, node->id, name, argument));
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the commands share. Private to control. */
+#pragma once
+#include "control/checks.h"
+#include "control/core-private.h"
+#include "model/policy.h"
+
+/* NULL and NOT_FOUND, with what to do next. A node is found by its id, or by its MAC as people write it. */
+GwNode *gw_commands_node(GwCore *core, const char *id, GError **error);
+GwFirmware *gw_commands_firmware(GwCore *core, gint64 id, GError **error);
+GwRule *gw_commands_rule(GwCore *core, gint64 id, GError **error);
+/* May something new begin with it? UNTRUSTED when the catalog that announced it has expired (U4). */
+gboolean gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError **error);
+/* Sets a rule running: row, event, index, fetch. */
+void gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change);
+/* Stops it, and its updates as far as they can be cut. */
+void gw_commands_stop_rule(GwCore *core, GwRule *rule, const char *reason, GwChange *change);
+
+/* What the make's rules say of an image in the cache that was not asked about yet; else @done at once. */
+void gw_commands_check_image(GwCore *core, const GwFirmware *firmware, GwCheckDone done, gpointer user);
+/* FALSE = it is refused. A transport that is away is no objection: no node of it can ask. */
+gboolean gw_commands_take_check(GwCore *core, GwFirmware *firmware, const char *plugin, const GError *error,
+                                GwChange *change);
