@@ -111,6 +111,49 @@ test_order(void)
   pair_close(&pair);
 }
 
+/* The serial of the next message on a bare socket, 0 where there is none. */
+static guint32
+hear_serial(int fd)
+{
+  static guint8 buffer[GW_LINK_MAX_MESSAGE];
+  g_autoptr(GError) error = NULL;
+  GwMessageType type;
+  guint32 serial = 0;
+  ssize_t size = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+
+  if (size < 0)
+    return 0;
+  g_autoptr(GVariant) payload = gw_link_parse(buffer, (gsize)size, &type, &serial, &error);
+  g_assert_no_error(error);
+  return serial;
+}
+
+/* When the socket has room again, what is new goes behind what waits. */
+static void
+test_no_overtaking(void)
+{
+  g_autoptr(GMainContext) context = g_main_context_new();
+  End end = { .kept_fd = -1 };
+  guint32 n_sent = 0, serial, last = 0;
+  int fds[2];
+
+  g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), ==, 0);
+  GwLink *link = gw_link_new(fds[0], context, &events, &end);
+  while (gw_link_queued(link) < 2)
+    g_assert_true(gw_link_send(link, GW_MESSAGE_POLL, ++n_sent, some_payload(2000), NULL, 0));
+  while ((serial = hear_serial(fds[1])) != 0)
+    g_assert_cmpuint(serial, ==, ++last);
+  g_assert_cmpuint(last, ==, n_sent - 2);
+  g_assert_true(gw_link_send(link, GW_MESSAGE_POLL, ++n_sent, some_payload(1), NULL, 0));
+  while (g_main_context_iteration(context, FALSE))
+    ;
+  while ((serial = hear_serial(fds[1])) != 0)
+    g_assert_cmpuint(serial, ==, ++last);
+  g_assert_cmpuint(last, ==, n_sent);
+  gw_link_free(link);
+  (void)close(fds[1]);
+}
+
 /* The socket fills, then the queue, then the sender is told; all that was taken arrives, in order. */
 static void
 test_queue_bound(void)
@@ -358,6 +401,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/link/order", test_order);
+  g_test_add_func("/link/no-overtaking", test_no_overtaking);
   g_test_add_func("/link/queue-bound", test_queue_bound);
   g_test_add_func("/link/queue-bytes", test_queue_bytes);
   g_test_add_func("/link/descriptors", test_descriptors);
