@@ -168,6 +168,38 @@ def test_C1_core_and_workers_killed_at_random_moments(site, seed):
     assert one.wait_update("a", "succeeded", seconds=30)["inferred"] is True
 
 
+STEPS = ["upstream.catalog", "firmware.announced", "firmware.sealed", "update.offered", "update.downloading",
+         "update.downloaded"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_C1_core_killed_at_each_step(site, step):
+    """Fetch, seal, publish, pin, transfer: the core dies when it has just said that it took the step."""
+    one = site(upstream="prefetch=yes", poll="200ms")
+    image = one.cloud.image("fw.bin", size=200_000)
+    one.cloud.publish("product=weather,version=5,file=fw.bin")
+    one.start()
+    one.node("a", "--flash-us=500")
+    one.adopt("a")
+    if STEPS.index(step) > 2:
+        one.push(one.firmware(5)["id"], "a")
+    wait_for(step, lambda: any(row["type"] == step for row in one.gateway.json("events", "--limit=500")["rows"]), step=0.01)
+    one.gateway.kill("core")
+    one.gateway.wait_ready()
+    if STEPS.index(step) <= 2:
+        one.push(one.firmware(5)["id"], "a")
+    wait_for("the node's end", lambda: "running version 5" in one.nodes["a"].text() or
+             "idle until reset" in one.nodes["a"].text(), 30)
+    if "idle until reset" in one.nodes["a"].text():
+        one.nodes["a"].kill()
+        one.nodes["a"].wait()
+        one.node("a")
+        one.says("a", "running version 5", 30)
+    assert one.got("a") == image
+    one.wait_update("a", "succeeded", seconds=30)
+    assert len(one.cloud.gets("fw.bin")) <= 2  # one whole fetch; a second only resumes or repeats a killed one
+
+
 def test_C1_events_survive_the_core(site):
     one = site()
     one.cloud.image("fw.bin")
