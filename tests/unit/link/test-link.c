@@ -248,6 +248,96 @@ test_descriptors_dropped(void)
   pair_close(&pair);
 }
 
+/* Room for one of two: neither is handed on, because one may mean something else than two. */
+static void
+test_descriptors_cut_short(void)
+{
+  Pair pair;
+  GW_AUTO_FD int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  int fds[2] = { file, file };
+  struct rlimit before, tight;
+
+  pair_open(&pair);
+  g_assert_true(gw_link_send(pair.a.link, GW_MESSAGE_ANNOUNCE, 1, some_payload(1), fds, 2));
+  g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
+  GW_AUTO_FD int next = fcntl(file, F_DUPFD_CLOEXEC, 3);
+  tight = (struct rlimit){ (rlim_t)next + 1, before.rlim_max };
+  gw_close(&next);
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &tight), ==, 0);
+  pair_run(&pair);
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
+  g_assert_cmpuint(pair.b.n_messages, ==, 1);
+  g_assert_cmpuint(pair.b.n_fds, ==, 0);
+  pair_close(&pair);
+}
+
+static guint
+count_descriptors(void)
+{
+  g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name(dir))
+    n++;
+  return n;
+}
+
+/* What a worker in foreign hands may send: more descriptors than any message has. */
+static void
+send_crowd(int socket_fd, int file, guint n)
+{
+  union {
+    struct cmsghdr head;
+    char room[CMSG_SPACE(64 * sizeof(int))];
+  } control = { 0 };
+  g_autoptr(GVariant) payload = g_variant_ref_sink(some_payload(1));
+  guint8 head[8] = { GW_LINK_VERSION, 0, GW_MESSAGE_POLL };
+  struct iovec parts[2] = { { head, sizeof head },
+                            { (void *)g_variant_get_data(payload), g_variant_get_size(payload) } };
+  struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = &control };
+  int fds[64];
+
+  for (guint i = 0; i < n; i++)
+    fds[i] = file;
+  message.msg_controllen = CMSG_SPACE(n * sizeof(int));
+  control.head.cmsg_level = SOL_SOCKET;
+  control.head.cmsg_type = SCM_RIGHTS;
+  control.head.cmsg_len = CMSG_LEN(n * sizeof(int));
+  memcpy(CMSG_DATA(&control.head), fds, n * sizeof(int));
+  g_assert_cmpint(sendmsg(socket_fd, &message, MSG_NOSIGNAL), >, 0);
+}
+
+static void
+test_descriptors_too_many(void)
+{
+  static const struct {
+    guint n, n_taken;
+  } rows[] = { { GW_LINK_MAX_FDS, GW_LINK_MAX_FDS },
+               { GW_LINK_MAX_FDS + 1, GW_LINK_MAX_FDS },
+               { 16, GW_LINK_MAX_FDS },
+               { 64, 0 } };
+  GW_AUTO_FD int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(GMainContext) context = g_main_context_new();
+    End end = { .kept_fd = -1 };
+    int fds[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), ==, 0);
+    GwLink *link = gw_link_new(fds[0], context, &events, &end);
+    guint n_before = count_descriptors();
+    send_crowd(fds[1], file, rows[i].n);
+    while (g_main_context_iteration(context, FALSE))
+      ;
+    g_assert_cmpuint(end.n_messages, ==, 1);
+    g_assert_cmpuint(end.n_fds, ==, rows[i].n_taken);
+    gw_close(&end.kept_fd);
+    g_assert_cmpuint(count_descriptors(), ==, n_before);
+    gw_link_free(link);
+    (void)close(fds[1]);
+  }
+}
+
 static void
 test_closed(void)
 {
@@ -407,6 +497,8 @@ main(int argc, char **argv)
   g_test_add_func("/link/descriptors", test_descriptors);
   g_test_add_func("/link/descriptors-queued", test_descriptors_queued);
   g_test_add_func("/link/descriptors-dropped", test_descriptors_dropped);
+  g_test_add_func("/link/descriptors-cut-short", test_descriptors_cut_short);
+  g_test_add_func("/link/descriptors-too-many", test_descriptors_too_many);
   g_test_add_func("/link/closed", test_closed);
   g_test_add_func("/link/killed", test_killed);
   g_test_add_func("/link/free-inside", test_free_inside);
