@@ -6,14 +6,14 @@
 #include "ctl/text.h"
 
 #define GAP 2
-#define COLUMN_MIN 6 /* columns are not made narrower, nor narrower than their titles */
+#define COLUMN_MIN 12 /* columns are not made narrower, nor narrower than their titles */
 #define LABEL_MAX 24
 
 typedef struct {
   const char *key;
   GPtrArray *cells;   /* texts */
   guint width, least; /* least: what it may be narrowed to so that others can stay */
-  gboolean is_number, is_rigid;
+  gboolean is_number, is_rigid, is_empty;
 } Column;
 
 static void
@@ -61,11 +61,13 @@ column_new(GVariant *rows, const char *key)
   column->key = key;
   column->cells = g_ptr_array_new_with_free_func(g_free);
   column->width = gw_text_width(key);
+  column->is_empty = TRUE;
   for (gsize i = 0; i < g_variant_n_children(rows); i++) {
     g_autoptr(GVariant) row = g_variant_get_child_value(rows, i);
     g_autoptr(GVariant) value = g_variant_lookup_value(row, key, NULL);
     char *text = gw_text_value(key, value);
 
+    column->is_empty = column->is_empty && !*text;
     column->is_rigid = column->is_rigid || gw_text_is_rigid(value);
     column->is_number = column->is_number || gw_text_is_number(key, value);
     column->width = MAX(column->width, gw_text_width(text));
@@ -158,17 +160,35 @@ print_line(const GPtrArray *columns, int row)
   g_print("\n");
 }
 
+static GPtrArray *
+choose_columns(GVariant *rows, const char *const *keys)
+{
+  GPtrArray *columns = g_ptr_array_new_with_free_func((GDestroyNotify)column_free);
+  g_autoptr(GPtrArray) own = keys && *keys ? NULL : keys_of(rows);
+
+  for (; !own && *keys; keys++)
+    g_ptr_array_add(columns, column_new(rows, *keys));
+  for (guint i = 0; own && i < own->len; i++)
+    g_ptr_array_add(columns, column_new(rows, g_ptr_array_index(own, i)));
+  return columns;
+}
+
+static void
+drop_empty(GPtrArray *columns)
+{
+  for (guint i = columns->len; i > 0 && columns->len > 1; i--)
+    if (((Column *)g_ptr_array_index(columns, i - 1))->is_empty)
+      g_ptr_array_remove_index(columns, i - 1);
+}
+
 void
 gw_table_print(GVariant *rows, const char *const *keys, guint width)
 {
-  g_autoptr(GPtrArray) columns = g_ptr_array_new_with_free_func((GDestroyNotify)column_free);
-  g_autoptr(GPtrArray) own = keys && *keys ? NULL : keys_of(rows);
+  g_autoptr(GPtrArray) columns = choose_columns(rows, keys);
   guint n_gone;
 
-  for (guint i = 0; own && i < own->len; i++)
-    g_ptr_array_add(columns, column_new(rows, g_ptr_array_index(own, i)));
-  for (; !own && *keys; keys++)
-    g_ptr_array_add(columns, column_new(rows, *keys));
+  if (!keys || !*keys)
+    drop_empty(columns);
   n_gone = width > 0 ? fit(columns, width) : 0;
   print_line(columns, -1);
   for (gsize i = 0; i < g_variant_n_children(rows); i++)
@@ -210,6 +230,14 @@ print_detail(const char *key, GVariant *value, guint label_width, guint width)
   }
 }
 
+static gboolean
+says_nothing(GVariant *value)
+{
+  g_autofree char *text = is_table(value) ? NULL : gw_text_value(NULL, value);
+
+  return text ? !*text : g_variant_n_children(value) == 0;
+}
+
 static void
 print_all(GVariant *details, gboolean is_tables, guint label_width, guint width)
 {
@@ -219,7 +247,7 @@ print_all(GVariant *details, gboolean is_tables, guint label_width, guint width)
 
   g_variant_iter_init(&iter, details);
   while (g_variant_iter_loop(&iter, "{&sv}", &key, &value))
-    if (is_table(value) == is_tables && !(is_tables && g_variant_n_children(value) == 0))
+    if (is_table(value) == is_tables && !says_nothing(value))
       print_detail(key, value, label_width, width);
 }
 

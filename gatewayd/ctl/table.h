@@ -4,7 +4,9 @@
 #pragma once
 #include <glib.h>
 
-/* @rows: aa{sv}. @columns: keys in order, NULL or empty = as the rows have them. @width: 0 = unlimited. */
+/* @rows: aa{sv}. @columns: keys in order; NULL or empty = as the rows have them, without those that say
+ * nothing in any row. @width: 0 = unlimited. */
 void gw_table_print(GVariant *rows, const char *const *columns, guint width);
-/* An a{sv} in full: one line for each value, a table for each list of dictionaries, texts as paragraphs. */
+/* An a{sv} in full: one line for each value, a table for each list of dictionaries, texts as paragraphs;
+ * what is empty is left out. */
 void gw_details_print(GVariant *details, guint width);

@@ -38,25 +38,36 @@ gw_text_time(gint64 wall_ms)
 static gboolean
 is_listed(const char *const *list, const char *key)
 {
-  return key && g_strv_contains(list, key);
+  return g_strv_contains(list, key);
+}
+
+static gboolean
+has_end(const char *const *ends, const char *key)
+{
+  for (; *ends; ends++)
+    if (g_str_has_suffix(key, *ends))
+      return TRUE;
+  return FALSE;
 }
 
 static gboolean
 is_time(const char *key, gint64 value)
 {
-  static const char *const keys[] = { "time", "created", "changed", "finished", "first",
-                                      "last", "since",   "until",   "expires",  "started",
-                                      "seen", "polled",  "checked", "next",     NULL };
+  static const char *const keys[] = { "created", "changed",    "finished",  "first",  "last",
+                                      "until",   "expires",    "started",   "polled", "checked",
+                                      "next",    "not-before", "not-after", NULL };
+  static const char *const ends[] = { "time", "since", "restored", NULL };
 
-  return value >= DATE_MIN_MS && (is_listed(keys, key) || (key && g_str_has_suffix(key, "-time")));
+  return value >= DATE_MIN_MS && key && (is_listed(keys, key) || has_end(ends, key));
 }
 
 static gboolean
 is_size(const char *key)
 {
-  static const char *const keys[] = { "size", "bytes", "acked", "free", "used", "room", NULL };
+  static const char *const keys[] = { "acked", "gauge", "received", "cache-max", NULL };
+  static const char *const ends[] = { "size", "bytes", "used", "free", NULL };
 
-  return is_listed(keys, key) || (key && (g_str_has_suffix(key, "-bytes") || g_str_has_suffix(key, "-size")));
+  return key && (is_listed(keys, key) || has_end(ends, key));
 }
 
 static gboolean

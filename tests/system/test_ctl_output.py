@@ -44,9 +44,18 @@ def test_tables_fit(fake, columns):
 
 
 def test_table_at_80_columns(fake):
+    """Texts give way, numbers and times do not; what does not fit then is left out, and said."""
     fake.answer("list:nodes", NODES).start()
-    assert fake.ctl("nodes").stdout.splitlines()[0].split() == \
-        ["ID", "PRODUCT", "VERSION", "STATE", "LOCATION", "SIZE", "LAST"]
+    result = fake.ctl("nodes")
+    assert result.stdout.splitlines()[0].split() == ["ID", "PRODUCT", "VERSION", "STATE", "LOCATION", "SIZE"]
+    assert "256.0 KiB" in result.stdout and result.stderr == "(1 more column: --wide or --columns)\n"
+
+
+def test_columns_that_say_nothing_are_left_out(fake):
+    fake.answer("list:rules", "([{'id': <int64 1>, 'reason': <''>, 'name': <'x'>}], '', uint32 1)").start()
+    assert fake.ctl("rules").stdout.split() == ["ID", "NAME", "1", "x"]
+    assert fake.ctl("rules", "--columns=id,reason").stdout.split() == ["ID", "REASON", "1"]
+    assert fake.json("rules")["rows"] == [{"id": 1, "reason": "", "name": "x"}]
 
 
 def test_table_that_cannot_fit_says_so(fake):
