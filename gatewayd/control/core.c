@@ -18,6 +18,7 @@
 #include "control/workers.h"
 
 #define DATABASE_NAME "gatewayd.db"
+#define ALIVE_MS 30000     /* the database thread may be busy for so long */
 #define TURN_MAX 500       /* alarms in one turn: the others wait for the next */
 #define SLEEP_MAX_MS 60000 /* GLib's clock stops in suspend, ours does not */
 
@@ -242,6 +243,12 @@ gw_core_stop(GwCore *core)
   g_free(core->config_path);
   g_main_context_unref(core->context);
   g_free(core);
+}
+
+gboolean
+gw_core_is_healthy(const GwCore *core)
+{
+  return gw_clock_boot_ms() - gw_db_last_alive_ms(core->db) < ALIVE_MS;
 }
 
 static void

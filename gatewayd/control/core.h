@@ -19,6 +19,8 @@ typedef struct {
 } GwCorePlaces;
 /* Works in the thread-default context. Never waits for a cloud, a worker or a clean last shutdown. */
 GwCore *gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error);
+/* Does the database thread live? For the watchdog. */
+gboolean gw_core_is_healthy(const GwCore *core);
 /* Within 5 s, never waiting for a peer. */
 void gw_core_stop(GwCore *core);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwCore, gw_core_stop)

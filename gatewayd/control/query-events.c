@@ -57,14 +57,16 @@ on_rows(const GPtrArray *rows, gint64 total, const GError *error, gpointer user)
 {
   g_autofree Old *old = user;
   g_autoptr(GVariant) result = NULL;
+  gboolean is_newest = old->after_id < 0; /* read backwards, told forwards */
   GVariantBuilder builder;
   gint64 last = old->newest;
 
   if (!error) {
     g_variant_builder_init(&builder, G_VARIANT_TYPE("aa{sv}"));
     for (guint i = 0; i < rows->len; i++)
-      g_variant_builder_add_value(&builder, gw_event_variant_from_row(rows->pdata[i]));
-    if (rows->len == old->limit)
+      g_variant_builder_add_value(&builder,
+                                  gw_event_variant_from_row(rows->pdata[is_newest ? rows->len - 1 - i : i]));
+    if (rows->len == old->limit && !is_newest)
       g_variant_lookup(rows->pdata[rows->len - 1], "id", "x", &last);
     result = g_variant_ref_sink(g_variant_new("(aa{sv}x)", &builder, MAX(last, old->after_id)));
   }
@@ -114,7 +116,10 @@ gw_query_events(GwCore *core, gint64 after_id, GVariant *filter, guint limit, Gw
   old = g_new(Old, 1);
   *old = (Old){ core, after_id, gw_events_newest(core->events), n, then };
   if (gw_rows_list(core->db,
-                   &(GwListing){ .table = GW_TABLE_EVENTS, .filter = old_filter, .sort = "id", .limit = n },
+                   &(GwListing){ .table = GW_TABLE_EVENTS,
+                                 .filter = old_filter,
+                                 .sort = after_id < 0 ? "-id" : "id",
+                                 .limit = n },
                    on_rows, old, &error))
     return;
   g_free(old);

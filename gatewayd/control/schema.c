@@ -66,8 +66,15 @@ static const GwOption OPTIONS[] = {
     "PEM chain for listeners with TLS; its key is the systemd credential \"tls-key\" of the LAN worker" },
 
   { "wan", "proxy", GW_OPTION_STRING, "", 0, 0, NULL, "URL of the proxy to the clouds; empty: none" },
-  { "wan", "timeout", GW_OPTION_DURATION, "30s", 1000, 10 * MINUTE_MS, NULL,
-    "how long a cloud may be silent" },
+  { "wan", "ca-file", GW_OPTION_PATH, NULL, 0, 0, NULL,
+    "PEM file of the authorities to trust in place of the system's" },
+  { "wan", "rate", GW_OPTION_SIZE, "0", 0, 0, NULL,
+    "bytes per second of all downloads together; 0 = unlimited" },
+  { "wan", "connect-timeout", GW_OPTION_DURATION, "15s", 100, DAY_MS, NULL,
+    "how long name, connection and TLS may take" },
+  { "wan", "slow-window", GW_OPTION_DURATION, "60s", 100, DAY_MS, NULL,
+    "a cloud slower than slow-rate over this is given up and tried again later" },
+  { "wan", "slow-rate", GW_OPTION_SIZE, "1KiB", 0, 1 << 30, NULL, "bytes per second, see slow-window" },
 
   { "upstream", "type", GW_OPTION_STRING, NULL, 0, 0, NULL, "plugin that speaks to it" },
   { "upstream", "require-signature", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL,
@@ -76,7 +83,8 @@ static const GwOption OPTIONS[] = {
     "keyring that its catalogs are checked with; default: the one of the upstream's own name" },
   { "upstream", "prefetch", GW_OPTION_BOOLEAN, "no", 0, 0, NULL,
     "fetch every image when it is announced, not when it is needed" },
-  { "upstream", "poll", GW_OPTION_DURATION, "15min", 100, YEAR_MS, NULL, "how often to look for news" },
+  { "upstream", "poll", GW_OPTION_DURATION, NULL, 10, YEAR_MS, NULL,
+    "how often to look for news; default: the plugin's" },
 
   { "keyring", "file", GW_OPTION_LIST, NULL, 0, 0, NULL,
     "PEM files of public keys (Ed25519, P-256 or RSA), separated by commas" },
