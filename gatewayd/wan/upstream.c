@@ -11,7 +11,6 @@
 #include "wan/wait.h"
 
 #define RESEND_MS 100
-#define HOLD_PIPE_MS 2000 /* after a failure, see link/messages.h at GwFetched */
 
 typedef struct {
   GwFetch fetch;
@@ -24,7 +23,7 @@ struct GwUpstream {
   int wake_fd;
   GCancellable *stop;
   GThreadPool *fetchers;
-  GMutex mutex;          /* guards the rest */
+  GMutex mutex; /* guards the rest */
   GCond ended;
   guint n_running;       /* the poll thread and all jobs, waiting ones too */
   GHashTable *jobs;      /* Job *, a set: what can be cancelled */
@@ -133,8 +132,6 @@ bring(GwUpstream *upstream, Job *job)
 
   note_retry_after(upstream, worker);
   tell(upstream, job, result, gw_worker_trouble(worker));
-  if (result != GATEWAY_OK)
-    (void)gw_wait(upstream->stop, job->fd, 0, HOLD_PIPE_MS);
 }
 
 static void

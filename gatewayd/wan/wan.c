@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mailbox.h"
@@ -148,30 +149,6 @@ complain(GwWan *wan, const char *name, const char *text)
                      gw_status_pack(name, FALSE, text), NULL, 0);
 }
 
-static gboolean
-start(GwWan *wan, const char *name, GVariant *values, GError **error)
-{
-  const char *type = "";
-  const GwPluginFile *file;
-  GwWorkerSetup setup = { 0 };
-  Entry *entry;
-
-  (void)g_variant_lookup(values, "type", "&s", &type);
-  file = gw_loader_find(wan->plugins, type);
-  if (!file || !file->plugin)
-    return gw_fail(error, GW_ERROR_NOT_FOUND, "type=%s: no upstream plugin of that name is loaded", type);
-  if (!gw_site_upstream(&wan->site, file->plugin, name, values, &setup, error))
-    return FALSE;
-  gw_loader_functions(file->plugin, &setup.functions, sizeof setup.functions);
-  entry = g_new0(Entry, 1);
-  entry->port = (Port){ wan, wan->session };
-  entry->values = g_variant_ref(values);
-  setup.out = (GwOutgoing){ port_send, &entry->port };
-  entry->upstream = gw_upstream_start(&setup);
-  g_hash_table_insert(wan->entries, g_strdup(name), entry);
-  return TRUE;
-}
-
 /* ---- the configuration */
 
 /* "[section]" or "[section instance]" of CONFIG's sections as a{ss}; NULL = not written. */
@@ -189,6 +166,51 @@ find_section(GVariant *sections, const char *section, const char *instance)
     g_variant_unref(values);
   }
   return NULL;
+}
+
+static const char *
+type_of(GVariant *values)
+{
+  const char *type = "";
+
+  (void)g_variant_lookup(values, "type", "&s", &type);
+  return type;
+}
+
+static gboolean
+is_enabled(GVariant *sections, const char *type)
+{
+  g_autoptr(GVariant) values = find_section(sections, "plugin", type);
+  const char *text = "yes";
+  gboolean is_on = TRUE;
+
+  return !values || !g_variant_lookup(values, "enabled", "&s", &text) || !gw_parse_boolean(text, &is_on) ||
+         is_on;
+}
+
+static gboolean
+start(GwWan *wan, GVariant *sections, const char *name, GVariant *values, GError **error)
+{
+  const char *type = type_of(values);
+  const GwPluginFile *file;
+  GwWorkerSetup setup = { 0 };
+  Entry *entry;
+
+  if (!is_enabled(sections, type))
+    return gw_fail(error, GW_ERROR_STOPPED, "[plugin %s] enabled=no", type);
+  file = gw_loader_find(wan->plugins, type);
+  if (!file || !file->plugin)
+    return gw_fail(error, GW_ERROR_NOT_FOUND, "type=%s: no upstream plugin of that name is loaded", type);
+  if (!gw_site_upstream(&wan->site, file->plugin, name, values, &setup, error))
+    return FALSE;
+  gw_loader_functions(file->plugin, &setup.functions, sizeof setup.functions);
+  entry = g_new0(Entry, 1);
+  entry->port = (Port){ wan, wan->session };
+  entry->values = g_variant_ref(values);
+  setup.out = (GwOutgoing){ port_send, &entry->port };
+  entry->upstream = gw_upstream_start(&setup);
+  g_hash_table_insert(wan->entries, g_strdup(name), entry);
+  return TRUE;
 }
 
 static gboolean
@@ -217,7 +239,7 @@ retire_changed(GwWan *wan, GVariant *sections)
     g_autoptr(GVariant) values = find_section(sections, "upstream", name);
     Entry *entry = g_hash_table_lookup(wan->entries, name);
 
-    if (!values || !g_variant_equal(values, entry->values))
+    if (!values || !g_variant_equal(values, entry->values) || !is_enabled(sections, type_of(values)))
       retire(wan, name);
   }
 }
@@ -242,7 +264,7 @@ configure(GwWan *wan, GVariant *sections)
       continue;
     if (site_error)
       complain(wan, name, site_error->message);
-    else if (!start(wan, name, values, &error))
+    else if (!start(wan, sections, name, values, &error))
       complain(wan, name, error->message);
   }
 }

@@ -421,6 +421,23 @@ def test_bad_settings_are_named(worker, keys, complaint):
     assert complaint in worker.wait("status", well=False)["text"]
 
 
+def test_plugin_can_be_switched_off(worker, cloud):
+    home = cloud()
+    home.put("catalog.json", b"{}")
+    keys = {"type": "http-catalog", "url": f"{home.url}/catalog.json", "poll": "100ms"}
+    sections = [["plugin", "http-catalog", {"enabled": "no"}], ["upstream", "cloud", keys]]
+    worker.start()
+    worker.order(do="config", sections=sections[1:])
+    worker.wait("announce")
+    worker.order(do="config", sections=sections)
+    worker.wait("status", well=False, text="[plugin http-catalog] enabled=no")
+    n = home.count("/catalog.json")
+    time.sleep(0.5)
+    assert home.count("/catalog.json") <= n + 1
+    worker.order(do="config", sections=sections[1:])
+    worker.wait("announce", 2)
+
+
 def test_bad_wan_section_stops_all(worker, cloud):
     home = cloud()
     worker.start()
