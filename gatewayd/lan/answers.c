@@ -1,165 +1,198 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lan/answers.h"
+
 #include <string.h>
 
-#define KEY_MAX 320 /* longer ones are never kept */
-
-/* A key without its own memory: points to the stack while looking, into the entry once kept. */
-typedef struct {
-  const char *data;
-  guint size, hash;
-} Key;
-
-typedef struct Entry Entry;
-struct Entry {
-  Key key;
-  Entry *older, *newer; /* by last use */
-  Entry *same_node;     /* next entry of the same registry node */
-  guint64 claim;        /* digest of the claim it answers */
-  GwAnswer answer;
-  char *address;
-  guint32 n_contacts;       /* not yet told */
-  guint place;              /* in `contacted`, while n_contacts > 0 */
-  gint64 first_ms, last_ms; /* of those, wall */
-  char text[];              /* the key's bytes */
-};
+#define TEXT_MAX 64
 
 struct GwAnswers {
-  GHashTable *entries;  /* Key * -> Entry, which holds the key */
-  GHashTable *by_node;  /* registry id -> first Entry; the key is that entry's answer.node */
-  GHashTable *adopted;  /* addresses */
-  GPtrArray *contacted; /* entries with contacts to tell; a freed one leaves a NULL */
-  Entry *oldest, *newest;
-  guint max;
+  GHashTable *given; /* GwGiven, by claim.who */
+  GwWordsPool *pool;
+  GwGiven *heard;  /* list of those with contacts not told yet */
+  GArray *parting; /* GwContact in boot time, of entries that went meanwhile */
   guint32 epoch;
-  guint64 seed;
 };
 
+/* ---- one answer ---- */
+
+GwGiven *
+gw_given_new(GwWordsPool *pool, const GwAnswer *answer)
+{
+  const char *node = answer->node ? answer->node : "", *token = answer->token ? answer->token : "";
+  gsize node_size = strnlen(node, TEXT_MAX), token_size = strnlen(token, TEXT_MAX);
+  GwGiven *given = g_malloc0(sizeof *given + node_size + token_size + 2);
+
+  given->words = gw_words_get(pool, answer);
+  given->until_ms = answer->verb && *answer->verb ? 0 : answer->until_boot_ms; /* a verb is said once */
+  given->epoch = answer->epoch;
+  given->update = answer->update;
+  given->is_adopted = answer->is_adopted;
+  given->token_at = (guint8)(node_size + 1);
+  given->size = (guint8)(node_size + token_size + 2);
+  memcpy(given->texts, node, node_size);
+  memcpy(given->texts + given->token_at, token, token_size);
+  return given;
+}
+
+GwGiven *
+gw_given_copy(const GwGiven *given)
+{
+  GwGiven *copy = g_memdup2(given, sizeof *given + given->size);
+
+  copy->next = copy->previous = NULL;
+  copy->n_heard = 0;
+  gw_words_ref(copy->words);
+  return copy;
+}
+
+void
+gw_given_free(GwGiven *given)
+{
+  if (!given)
+    return;
+  gw_words_unref(given->words);
+  g_free(given);
+}
+
+const char *
+gw_given_node(const GwGiven *given)
+{
+  return given->texts;
+}
+
+const char *
+gw_given_token(const GwGiven *given)
+{
+  return given->texts + given->token_at;
+}
+
+static void
+view_image(const GwGiven *given, GatewayImage *image)
+{
+  const GwWords *words = given->words;
+  const GwAnswer *answer = &words->answer;
+
+  image->token = gateway_text(gw_given_token(given));
+  image->name = gateway_text(answer->name);
+  image->size = answer->size;
+  image->sha256 = (GatewayText){ words->sha256, 64 };
+  image->sha1 = (GatewayText){ words->sha1, 40 };
+  image->md5 = (GatewayText){ words->md5, 32 };
+  image->crc32 = answer->digests.crc32;
+  image->product = gateway_text(answer->product);
+  image->type = gateway_text(answer->type);
+  image->hardware_version = gateway_text(answer->hardware_version);
+  image->software_version = gateway_text(answer->software_version);
+  image->notes = gateway_text(answer->notes);
+  image->n_attributes = words->n_attributes;
+  for (guint i = 0; i < words->n_attributes; i++)
+    image->attributes[i] =
+        (GatewayPair){ gateway_text(words->attributes[i][0]), gateway_text(words->attributes[i][1]) };
+}
+
+void
+gw_given_view(const GwGiven *given, GatewayAnswer *ret_answer)
+{
+  const GwAnswer *answer = &given->words->answer;
+
+  memset(ret_answer, 0, offsetof(GatewayAnswer, pairs));
+  ret_answer->size = sizeof *ret_answer;
+  ret_answer->kind = (GatewayAnswerKind)answer->kind;
+  ret_answer->reason = (GatewayReason)answer->reason;
+  ret_answer->wait_s = answer->wait_s;
+  ret_answer->update = given->update;
+  ret_answer->mode = answer->mode;
+  ret_answer->node = gateway_text(gw_given_node(given));
+  ret_answer->verb = gateway_text(answer->verb);
+  ret_answer->verb_argument = gateway_text(answer->verb_argument);
+  if (answer->size > 0)
+    view_image(given, &ret_answer->image);
+}
+
+/* ---- the cache ---- */
+
 static guint
-key_hash(gconstpointer key)
+hash_given(gconstpointer key)
 {
-  return ((const Key *)key)->hash;
+  return (guint)((const GwGiven *)key)->claim.who;
 }
 
 static gboolean
-key_equal(gconstpointer a, gconstpointer b)
+equal_given(gconstpointer a, gconstpointer b)
 {
-  const Key *left = a, *right = b;
-  return left->hash == right->hash && left->size == right->size &&
-         memcmp(left->data, right->data, left->size) == 0;
+  return ((const GwGiven *)a)->claim.who == ((const GwGiven *)b)->claim.who;
 }
 
-/* FNV-1a from a random start: a node could only collide with its own claims. */
-static guint64
-mix(guint64 hash, const char *text, gsize size)
+GwAnswers *
+gw_answers_new(void)
 {
-  for (gsize i = 0; i < size; i++)
-    hash = (hash ^ (guint8)text[i]) * G_GUINT64_CONSTANT(1099511628211);
-  return hash;
+  GwAnswers *answers = g_new0(GwAnswers, 1);
+
+  answers->given = g_hash_table_new(hash_given, equal_given);
+  answers->pool = gw_words_pool_new();
+  answers->parting = g_array_new(FALSE, FALSE, sizeof(GwContact));
+  g_array_set_clear_func(answers->parting, (GDestroyNotify)gw_contact_clear);
+  return answers;
 }
 
-static guint64
-digest_claim(const GwAnswers *answers, const GwAskKey *key)
+/* Moves its contacts out of the entry. */
+static void
+part(GwAnswers *answers, GwGiven *given)
 {
-  guint64 hash = answers->seed;
-  for (guint i = 0; i < G_N_ELEMENTS(key->claim); i++) {
-    const char *text = key->claim[i];
-    hash = text ? mix(hash, text, strlen(text) + 1) : mix(hash, "\1", 1);
-  }
-  return hash;
+  char address[GW_ADDRESS_TEXT];
+
+  if (given->n_heard == 0)
+    return;
+  gw_address_format(&given->peer, address);
+  GwContact contact = { .node = g_strdup(gw_given_node(given)),
+                        .address = g_strdup(address),
+                        .first_ms = given->first_ms,
+                        .last_ms = given->last_ms,
+                        .count = given->n_heard,
+                        .kind = given->ask_kind };
+  g_array_append_val(answers->parting, contact);
+  *(given->previous ? &given->previous->next : &answers->heard) = given->next;
+  if (given->next)
+    given->next->previous = given->previous;
+  given->next = given->previous = NULL;
+  given->n_heard = 0;
 }
 
-/* FALSE if it does not fit. */
+static void
+drop(GwAnswers *answers, GwGiven *given)
+{
+  part(answers, given);
+  gw_given_free(given);
+}
+
+typedef struct {
+  GwAnswers *answers;
+  const char *node, *token;
+  gint64 now_ms;
+  guint n_more; /* so many of those that are still good go, too */
+} Sweep;
+
 static gboolean
-make_key(const GwAnswers *answers, const GwAskKey *key, char buffer[KEY_MAX], Key *ret_key)
+is_swept(gpointer key, gpointer value, gpointer user)
 {
-  gboolean is_named = key->node && *key->node;
-  int size = g_snprintf(buffer, KEY_MAX, "%d %s %c%s %s", key->kind, key->plugin, is_named ? 'n' : 'a',
-                        is_named ? key->node : key->address, key->type ? key->type : "");
-  if (size >= KEY_MAX)
+  GwGiven *given = value;
+  Sweep *sweep = user;
+  gboolean is_void = given->until_ms <= sweep->now_ms || given->epoch != sweep->answers->epoch ||
+                     (sweep->node && strcmp(sweep->node, gw_given_node(given)) == 0) ||
+                     (sweep->token && strcmp(sweep->token, gw_given_token(given)) == 0);
+
+  if (!is_void && sweep->n_more == 0)
     return FALSE;
-  guint64 hash = mix(answers->seed, buffer, (gsize)size);
-  *ret_key = (Key){ buffer, (guint)size, (guint)(hash ^ (hash >> 32)) };
+  sweep->n_more -= is_void ? 0 : 1;
+  drop(sweep->answers, given);
   return TRUE;
 }
 
-/* ---- lists ---- */
-
 static void
-unlink_used(GwAnswers *answers, Entry *entry)
+sweep_all(GwAnswers *answers, Sweep sweep)
 {
-  *(entry->older ? &entry->older->newer : &answers->oldest) = entry->newer;
-  *(entry->newer ? &entry->newer->older : &answers->newest) = entry->older;
-}
-
-static void
-link_newest(GwAnswers *answers, Entry *entry)
-{
-  entry->older = answers->newest;
-  entry->newer = NULL;
-  *(answers->newest ? &answers->newest->newer : &answers->oldest) = entry;
-  answers->newest = entry;
-}
-
-static void
-unlink_node(GwAnswers *answers, Entry *entry)
-{
-  const char *node = entry->answer.node;
-  Entry *first = node && *node ? g_hash_table_lookup(answers->by_node, node) : NULL;
-  if (first == entry) {
-    g_hash_table_remove(answers->by_node, node);
-    if (entry->same_node) /* the key's memory changes with the first entry */
-      g_hash_table_insert(answers->by_node, entry->same_node->answer.node, entry->same_node);
-    return;
-  }
-  for (; first; first = first->same_node) {
-    if (first->same_node == entry)
-      first->same_node = entry->same_node;
-  }
-}
-
-static void
-link_node(GwAnswers *answers, Entry *entry)
-{
-  const char *node = entry->answer.node;
-  entry->same_node = NULL;
-  if (!node || !*node)
-    return;
-  Entry *first = g_hash_table_lookup(answers->by_node, node);
-  if (first) {
-    entry->same_node = first->same_node;
-    first->same_node = entry;
-  } else {
-    g_hash_table_insert(answers->by_node, entry->answer.node, entry);
-  }
-}
-
-static void
-drop(GwAnswers *answers, Entry *entry)
-{
-  g_hash_table_remove(answers->entries, &entry->key);
-  unlink_used(answers, entry);
-  unlink_node(answers, entry);
-  if (entry->n_contacts)
-    answers->contacted->pdata[entry->place] = NULL;
-  gw_answer_clear(&entry->answer);
-  g_free(entry->address);
-  g_free(entry);
-}
-
-/* ---- life ---- */
-
-GwAnswers *
-gw_answers_new(guint max)
-{
-  GwAnswers *answers = g_new0(GwAnswers, 1);
-  answers->entries = g_hash_table_new(key_hash, key_equal);
-  answers->by_node = g_hash_table_new(g_str_hash, g_str_equal);
-  answers->adopted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  answers->contacted = g_ptr_array_new();
-  answers->max = max ? max : GW_ANSWERS_MAX;
-  gw_random(&answers->seed, sizeof answers->seed);
-  return answers;
+  sweep.answers = answers;
+  g_hash_table_foreach_remove(answers->given, is_swept, &sweep);
 }
 
 void
@@ -167,103 +200,73 @@ gw_answers_free(GwAnswers *answers)
 {
   if (!answers)
     return;
-  gw_answers_forget_all(answers);
-  g_hash_table_unref(answers->entries);
-  g_hash_table_unref(answers->by_node);
-  g_hash_table_unref(answers->adopted);
-  g_ptr_array_unref(answers->contacted);
+  sweep_all(answers, (Sweep){ .now_ms = G_MAXINT64 });
+  g_hash_table_unref(answers->given);
+  g_array_unref(answers->parting);
+  gw_words_pool_free(answers->pool);
   g_free(answers);
 }
 
-/* ---- finding ---- */
-
-static void
-count_contact(GwAnswers *answers, Entry *entry, gint64 wall_ms)
+GwWordsPool *
+gw_answers_words(GwAnswers *answers)
 {
-  if (entry->n_contacts++ == 0) {
-    entry->first_ms = wall_ms;
-    entry->place = answers->contacted->len;
-    g_ptr_array_add(answers->contacted, entry);
-  }
-  entry->last_ms = wall_ms;
+  return answers->pool;
 }
 
-static gboolean
-is_fresh(const GwAnswers *answers, const Entry *entry, guint64 claim, gint64 boot_ms)
+guint
+gw_answers_size(const GwAnswers *answers)
 {
-  return entry->claim == claim && entry->answer.epoch >= answers->epoch &&
-         boot_ms < entry->answer.until_boot_ms;
-}
-
-const GwAnswer *
-gw_answers_find(GwAnswers *answers, const GwAskKey *key, gint64 boot_ms, gint64 wall_ms)
-{
-  char buffer[KEY_MAX];
-  Key wanted;
-  Entry *entry =
-      make_key(answers, key, buffer, &wanted) ? g_hash_table_lookup(answers->entries, &wanted) : NULL;
-  if (!entry)
-    return NULL;
-  gboolean has_moved = g_strcmp0(entry->address, key->address) != 0;
-  if (has_moved || !is_fresh(answers, entry, digest_claim(answers, key), boot_ms))
-    return NULL; /* kept for its contacts until the new answer replaces it */
-  unlink_used(answers, entry);
-  link_newest(answers, entry);
-  count_contact(answers, entry, wall_ms);
-  return &entry->answer;
-}
-
-/* ---- keeping ---- */
-
-static void
-note_adopted(GwAnswers *answers, const char *address, gboolean is_adopted)
-{
-  if (!is_adopted)
-    g_hash_table_remove(answers->adopted, address);
-  else if (!g_hash_table_contains(answers->adopted, address)) {
-    if (g_hash_table_size(answers->adopted) >= answers->max)
-      g_hash_table_remove_all(answers->adopted);
-    g_hash_table_add(answers->adopted, g_strdup(address));
-  }
-}
-
-static Entry *
-new_entry(GwAnswers *answers, const Key *key)
-{
-  Entry *entry = g_malloc0(sizeof *entry + key->size + 1);
-  memcpy(entry->text, key->data, key->size);
-  entry->key = (Key){ entry->text, key->size, key->hash };
-  g_hash_table_insert(answers->entries, &entry->key, entry);
-  link_newest(answers, entry);
-  return entry;
+  return g_hash_table_size(answers->given);
 }
 
 void
-gw_answers_keep(GwAnswers *answers, const GwAskKey *key, GwAnswer *answer, gint64 boot_ms)
+gw_answers_forget(GwAnswers *answers, const GwClaim *claim)
 {
-  char buffer[KEY_MAX];
-  Key wanted;
-  note_adopted(answers, key->address, answer->is_adopted);
-  if (answer->until_boot_ms <= boot_ms || answer->epoch < answers->epoch ||
-      !make_key(answers, key, buffer, &wanted)) {
-    gw_answer_clear(answer);
+  GwGiven key = { .claim = *claim };
+  GwGiven *given = g_hash_table_lookup(answers->given, &key);
+
+  if (!given)
     return;
+  g_hash_table_remove(answers->given, given);
+  drop(answers, given);
+}
+
+GwGiven *
+gw_answers_keep(GwAnswers *answers, GwGiven *given, gint64 now_ms)
+{
+  gw_answers_forget(answers, &given->claim);
+  if (given->until_ms <= now_ms || given->epoch != answers->epoch)
+    return given;
+  if (g_hash_table_size(answers->given) >= GW_ANSWERS_MAX)
+    sweep_all(answers, (Sweep){ .now_ms = now_ms, .n_more = GW_ANSWERS_MAX / 8 });
+  g_hash_table_add(answers->given, given);
+  return NULL;
+}
+
+static void
+hear(GwAnswers *answers, GwGiven *given, gint64 now_ms)
+{
+  if (given->n_heard++ == 0) {
+    given->first_ms = now_ms;
+    given->next = answers->heard;
+    if (answers->heard)
+      answers->heard->previous = given;
+    answers->heard = given;
   }
-  Entry *entry = g_hash_table_lookup(answers->entries, &wanted);
-  if (entry) {
-    unlink_node(answers, entry);
-    gw_answer_clear(&entry->answer);
-  } else {
-    if (g_hash_table_size(answers->entries) >= answers->max)
-      drop(answers, answers->oldest);
-    entry = new_entry(answers, &wanted);
-  }
-  entry->claim = digest_claim(answers, key);
-  entry->answer = *answer;
-  *answer = (GwAnswer){ 0 };
-  g_free(entry->address);
-  entry->address = g_strdup(key->address);
-  link_node(answers, entry);
+  given->last_ms = now_ms;
+}
+
+const GwGiven *
+gw_answers_find(GwAnswers *answers, const GwClaim *claim, gint64 now_ms)
+{
+  GwGiven key = { .claim = *claim };
+  GwGiven *given = g_hash_table_lookup(answers->given, &key);
+
+  if (!given || given->claim.what != claim->what || given->epoch != answers->epoch ||
+      given->until_ms <= now_ms)
+    return NULL;
+  hear(answers, given, now_ms);
+  return given;
 }
 
 void
@@ -273,60 +276,41 @@ gw_answers_set_epoch(GwAnswers *answers, guint32 epoch)
 }
 
 void
-gw_answers_forget_node(GwAnswers *answers, const char *node)
+gw_answers_forget_all(GwAnswers *answers)
 {
-  Entry *entry;
-  while ((entry = g_hash_table_lookup(answers->by_node, node)))
-    drop(answers, entry);
+  sweep_all(answers, (Sweep){ .now_ms = G_MAXINT64 });
 }
 
 void
-gw_answers_forget_all(GwAnswers *answers)
+gw_answers_forget_node(GwAnswers *answers, const char *node)
 {
-  while (answers->oldest)
-    drop(answers, answers->oldest);
+  sweep_all(answers, (Sweep){ .now_ms = G_MININT64, .node = node });
 }
 
-guint
-gw_answers_size(const GwAnswers *answers)
+void
+gw_answers_forget_token(GwAnswers *answers, const char *token)
 {
-  return g_hash_table_size(answers->entries);
+  sweep_all(answers, (Sweep){ .now_ms = G_MININT64, .token = token });
 }
 
-gboolean
-gw_answers_is_adopted(const GwAnswers *answers, const char *address)
+GVariant *
+gw_answers_take_contacts(GwAnswers *answers, guint max, gint64 now_ms, gint64 wall_ms)
 {
-  return g_hash_table_contains(answers->adopted, address);
-}
+  GArray *parting = answers->parting;
+  GVariant *payload;
+  guint n;
 
-/* ---- contacts ---- */
-
-static void
-clear_contact(gpointer contact)
-{
-  gw_contact_clear(contact);
-}
-
-GArray *
-gw_answers_take_contacts(GwAnswers *answers, guint max)
-{
-  guint n = MIN(answers->contacted->len, max);
+  while (answers->heard && parting->len < max)
+    part(answers, answers->heard);
+  n = MIN(parting->len, max);
   if (n == 0)
     return NULL;
-  GArray *contacts = g_array_new(FALSE, TRUE, sizeof(GwContact));
-  g_array_set_clear_func(contacts, clear_contact);
   for (guint i = 0; i < n; i++) {
-    Entry *entry = g_ptr_array_steal_index(answers->contacted, answers->contacted->len - 1);
-    if (!entry)
-      continue;
-    GwContact contact = { .node = g_strdup(entry->answer.node),
-                          .address = g_strdup(entry->address),
-                          .first_ms = entry->first_ms,
-                          .last_ms = entry->last_ms,
-                          .count = entry->n_contacts };
-    contact.kind = entry->text[0] - '0';
-    g_array_append_val(contacts, contact);
-    entry->n_contacts = 0;
+    GwContact *contact = &g_array_index(parting, GwContact, i);
+    contact->first_ms += wall_ms - now_ms;
+    contact->last_ms += wall_ms - now_ms;
   }
-  return contacts;
+  payload = gw_contacts_pack((const GwContact *)(void *)parting->data, n);
+  g_array_remove_range(parting, 0, n);
+  return payload;
 }

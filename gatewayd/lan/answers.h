@@ -1,40 +1,61 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Answers that may be given again without asking the core: decisions may not go stale, so each carries its
- * end, the epoch it was decided in, and the claim it was an answer to. A changed claim, a later epoch or a
- * passed end is a miss. Bounded: the least recently used goes first. Contacts answered from here are counted
- * and told in batches. One thread; time is an argument. */
+/* Answers of the core, and those of them that may be given again. An entry is void when its time is up, when
+ * the rules have another epoch, when its node was named in an invalidation, or when the claim is another one;
+ * then the core is asked. What was answered from here is told to the core in batches. Time is an argument
+ * (boot clock, ms). One thread. */
 #pragma once
-#include "link/messages.h"
+#include "lan/claim.h"
+#include "lan/words.h"
 
-#define GW_ANSWERS_MAX 20000
+#define GW_ANSWERS_MAX 32768
+
+/* One answer, to one asker. */
+typedef struct GwGiven GwGiven;
+struct GwGiven {
+  GwClaim claim;
+  gint64 until_ms; /* 0 = not from cache */
+  GwWords *words;
+  gint64 first_ms, last_ms; /* of the contacts not yet told */
+  GwGiven *next, *previous; /* in the list of those */
+  guint32 n_heard;
+  guint32 epoch;
+  gint32 update;
+  GwAddress peer;
+  guint8 ask_kind; /* GatewayAskKind */
+  gboolean is_adopted;
+  guint8 token_at, size; /* where in `texts` the token begins, and their size */
+  char texts[];          /* node and token, each with its NUL */
+};
+
+/* For an answer that is used once; free with gw_given_free(). Too long texts (over 64 bytes) are cut. */
+GwGiven *gw_given_new(GwWordsPool *pool, const GwAnswer *answer);
+/* For one use, too. */
+GwGiven *gw_given_copy(const GwGiven *given);
+void gw_given_free(GwGiven *given);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwGiven, gw_given_free)
+const char *gw_given_node(const GwGiven *given);
+const char *gw_given_token(const GwGiven *given);
+/* As a plugin sees it; borrows from @given. */
+void gw_given_view(const GwGiven *given, GatewayAnswer *ret_answer);
 
 typedef struct GwAnswers GwAnswers;
-GwAnswers *gw_answers_new(guint max);
+GwAnswers *gw_answers_new(void);
 void gw_answers_free(GwAnswers *answers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwAnswers, gw_answers_free)
-
-/* What an answer is for. All texts borrowed; the claim is everything that could change the decision. */
-typedef struct {
-  const char *plugin;
-  const char *address; /* numeric, of the peer */
-  const char *node;    /* the claimed name, or "" = known by its address */
-  const char *type;
-  const char *claim[6]; /* product, hardware, version, credential... NULL = absent */
-  int kind;             /* GwAskKind */
-} GwAskKey;
-
-/* An answer that may be given at @boot_ms, or NULL. Borrowed until the next call. Counts one contact. */
-const GwAnswer *gw_answers_find(GwAnswers *answers, const GwAskKey *key, gint64 boot_ms, gint64 wall_ms);
-/* Keeps @answer (cleared on return, also when it is not kept because until_boot_ms is over or its epoch is
- * old). */
-void gw_answers_keep(GwAnswers *answers, const GwAskKey *key, GwAnswer *answer, gint64 boot_ms);
-/* From now on answers of an earlier epoch are misses: one compare each, no walk. */
-void gw_answers_set_epoch(GwAnswers *answers, guint32 epoch);
-void gw_answers_forget_node(GwAnswers *answers, const char *node);
-void gw_answers_forget_all(GwAnswers *answers);
+GwWordsPool *gw_answers_words(GwAnswers *answers);
 guint gw_answers_size(const GwAnswers *answers);
-/* Has an answer for an adopted node been given to this address? For the cap of connections. */
-gboolean gw_answers_is_adopted(const GwAnswers *answers, const char *address);
-/* Contacts counted since the last call, at most @max, as GwContact (address, node, first, last, count, kind);
- * NULL = none. The array frees them. */
-GArray *gw_answers_take_contacts(GwAnswers *answers, guint max);
+
+/* Takes @given if it may be given again (else returns it, still the caller's), in place of an older one of
+ * the same asker. */
+GwGiven *gw_answers_keep(GwAnswers *answers, GwGiven *given, gint64 now_ms);
+/* A valid one, counted as a contact, or NULL. Valid until the next call. */
+const GwGiven *gw_answers_find(GwAnswers *answers, const GwClaim *claim, gint64 now_ms);
+/* Every answer of another epoch is void. */
+void gw_answers_set_epoch(GwAnswers *answers, guint32 epoch);
+/* After the core was away: what it says now may rest on something else. */
+void gw_answers_forget_all(GwAnswers *answers);
+void gw_answers_forget_node(GwAnswers *answers, const char *node);
+void gw_answers_forget_token(GwAnswers *answers, const char *token);
+void gw_answers_forget(GwAnswers *answers, const GwClaim *claim);
+/* Up to @max contacts that were not told yet; NULL when there are none. Floating, the payload of CONTACTS. */
+GVariant *gw_answers_take_contacts(GwAnswers *answers, guint max, gint64 now_ms, gint64 wall_ms);

@@ -1,68 +1,69 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lan/coverage.h"
 
-static void
-remove_at(GwCoverage *coverage, guint i)
-{
-  coverage->n--;
-  for (; i < coverage->n; i++)
-    coverage->islands[i] = coverage->islands[i + 1];
-}
+#include <string.h>
 
-/* Swallows every island that touches [*start, *end). */
 static void
-merge(GwCoverage *coverage, guint64 *start, guint64 *end)
+remove_at(GwCoverage *coverage, guint at, guint n)
 {
-  for (guint i = 0; i < coverage->n;) {
-    if (coverage->islands[i].end < *start || coverage->islands[i].start > *end) {
-      i++;
-      continue;
-    }
-    *start = MIN(*start, coverage->islands[i].start);
-    *end = MAX(*end, coverage->islands[i].end);
-    remove_at(coverage, i);
-  }
+  memmove(&coverage->ranges[at], &coverage->ranges[at + n], (coverage->n - at - n) * sizeof(GwRange));
+  coverage->n -= n;
 }
 
 static void
 forget_smallest(GwCoverage *coverage)
 {
   guint smallest = 0;
+
   for (guint i = 1; i < coverage->n; i++) {
-    if (coverage->islands[i].end - coverage->islands[i].start <
-        coverage->islands[smallest].end - coverage->islands[smallest].start)
-      smallest = i;
+    const GwRange *range = &coverage->ranges[i], *other = &coverage->ranges[smallest];
+    smallest = range->end - range->start < other->end - other->start ? i : smallest;
   }
-  remove_at(coverage, smallest);
+  remove_at(coverage, smallest, 1);
 }
 
 void
 gw_coverage_add(GwCoverage *coverage, guint64 offset, guint64 size)
 {
-  guint64 start = offset, end = offset > G_MAXUINT64 - size ? G_MAXUINT64 : offset + size;
+  GwRange added = { offset, offset + MIN(size, G_MAXUINT64 - offset) };
+  guint at = 0, past;
+
   if (size == 0)
     return;
-  merge(coverage, &start, &end);
-  if (coverage->n == GW_COVERAGE_MAX)
+  if (!coverage->ranges)
+    coverage->ranges = g_new(GwRange, GW_COVERAGE_RANGES + 1);
+  while (at < coverage->n && coverage->ranges[at].end < added.start)
+    at++;
+  for (past = at; past < coverage->n && coverage->ranges[past].start <= added.end; past++) {
+    added.start = MIN(added.start, coverage->ranges[past].start);
+    added.end = MAX(added.end, coverage->ranges[past].end);
+  }
+  remove_at(coverage, at, past - at);
+  memmove(&coverage->ranges[at + 1], &coverage->ranges[at], (coverage->n - at) * sizeof(GwRange));
+  coverage->ranges[at] = added;
+  if (++coverage->n > GW_COVERAGE_RANGES)
     forget_smallest(coverage);
-  guint i = coverage->n++;
-  for (; i > 0 && coverage->islands[i - 1].start > start; i--)
-    coverage->islands[i] = coverage->islands[i - 1];
-  coverage->islands[i].start = start;
-  coverage->islands[i].end = end;
 }
 
 guint64
-gw_coverage_sum(const GwCoverage *coverage)
+gw_coverage_total(const GwCoverage *coverage)
 {
-  guint64 sum = 0;
+  guint64 total = 0;
+
   for (guint i = 0; i < coverage->n; i++)
-    sum += coverage->islands[i].end - coverage->islands[i].start;
-  return sum;
+    total += coverage->ranges[i].end - coverage->ranges[i].start;
+  return total;
 }
 
 gboolean
-gw_coverage_is_complete(const GwCoverage *coverage, guint64 size)
+gw_coverage_has_all(const GwCoverage *coverage, guint64 size)
 {
-  return size > 0 && coverage->n > 0 && coverage->islands[0].start == 0 && coverage->islands[0].end >= size;
+  return coverage->n == 1 && coverage->ranges[0].start == 0 && coverage->ranges[0].end >= size;
+}
+
+void
+gw_coverage_clear(GwCoverage *coverage)
+{
+  g_clear_pointer(&coverage->ranges, g_free);
+  coverage->n = 0;
 }

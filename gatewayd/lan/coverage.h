@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which bytes of an image has one node acknowledged? A small set of intervals, so that a download in many
- * ranges, in any order and with repeats, is complete when, and only when, nothing is missing. Pure. */
+/* Which bytes of an image has a node got? A small set of ranges. When it must forget one it forgets the
+ * smallest, so it can say "not yet" wrongly, but never "all". Pure. */
 #pragma once
 #include <glib.h>
 
-/* More gaps than that and the smallest island is forgotten: the node is then never said to be complete
- * wrongly, at worst too late. */
-#define GW_COVERAGE_MAX 16
+#define GW_COVERAGE_RANGES 32
 
 typedef struct {
+  guint64 start, end;
+} GwRange;
+
+/* All zero = nothing. */
+typedef struct {
+  GwRange *ranges; /* sorted, apart from each other */
   guint n;
-  struct {
-    guint64 start, end; /* [start, end), sorted, not touching each other */
-  } islands[GW_COVERAGE_MAX];
-} GwCoverage; /* all zero = nothing */
+} GwCoverage;
 
 void gw_coverage_add(GwCoverage *coverage, guint64 offset, guint64 size);
-/* Bytes covered. */
-guint64 gw_coverage_sum(const GwCoverage *coverage);
-/* Every byte of [0, size)? An empty image never is. */
-gboolean gw_coverage_is_complete(const GwCoverage *coverage, guint64 size);
+guint64 gw_coverage_total(const GwCoverage *coverage);
+gboolean gw_coverage_has_all(const GwCoverage *coverage, guint64 size);
+void gw_coverage_clear(GwCoverage *coverage);

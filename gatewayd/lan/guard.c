@@ -20,7 +20,8 @@
 
 typedef struct {
   char name[GW_GUARD_NAME];
-  guint32 deaths;
+  guint32 deaths; /* 0 = not used */
+  gint64 last_ms; /* boot clock */
 } Tally;
 
 /* The memory that stays. */
@@ -70,36 +71,41 @@ is_sound(const Notes *notes)
   return is_ended && notes->magic == MAGIC && memcmp(notes->boot_id, gw_clock_boot_id(), 33) == 0;
 }
 
-static const Tally *
-find(const Tally *tallies, const char *name)
+static gboolean
+is_fresh(const Tally *tally, gint64 now_ms)
 {
-  for (guint i = 0; i < MAX_TALLIES; i++) {
-    if (tallies[i].deaths > 0 && strcmp(tallies[i].name, name) == 0)
-      return &tallies[i];
-  }
-  return NULL;
+  return tally->deaths > 0 && now_ms - tally->last_ms < GW_GUARD_MEMORY_MS;
 }
 
-/* One death more; the least of a full table makes room. */
 static guint
-count(Tally *tallies, const char *name)
+deaths_of(const Tally *tallies, const char *name, gint64 now_ms)
 {
-  Tally *tally = (Tally *)find(tallies, name);
+  for (guint i = 0; i < MAX_TALLIES; i++) {
+    if (is_fresh(&tallies[i], now_ms) && strcmp(tallies[i].name, name) == 0)
+      return tallies[i].deaths;
+  }
+  return 0;
+}
 
-  for (guint i = 0; !tally && i < MAX_TALLIES; i++)
-    tally = tallies[i].deaths == 0 ? &tallies[i] : NULL;
-  if (!tally) {
-    tally = &tallies[0];
-    for (guint i = 1; i < MAX_TALLIES; i++)
-      tally = tallies[i].deaths < tally->deaths ? &tallies[i] : tally;
-    tally->deaths = 0;
+/* One death more; the oldest makes room. */
+static guint
+count(Tally *tallies, const char *name, gint64 now_ms)
+{
+  guint deaths = deaths_of(tallies, name, now_ms) + 1;
+  Tally *tally = &tallies[0];
+
+  for (guint i = 1; i < MAX_TALLIES && strcmp(tally->name, name) != 0; i++) {
+    if (tallies[i].last_ms < tally->last_ms || strcmp(tallies[i].name, name) == 0)
+      tally = &tallies[i];
   }
   put_name(tally->name, name, strlen(name));
-  return ++tally->deaths;
+  tally->deaths = deaths;
+  tally->last_ms = now_ms;
+  return deaths;
 }
 
 static void
-bury(GwGuard *guard)
+bury(GwGuard *guard, gint64 now_ms)
 {
   Notes *notes = guard->notes;
 
@@ -107,13 +113,13 @@ bury(GwGuard *guard)
   memcpy(guard->death.plugin, notes->plugin, GW_GUARD_NAME);
   memcpy(guard->death.node, notes->node, GW_GUARD_NAME);
   memcpy(guard->death.peer, notes->peer, GW_GUARD_NAME);
-  guard->death.plugin_deaths = count(notes->plugins, notes->plugin);
-  guard->death.peer_deaths = count(notes->peers, notes->peer);
+  guard->death.plugin_deaths = count(notes->plugins, notes->plugin, now_ms);
+  guard->death.peer_deaths = count(notes->peers, notes->peer, now_ms);
   notes->is_inside = 0;
 }
 
 GwGuard *
-gw_guard_new(int fd, GError **error)
+gw_guard_new(int fd, gint64 now_boot_ms, GError **error)
 {
   GW_AUTO_FD int taken = fd;
   void *memory = MAP_FAILED;
@@ -130,7 +136,7 @@ gw_guard_new(int fd, GError **error)
     memcpy(guard->notes->boot_id, gw_clock_boot_id(), 33);
   }
   if (guard->notes->is_inside)
-    bury(guard);
+    bury(guard, now_boot_ms);
   return guard;
 }
 
@@ -156,21 +162,19 @@ gw_guard_last_death(const GwGuard *guard, GwDeath *ret_death)
 }
 
 char *
-gw_guard_hold(const GwGuard *guard, const char *plugin)
+gw_guard_hold(const GwGuard *guard, const char *plugin, gint64 now_boot_ms)
 {
-  const Tally *tally = find(guard->notes->plugins, plugin);
+  guint deaths = deaths_of(guard->notes->plugins, plugin, now_boot_ms);
 
-  if (!tally || tally->deaths < GW_GUARD_PLUGIN_DEATHS)
+  if (deaths < GW_GUARD_PLUGIN_DEATHS)
     return NULL;
-  return g_strdup_printf("held back: the worker died in it %u times", tally->deaths);
+  return g_strdup_printf("held back: the worker died in it %u times", deaths);
 }
 
 gboolean
-gw_guard_is_set_aside(const GwGuard *guard, const char *peer)
+gw_guard_is_set_aside(const GwGuard *guard, const char *peer, gint64 now_boot_ms)
 {
-  const Tally *tally = find(guard->notes->peers, peer);
-
-  return tally && tally->deaths >= GW_GUARD_PEER_DEATHS;
+  return deaths_of(guard->notes->peers, peer, now_boot_ms) >= GW_GUARD_PEER_DEATHS;
 }
 
 /* ---- the watch ---- */

@@ -89,8 +89,8 @@ do_stream(GwSession *session, const GatewayAction *action)
   guint64 size = session->body ? gw_body_size(session->body) : 0;
   guint64 left = action->number < size ? size - action->number : 0;
   guint64 count = action->count ? MIN(action->count, left) : left;
-  if (count > 0 &&
-      gw_channel_stream(session->channel, session->body, action->number, count, &STREAM_OBSERVER, session))
+  if (count > 0 && gw_channel_stream(session->channel, session->body, (GwByteRange){ action->number, count },
+                                     &STREAM_OBSERVER, session))
     return;
   GatewayEvent event = event_of(GATEWAY_EVENT_BLOCK); /* cannot be read */
   event.number = action->number;
@@ -283,9 +283,10 @@ gw_session_new(const GwSessionSetup *setup, const GwAccepted *accepted, int tty_
   session->setup = *setup;
   session->functions = functions;
   session->turn.fire = on_turn;
-  session->channel = accepted
-                         ? gw_channel_new(setup->reactor, setup->pace, accepted, &limits, &EVENTS, session)
-                         : gw_channel_new_tty(setup->reactor, tty_fd, &limits, &EVENTS, session);
+  session->channel = accepted ? gw_channel_new(setup->reactor, accepted, &limits, &EVENTS, session)
+                              : gw_channel_new_tty(setup->reactor, tty_fd, &limits, &EVENTS, session);
+  if (accepted)
+    gw_channel_set_pace(session->channel, setup->pace);
   gw_wheel_arm(gw_reactor_wheel(setup->reactor), &session->turn, gw_reactor_now_ms(setup->reactor));
   return session;
 }

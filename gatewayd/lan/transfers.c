@@ -1,337 +1,331 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lan/transfers.h"
-#include "base/error.h"
-#include "lan/coverage.h"
-#include "net/address.h"
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#define SEGMENT_SIZE 17 /* 8 bytes in hex */
+#include <string.h>
+
+#include "base/clock.h"
+#include "lan/coverage.h"
 
 typedef struct {
   char *token, *node;
-  char segment[SEGMENT_SIZE];
   guint64 size;
+  guint8 segment[8];
+  gboolean is_never_cut;
+  gboolean is_open;     /* begun was told, and neither complete nor interrupted since */
+  gboolean is_complete; /* was told */
   GwCoverage coverage;
-  gboolean is_begun;  /* told */
-  GPtrArray *running; /* GwRunning */
-  int gauge;          /* slot, -1 = none free */
-  guint64 used;       /* greater = later */
+  GQueue sendings; /* GwSending */
+  int gauge;       /* slot, or -1 */
+  guint idle_ms;
+  GwTimer idle;
+  char *stop_reason;
+  GwTransfers *transfers;
+  GList link;      /* in `recent` */
+  GList open_link; /* in `open` */
 } Pin;
 
-struct GwRunning {
-  GwTransfers *transfers;
+struct GwSending {
   Pin *pin;
-  guint64 live; /* acknowledged of the running range, beyond the coverage */
-  void (*stop)(gpointer user);
+  guint64 acked;
+  gboolean is_cut; /* told to end */
+  void (*cut)(gpointer user);
   gpointer user;
+  GList link;
 };
 
 struct GwTransfers {
-  GwCoreLink *core;
+  GwReactor *reactor;
+  GwGauges *gauges;
+  GwTransfersTell tell;
+  gpointer user;
   GwTransferCaps caps;
-  GHashTable *pins;     /* token -> Pin */
-  GHashTable *segments; /* segment -> running */
-  GHashTable *nodes;    /* node -> running */
-  guint n_running;
-  guint64 clock;
-  int fd;
-  GwGauge *gauges;
+  GHashTable *pins; /* token -> Pin */
+  GQueue recent;    /* Pin, last used first */
+  GQueue open;      /* Pin */
 };
 
-static void
-pin_free(gpointer data)
-{
-  Pin *pin = data;
-  g_ptr_array_unref(pin->running);
-  g_free(pin->token);
-  g_free(pin->node);
-  g_free(pin);
-}
-
-/* ---- gauges ---- */
-
-static gboolean
-make_gauges(GwTransfers *transfers, GError **error)
-{
-  gsize size = GW_GAUGE_COUNT * sizeof(GwGauge);
-  transfers->fd = memfd_create("gatewayd-gauges", MFD_CLOEXEC);
-  if (transfers->fd < 0 || ftruncate(transfers->fd, (off_t)size) < 0)
-    return gw_fail_errno(error, errno, "making the gauges");
-  transfers->gauges = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, transfers->fd, 0);
-  if (transfers->gauges == MAP_FAILED) {
-    transfers->gauges = NULL;
-    return gw_fail_errno(error, errno, "mapping the gauges");
-  }
-  return TRUE;
-}
-
-static int
-take_gauge(GwTransfers *transfers, const Pin *pin)
-{
-  for (int i = 0; i < GW_GAUGE_COUNT; i++) {
-    GwGauge *gauge = &transfers->gauges[i];
-    if (gauge->is_used)
-      continue;
-    __atomic_add_fetch(&gauge->generation, 1, __ATOMIC_RELEASE);
-    g_strlcpy(gauge->token, pin->token, sizeof gauge->token);
-    __atomic_store_n(&gauge->size, pin->size, __ATOMIC_RELAXED);
-    __atomic_store_n(&gauge->acked, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&gauge->is_used, 1, __ATOMIC_RELEASE);
-    return i;
-  }
-  return -1; /* nobody sees its progress; nothing else changes */
-}
-
-static void
-show(GwTransfers *transfers, const Pin *pin, guint64 live)
-{
-  if (pin->gauge >= 0)
-    __atomic_store_n(&transfers->gauges[pin->gauge].acked,
-                     MIN(gw_coverage_sum(&pin->coverage) + live, pin->size), __ATOMIC_RELAXED);
-}
+static void on_idle(GwTimer *timer, gint64 now_ms);
 
 /* ---- pins ---- */
 
 static void
-drop_pin(GwTransfers *transfers, Pin *pin)
+segment_of(const GwAddress *peer, guint8 segment[8])
 {
-  if (pin->gauge >= 0)
-    __atomic_store_n(&transfers->gauges[pin->gauge].is_used, 0, __ATOMIC_RELEASE);
+  memset(segment, 0, 8);
+  if (peer && gw_address_is_ipv4(peer))
+    memcpy(segment, peer->bytes + 12, 3);
+  else if (peer)
+    memcpy(segment, peer->bytes, 8);
+}
+
+static void
+close_pin(Pin *pin)
+{
+  if (!pin->is_open)
+    return;
+  pin->is_open = FALSE;
+  g_queue_unlink(&pin->transfers->open, &pin->open_link);
+  gw_gauges_give_back(pin->transfers->gauges, pin->gauge);
+  pin->gauge = -1;
+  gw_wheel_cancel(&pin->idle);
+}
+
+static void
+pin_free(Pin *pin)
+{
+  GwTransfers *transfers = pin->transfers;
+
+  close_pin(pin);
   g_hash_table_remove(transfers->pins, pin->token);
+  g_queue_unlink(&transfers->recent, &pin->link);
+  gw_coverage_clear(&pin->coverage);
+  g_free(pin->token);
+  g_free(pin->node);
+  g_free(pin->stop_reason);
+  g_free(pin);
 }
 
 static void
-make_room(GwTransfers *transfers)
+forget_oldest(GwTransfers *transfers)
 {
-  Pin *oldest = NULL;
-  GHashTableIter iter;
-  gpointer value;
-  if (g_hash_table_size(transfers->pins) < GW_TRANSFERS_MAX)
+  for (GList *link = transfers->recent.tail; link; link = link->prev) {
+    Pin *pin = link->data;
+    if (pin->is_open || pin->sendings.length > 0)
+      continue;
+    pin_free(pin);
     return;
-  g_hash_table_iter_init(&iter, transfers->pins);
-  while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    Pin *pin = value;
-    if (pin->running->len == 0 && (!oldest || pin->used < oldest->used))
-      oldest = pin;
   }
-  if (oldest)
-    drop_pin(transfers, oldest);
-}
-
-/* IPv4: the /24; IPv6: the /64. */
-static void
-find_segment(const char *text, char ret_segment[SEGMENT_SIZE])
-{
-  GwAddress address = { 0 };
-  memset(ret_segment, 0, SEGMENT_SIZE);
-  g_autofree char *full = strchr(text, ':') ? g_strdup_printf("[%s]", text) : g_strdup(text);
-  if (!gw_address_parse(full, 1, &address, NULL))
-    return;
-  gboolean is_ipv4 = gw_address_is_ipv4(&address);
-  g_autofree char *hex = g_malloc(2 * sizeof address.bytes + 1);
-  gw_hex(is_ipv4 ? address.bytes + 12 : address.bytes, is_ipv4 ? 3 : 8, hex);
-  g_snprintf(ret_segment, SEGMENT_SIZE, "%s", hex);
 }
 
 static Pin *
-find_pin(GwTransfers *transfers, const GwTransferWho *who)
+pin_get(GwTransfers *transfers, const GwTransferOf *of)
 {
-  Pin *pin = g_hash_table_lookup(transfers->pins, who->token);
-  if (pin)
-    return pin;
-  make_room(transfers);
-  pin = g_new0(Pin, 1);
-  pin->token = g_strdup(who->token);
-  pin->node = g_strdup(who->node);
-  pin->size = who->size;
-  pin->running = g_ptr_array_new();
-  find_segment(who->address, pin->segment);
-  pin->gauge = take_gauge(transfers, pin);
-  g_hash_table_insert(transfers->pins, pin->token, pin);
+  Pin *pin = g_hash_table_lookup(transfers->pins, of->token);
+
+  if (!pin) {
+    if (transfers->recent.length >= GW_TRANSFERS_REMEMBERED)
+      forget_oldest(transfers);
+    pin = g_new0(Pin, 1);
+    pin->transfers = transfers;
+    pin->token = g_strdup(of->token);
+    pin->node = g_strdup(of->node);
+    pin->gauge = -1;
+    pin->idle.fire = on_idle;
+    pin->link.data = pin->open_link.data = pin;
+    g_hash_table_insert(transfers->pins, pin->token, pin);
+    g_queue_push_head_link(&transfers->recent, &pin->link);
+  }
+  g_queue_unlink(&transfers->recent, &pin->link);
+  g_queue_push_head_link(&transfers->recent, &pin->link);
+  pin->size = of->size;
+  pin->is_never_cut = of->is_never_cut;
+  pin->idle_ms = of->idle_ms;
+  segment_of(of->peer, pin->segment);
   return pin;
-}
-
-/* ---- counts ---- */
-
-static guint
-count(GHashTable *table, const char *key)
-{
-  return GPOINTER_TO_UINT(g_hash_table_lookup(table, key));
-}
-
-static void
-add(GHashTable *table, const char *key, int n)
-{
-  guint sum = count(table, key) + (guint)n;
-  if (sum == 0)
-    g_hash_table_remove(table, key);
-  else
-    g_hash_table_insert(table, g_strdup(key), GUINT_TO_POINTER(sum));
-}
-
-static gboolean
-has_room(const GwTransfers *transfers, const Pin *pin)
-{
-  const GwTransferCaps *caps = &transfers->caps;
-  return (!caps->max_total || transfers->n_running < caps->max_total) &&
-         (!caps->max_per_segment || count(transfers->segments, pin->segment) < caps->max_per_segment) &&
-         (!caps->max_per_node || count(transfers->nodes, pin->node) < caps->max_per_node);
 }
 
 /* ---- facts ---- */
 
-static void
-tell(GwTransfers *transfers, const Pin *pin, GwToldKind kind)
+static guint64
+acked_of(const Pin *pin)
 {
-  GwTold told = { .kind = kind, .token = pin->token, .node = pin->node, .size = pin->size };
-  told.acked = gw_coverage_sum(&pin->coverage);
-  gw_core_link_tell(transfers->core, &told, NULL, NULL);
+  guint64 acked = gw_coverage_total(&pin->coverage);
+
+  for (GList *link = pin->sendings.head; link; link = link->next)
+    acked += ((GwSending *)link->data)->acked;
+  return MIN(acked, pin->size);
 }
 
 static void
-tell_begun(GwTransfers *transfers, Pin *pin)
+tell(Pin *pin, GwToldKind kind, const char *detail)
 {
-  if (!pin->is_begun)
-    tell(transfers, pin, GW_TOLD_BEGUN);
-  pin->is_begun = TRUE;
+  GwTold told = { .kind = kind,
+                  .token = pin->token,
+                  .node = pin->node,
+                  .acked = acked_of(pin),
+                  .size = pin->size,
+                  .detail = (char *)detail,
+                  .wall_ms = gw_clock_wall_ms() };
+
+  pin->transfers->tell(&told, pin->transfers->user);
 }
 
 static void
-arrived(GwTransfers *transfers, Pin *pin, guint64 offset, guint64 size)
+open_pin(Pin *pin)
 {
-  pin->used = ++transfers->clock;
-  gw_coverage_add(&pin->coverage, offset, size);
-  show(transfers, pin, 0);
-  if (!gw_coverage_is_complete(&pin->coverage, pin->size))
+  if (pin->is_open)
     return;
-  tell(transfers, pin, GW_TOLD_COMPLETE);
-  pin->coverage = (GwCoverage){ 0 }; /* whoever fetches again begins again */
-  pin->is_begun = FALSE;
+  pin->is_open = TRUE;
+  pin->is_complete = FALSE;
+  g_queue_push_tail_link(&pin->transfers->open, &pin->open_link);
+  g_clear_pointer(&pin->stop_reason, g_free);
+  pin->gauge = gw_gauges_take(pin->transfers->gauges, pin->token, pin->size);
+  gw_gauges_set(pin->transfers->gauges, pin->gauge, acked_of(pin));
+  tell(pin, GW_TOLD_BEGUN, NULL);
 }
 
-/* ---- requests ---- */
+static void
+interrupt(Pin *pin)
+{
+  if (!pin->is_open)
+    return;
+  tell(pin, GW_TOLD_INTERRUPTED, pin->stop_reason);
+  close_pin(pin);
+}
 
-GwRunning *
-gw_transfers_begin(GwTransfers *transfers, const GwTransferWho *who, void (*stop)(gpointer user),
+static void
+on_idle(GwTimer *timer, gint64 now_ms)
+{
+  interrupt((Pin *)(void *)((char *)timer - G_STRUCT_OFFSET(Pin, idle)));
+}
+
+/* ---- sendings ---- */
+
+GwSending *
+gw_transfers_begin(GwTransfers *transfers, const GwTransferOf *of, guint64 offset, void (*cut)(gpointer user),
                    gpointer user)
 {
-  Pin *pin = find_pin(transfers, who);
-  if (!who->is_never_cut && !has_room(transfers, pin)) {
-    if (pin->running->len == 0 && pin->coverage.n == 0)
-      drop_pin(transfers, pin);
-    return NULL;
-  }
-  GwRunning *running = g_new0(GwRunning, 1);
-  *running = (GwRunning){ transfers, pin, 0, stop, user };
-  g_ptr_array_add(pin->running, running);
-  pin->used = ++transfers->clock;
-  transfers->n_running++;
-  add(transfers->segments, pin->segment, 1);
-  add(transfers->nodes, pin->node, 1);
-  return running;
-}
+  Pin *pin = pin_get(transfers, of);
+  GwSending *sending = g_new0(GwSending, 1);
 
-static void
-on_progress(gpointer user, const GwTransferGauge *gauge)
-{
-  GwRunning *running = user;
-  tell_begun(running->transfers, running->pin);
-  running->live = gauge->acked;
-  show(running->transfers, running->pin, gauge->acked);
-}
-
-static void
-on_done(gpointer user, const GwTransferGauge *gauge, gboolean is_complete)
-{
-  g_autofree GwRunning *running = user;
-  GwTransfers *transfers = running->transfers;
-  Pin *pin = running->pin;
-  g_ptr_array_remove_fast(pin->running, running);
-  transfers->n_running--;
-  add(transfers->segments, pin->segment, -1);
-  add(transfers->nodes, pin->node, -1);
-  if (gauge->size > 0)
-    tell_begun(transfers, pin);
-  if (gauge->acked > 0)
-    arrived(transfers, pin, gauge->offset, gauge->acked);
-  if (gauge->size > 0 && !is_complete && pin->running->len == 0 && pin->is_begun)
-    tell(transfers, pin, GW_TOLD_INTERRUPTED);
-  if (pin->running->len == 0 && pin->coverage.n == 0)
-    drop_pin(transfers, pin);
-}
-
-const GwTransferObserver GW_TRANSFER_OBSERVER = { on_progress, on_done };
-
-void
-gw_transfers_arrived(GwTransfers *transfers, const GwTransferWho *who, guint64 offset, guint64 size)
-{
-  Pin *pin = find_pin(transfers, who);
-  tell_begun(transfers, pin);
-  arrived(transfers, pin, offset, size);
-  if (pin->running->len == 0 && pin->coverage.n == 0)
-    drop_pin(transfers, pin);
+  /* From the first byte: a new attempt, whatever an earlier one brought. A complete pin is not begun anew by
+   * a node that only wants its last piece again. */
+  if (offset == 0 && (pin->sendings.length == 0 || pin->is_complete))
+    gw_coverage_clear(&pin->coverage);
+  if (offset == 0 || !pin->is_complete)
+    open_pin(pin);
+  gw_wheel_cancel(&pin->idle);
+  sending->pin = pin;
+  sending->cut = cut;
+  sending->user = user;
+  sending->link.data = sending;
+  g_queue_push_tail_link(&pin->sendings, &sending->link);
+  return sending;
 }
 
 void
-gw_transfers_left(GwTransfers *transfers, const char *token)
+gw_sending_progress(GwSending *sending, guint64 acked)
 {
-  Pin *pin = g_hash_table_lookup(transfers->pins, token);
-  if (!pin || pin->running->len > 0)
+  sending->acked = acked;
+  gw_gauges_set(sending->pin->transfers->gauges, sending->pin->gauge, acked_of(sending->pin));
+}
+
+void
+gw_sending_covered(GwSending *sending, guint64 offset, guint64 size)
+{
+  Pin *pin = sending->pin;
+
+  sending->acked = 0; /* it is in the coverage now */
+  gw_coverage_add(&pin->coverage, offset, size);
+  gw_gauges_set(pin->transfers->gauges, pin->gauge, acked_of(pin));
+  if (!pin->is_open || !gw_coverage_has_all(&pin->coverage, pin->size))
     return;
-  tell(transfers, pin, GW_TOLD_INTERRUPTED);
-  drop_pin(transfers, pin);
+  pin->is_complete = TRUE;
+  tell(pin, GW_TOLD_COMPLETE, NULL);
+  close_pin(pin);
 }
 
 void
-gw_transfers_stop(GwTransfers *transfers, const char *token)
+gw_sending_end(GwSending *sending, gboolean is_cut)
+{
+  Pin *pin = sending->pin;
+  GwReactor *reactor = pin->transfers->reactor;
+
+  g_queue_unlink(&pin->sendings, &sending->link);
+  g_free(sending);
+  if (pin->sendings.length > 0 || !pin->is_open)
+    return;
+  if (is_cut || pin->stop_reason)
+    interrupt(pin);
+  else
+    gw_wheel_arm(gw_reactor_wheel(reactor), &pin->idle, gw_reactor_now_ms(reactor) + pin->idle_ms);
+}
+
+static GwSending *
+find_uncut(Pin *pin)
+{
+  for (GList *link = pin->sendings.head; link; link = link->next) {
+    GwSending *sending = link->data;
+    if (!sending->is_cut)
+      return sending;
+  }
+  return NULL;
+}
+
+/* Each cut may end its sending at once, and the last one the transfer. */
+void
+gw_transfers_stop(GwTransfers *transfers, const char *token, const char *reason)
 {
   Pin *pin = g_hash_table_lookup(transfers->pins, token);
-  guint n = pin ? pin->running->len : 0;
-  g_autofree GwRunning **list = n ? g_memdup2(pin->running->pdata, n * sizeof(gpointer)) : NULL;
-  for (guint i = 0; i < n; i++) {
-    /* a stop may end others of the list: ask the pin again, if it is still there */
-    pin = g_hash_table_lookup(transfers->pins, token);
-    if (pin && list[i]->stop && g_ptr_array_find(pin->running, list[i], NULL))
-      list[i]->stop(list[i]->user);
+  GwSending *sending;
+
+  if (!pin || pin->is_never_cut || !pin->is_open)
+    return;
+  g_free(pin->stop_reason);
+  pin->stop_reason = g_strdup(reason);
+  while ((sending = find_uncut(pin)) != NULL) {
+    sending->is_cut = TRUE;
+    sending->cut(sending->user);
   }
+  if (pin->sendings.length == 0)
+    interrupt(pin);
 }
 
-char **
-gw_transfers_running(const GwTransfers *transfers)
+/* ---- caps ---- */
+
+static guint
+count_of_segment(const GwTransfers *transfers, const guint8 segment[8])
 {
-  g_autoptr(GStrvBuilder) tokens = g_strv_builder_new();
-  GHashTableIter iter;
-  gpointer value;
-  g_hash_table_iter_init(&iter, transfers->pins);
-  while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    if (((Pin *)value)->running->len > 0)
-      g_strv_builder_add(tokens, ((Pin *)value)->token);
-  }
-  return g_strv_builder_end(tokens);
+  guint n = 0;
+
+  for (GList *link = transfers->open.head; link; link = link->next)
+    n += memcmp(((const Pin *)link->data)->segment, segment, 8) == 0;
+  return n;
 }
 
-guint
-gw_transfers_count(const GwTransfers *transfers)
+static guint
+count_of_node(const GwTransfers *transfers, const char *node)
 {
-  return transfers->n_running;
+  guint n = 0;
+
+  for (GList *link = transfers->open.head; link; link = link->next) {
+    const Pin *pin = link->data;
+    n += strcmp(pin->node, node) == 0 ? pin->sendings.length : 0;
+  }
+  return n;
+}
+
+gboolean
+gw_transfers_has_room(const GwTransfers *transfers, const GwTransferOf *of)
+{
+  const Pin *pin = g_hash_table_lookup(transfers->pins, of->token);
+  guint8 segment[8];
+
+  if (of->is_never_cut)
+    return TRUE;
+  if (!of->is_group && count_of_node(transfers, of->node) >= transfers->caps.per_node)
+    return FALSE;
+  if (pin && pin->is_open)
+    return TRUE;
+  segment_of(of->peer, segment);
+  return transfers->open.length < transfers->caps.total &&
+         (!of->peer || count_of_segment(transfers, segment) < transfers->caps.per_segment);
 }
 
 /* ---- life ---- */
 
 GwTransfers *
-gw_transfers_new(GError **error)
+gw_transfers_new(GwReactor *reactor, GwGauges *gauges, GwTransfersTell tell_func, gpointer user)
 {
-  g_autoptr(GwTransfers) transfers = g_new0(GwTransfers, 1);
-  transfers->fd = -1;
-  transfers->pins = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, pin_free);
-  transfers->segments = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  transfers->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  if (!make_gauges(transfers, error))
-    return NULL;
-  return g_steal_pointer(&transfers);
+  GwTransfers *transfers = g_new0(GwTransfers, 1);
+
+  transfers->reactor = reactor;
+  transfers->gauges = gauges;
+  transfers->tell = tell_func;
+  transfers->user = user;
+  transfers->caps = (GwTransferCaps){ 64, 8, 2 };
+  transfers->pins = g_hash_table_new(g_str_hash, g_str_equal);
+  return transfers;
 }
 
 void
@@ -339,30 +333,34 @@ gw_transfers_free(GwTransfers *transfers)
 {
   if (!transfers)
     return;
+  while (transfers->recent.head) {
+    Pin *pin = transfers->recent.head->data;
+    g_assert(pin->sendings.length == 0);
+    pin_free(pin);
+  }
   g_hash_table_unref(transfers->pins);
-  g_hash_table_unref(transfers->segments);
-  g_hash_table_unref(transfers->nodes);
-  if (transfers->gauges)
-    munmap(transfers->gauges, GW_GAUGE_COUNT * sizeof(GwGauge));
-  if (transfers->fd >= 0)
-    close(transfers->fd);
   g_free(transfers);
-}
-
-int
-gw_transfers_gauges_fd(const GwTransfers *transfers)
-{
-  return transfers->fd;
-}
-
-void
-gw_transfers_set_core(GwTransfers *transfers, GwCoreLink *core)
-{
-  transfers->core = core;
 }
 
 void
 gw_transfers_set_caps(GwTransfers *transfers, const GwTransferCaps *caps)
 {
   transfers->caps = *caps;
+}
+
+guint
+gw_transfers_open(const GwTransfers *transfers)
+{
+  return transfers->open.length;
+}
+
+char **
+gw_transfers_tokens(const GwTransfers *transfers)
+{
+  GPtrArray *tokens = g_ptr_array_new();
+
+  for (GList *link = transfers->open.head; link; link = link->next)
+    g_ptr_array_add(tokens, g_strdup(((const Pin *)link->data)->token));
+  g_ptr_array_add(tokens, NULL);
+  return (char **)g_ptr_array_free(tokens, FALSE);
 }

@@ -1,49 +1,51 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who is being sent what, and how much of it has arrived: one entry for each pin (token) whose bytes are
- * moving. It counts the caps, keeps the gauges that the core may look at, and tells the core the three facts:
- * begun, complete (every byte of the image was acknowledged, however many requests that took), interrupted.
- * One thread. */
+/* What is being sent to whom: caps, gauges, and the facts begun, complete and interrupted, told once each. A
+ * transfer is that of a pin, however many requests a node needs for it; it is complete when every byte of the
+ * image was acknowledged, and not a byte earlier. One thread, the reactor's. */
 #pragma once
-#include "lan/core-link.h"
-#include "net/transfer.h"
+#include "lan/gauges.h"
+#include "net/address.h"
+#include "net/reactor.h"
 
-#define GW_TRANSFERS_MAX (GW_GAUGE_COUNT * 4)
+#define GW_TRANSFERS_REMEMBERED 4096 /* pins whose coverage is kept for a resumption */
 
-typedef struct GwTransfers GwTransfers;
-/* 0 = no limit. */
 typedef struct {
-  guint max_total, max_per_segment, max_per_node;
+  guint total, per_segment, per_node; /* a segment: an IPv4 /24, an IPv6 /64 */
 } GwTransferCaps;
 
-/* @ret_gauges_fd: a memfd of GwGauge slots, owned by the result. NULL and error if it cannot be made. */
-GwTransfers *gw_transfers_new(GError **error);
+/* Texts are borrowed for the call. */
+typedef struct {
+  const char *token, *node;
+  const GwAddress *peer; /* or NULL: a line */
+  guint64 size;          /* of the image */
+  gboolean is_never_cut; /* begins over the caps, and is not stopped */
+  gboolean is_group;     /* several nodes share the name: the cap of one node is not theirs */
+  guint idle_ms;         /* of a transfer in pieces: so long after the last piece it counts as interrupted */
+} GwTransferOf;
+
+typedef struct GwTransfers GwTransfers;
+typedef void (*GwTransfersTell)(const GwTold *told, gpointer user);
+GwTransfers *gw_transfers_new(GwReactor *reactor, GwGauges *gauges, GwTransfersTell tell, gpointer user);
+/* Tells nothing more. Nothing may be sending. */
 void gw_transfers_free(GwTransfers *transfers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwTransfers, gw_transfers_free)
-int gw_transfers_gauges_fd(const GwTransfers *transfers);
-/* Where facts are told; before the first transfer. */
-void gw_transfers_set_core(GwTransfers *transfers, GwCoreLink *core);
 void gw_transfers_set_caps(GwTransfers *transfers, const GwTransferCaps *caps);
+guint gw_transfers_open(const GwTransfers *transfers);
+/* NULL-terminated tokens of those that are open; caller frees with g_strfreev(). */
+char **gw_transfers_tokens(const GwTransfers *transfers);
 
-typedef struct {
-  const char *token, *node, *address; /* numeric, of the peer: its /24 or /64 is the segment */
-  guint64 size;                       /* of the whole image */
-  gboolean is_never_cut;              /* served beyond the caps, and counted */
-} GwTransferWho;
+gboolean gw_transfers_has_room(const GwTransfers *transfers, const GwTransferOf *of);
+/* A reply or stream that begins at @offset. */
+typedef struct GwSending GwSending;
+/* @cut(user) when it must end: then call gw_sending_end(), now or later. */
+GwSending *gw_transfers_begin(GwTransfers *transfers, const GwTransferOf *of, guint64 offset,
+                              void (*cut)(gpointer user), gpointer user);
+/* So many bytes of this reply were acknowledged by now; only for the gauge. */
+void gw_sending_progress(GwSending *sending, guint64 acked);
+/* These bytes of the image were acknowledged. */
+void gw_sending_covered(GwSending *sending, guint64 offset, guint64 size);
+/* Frees it. @is_cut: the node went, or was cut, before it had all of what it asked for. */
+void gw_sending_end(GwSending *sending, gboolean is_cut);
 
-/* One request for bytes of the image. Give @observer and the returned pointer to the reply or stream. NULL: a
- * cap is reached, the node must hear "later". @stop(user) is called when the core ends the pin, at most once,
- * before `done`. */
-typedef struct GwRunning GwRunning;
-GwRunning *gw_transfers_begin(GwTransfers *transfers, const GwTransferWho *who, void (*stop)(gpointer user),
-                              gpointer user);
-extern const GwTransferObserver GW_TRANSFER_OBSERVER; /* its user is the GwRunning; `done` frees it */
-/* For bytes that went another way than a reply (blocks of a session): they have arrived. */
-void gw_transfers_arrived(GwTransfers *transfers, const GwTransferWho *who, guint64 offset, guint64 size);
-/* The session that fetched by blocks ended: interrupted, unless it was complete. */
-void gw_transfers_left(GwTransfers *transfers, const char *token);
-
-/* STOP of the core: every running request of that pin is stopped. */
-void gw_transfers_stop(GwTransfers *transfers, const char *token);
-/* Tokens with a running request; NULL-terminated, caller frees. */
-char **gw_transfers_running(const GwTransfers *transfers);
-guint gw_transfers_count(const GwTransfers *transfers); /* running requests */
+/* Ends what runs for @token, unless it is never-cut. */
+void gw_transfers_stop(GwTransfers *transfers, const char *token, const char *reason);

@@ -84,7 +84,8 @@ gboolean gw_told_unpack(GVariant *payload, GwTold *ret_told);
 GVariant *gw_ack_pack(int kind);
 gboolean gw_ack_unpack(GVariant *payload, int *ret_kind);
 
-/* OPEN / BLOB: by digest. BLOB without a descriptor: is_busy = ask again, else it cannot be read. */
+/* OPEN / BLOB: by digest. BLOB with a descriptor says its size. Without one: is_busy = ask again, size 0 = it
+ * cannot be read, a size = the descriptor was dropped on its way: ask again. */
 typedef struct {
   guint8 sha256[GW_SHA256_LEN];
   guint64 size;
@@ -162,11 +163,10 @@ typedef struct {
 void gw_fetch_clear(GwFetch *fetch);
 GVariant *gw_fetch_pack(const GwFetch *fetch);
 gboolean gw_fetch_unpack(GVariant *payload, GwFetch *ret_fetch);
-/* Twice for each fetch that brings bytes. First the head, result == -1, before the first byte goes into the pipe:
- * it says where they begin and under which validator they may be resumed, so the core reads the pipe only from
- * then on. Last the outcome; when it is a failure, the worker holds the pipe open until the core has closed its
- * end (2 s at most), so that the end of the file is never taken for the end of the image. A fetch that fails
- * before its first byte has no head. */
+/* Twice for each fetch that brings bytes. First the head, result == -1, before the first byte goes into the
+ * pipe: it says where they begin and under which validator they may be resumed. Last the outcome, before the
+ * worker closes the pipe; the core keeps a write end of its own until it has heard it, so that the end of the
+ * file is never taken for the end of the image. A fetch that fails before its first byte has no head. */
 typedef struct {
   guint64 id;
   int result;            /* GatewayResult, or -1: the head */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lan/convert.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+/* Texts and fields are the same two words on both sides, so lists of them need no copy. */
+G_STATIC_ASSERT(sizeof(GatewayText) == sizeof(GwSlice) &&
+                offsetof(GatewayText, size) == offsetof(GwSlice, size));
+G_STATIC_ASSERT(sizeof(GatewayPair) == sizeof(GwHttpField) &&
+                offsetof(GatewayPair, value) == offsetof(GwHttpField, value));
+G_STATIC_ASSERT((int)GATEWAY_GET == (int)GW_HTTP_GET && (int)GATEWAY_DELETE == (int)GW_HTTP_DELETE);
+G_STATIC_ASSERT((int)GATEWAY_ASK_OFFER == (int)GW_ASK_OFFER &&
+                (int)GATEWAY_ASK_INTRODUCE == (int)GW_ASK_INTRODUCE);
+
+static char *
+dup_text(GatewayText text)
+{
+  return text.size > 0 ? g_strndup(text.data, text.size) : NULL;
+}
+
+static GVariant *
+dup_pairs(const GatewayPair *pairs, uint32_t n)
+{
+  GVariantBuilder builder;
+
+  if (n == 0)
+    return NULL;
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
+  for (uint32_t i = 0; i < n; i++) {
+    g_autofree char *key =
+        g_utf8_make_valid(pairs[i].key.data ? pairs[i].key.data : "", (gssize)pairs[i].key.size);
+    g_autofree char *value =
+        g_utf8_make_valid(pairs[i].value.data ? pairs[i].value.data : "", (gssize)pairs[i].value.size);
+    g_variant_builder_add(&builder, "{ss}", key, value);
+  }
+  return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
+void
+gw_interface_of(const GwAddress *address, char ret_name[32])
+{
+  struct ifaddrs *all = NULL;
+  GwAddress own;
+
+  ret_name[0] = '\0';
+  if (address->scope != 0 && if_indextoname(address->scope, ret_name))
+    return;
+  if (getifaddrs(&all) < 0)
+    return;
+  for (const struct ifaddrs *one = all; one && !ret_name[0]; one = one->ifa_next) {
+    if (one->ifa_addr && gw_address_from_sockaddr(one->ifa_addr, &own) &&
+        gw_address_equal_host(&own, address))
+      g_strlcpy(ret_name, one->ifa_name, 32);
+  }
+  freeifaddrs(all);
+}
+
+static void
+convert_identity(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_ask)
+{
+  ret_ask->identity = ask->identity;
+  ret_ask->node = dup_text(ask->node);
+  if (ask->identity == GATEWAY_IDENTITY_ADDRESS && *origin->node) {
+    ret_ask->identity = GATEWAY_IDENTITY_CLAIMED; /* by the operator, who knows what is wired to the line */
+    ret_ask->node = g_strdup(origin->node);
+  }
+  ret_ask->credential = dup_text(ask->credential);
+  ret_ask->aliases = dup_pairs(ask->aliases, ask->n_aliases);
+  ret_ask->attributes = dup_pairs(ask->attributes, ask->n_attributes);
+}
+
+static void
+convert_claim(const GatewayAsk *ask, GwAsk *ret_ask)
+{
+  ret_ask->product = dup_text(ask->product);
+  ret_ask->type = dup_text(ask->type);
+  ret_ask->hardware_version = dup_text(ask->hardware_version);
+  ret_ask->software_version = dup_text(ask->software_version);
+  ret_ask->is_version_proof = ask->is_version_proof;
+  ret_ask->token = dup_text(ask->token);
+  ret_ask->image_name = dup_text(ask->image_name);
+}
+
+static void
+convert_report(const GatewayAsk *ask, GwAsk *ret_ask)
+{
+  ret_ask->state = ask->state;
+  ret_ask->percent = MIN(ask->percent, 100);
+  ret_ask->update = ask->update;
+  ret_ask->code = dup_text(ask->code);
+  ret_ask->detail = dup_text(ask->detail);
+}
+
+void
+gw_convert_ask(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_ask)
+{
+  const GatewayPlugin *plugin = origin->hosted->plugin;
+  char interface[32] = "";
+
+  memset(ret_ask, 0, sizeof *ret_ask);
+  if (origin->local)
+    gw_interface_of(origin->local, interface);
+  ret_ask->kind = (GwAskKind)ask->kind;
+  ret_ask->plugin = g_strdup(plugin->name);
+  ret_ask->listener = g_strdup(origin->listener);
+  ret_ask->address = g_strdup(origin->peer);
+  ret_ask->interface = g_strdup(interface);
+  ret_ask->is_never_cut = (plugin->traits & GATEWAY_NEVER_CUT) != 0;
+  ret_ask->is_silent = (plugin->traits & GATEWAY_SILENT) != 0;
+  convert_identity(ask, origin, ret_ask);
+  convert_claim(ask, ret_ask);
+  if (ask->kind == GATEWAY_ASK_TELL)
+    convert_report(ask, ret_ask);
+}
+
+static GatewayText
+text_of(GwSlice slice)
+{
+  return (GatewayText){ (const char *)slice.data, slice.size };
+}
+
+/* IPv6 in brackets, as it stands in a URL. */
+static void
+format_local(const GwAddress *address, char *local)
+{
+  if (gw_address_is_ipv4(address)) {
+    gw_address_format(address, local);
+    return;
+  }
+  local[0] = '[';
+  gw_address_format(address, local + 1);
+  strcat(local, "]");
+}
+
+void
+gw_convert_request(const GwHttpRequest *request, const GwAddress *local_address, char *peer, char *local,
+                   GatewayRequest *ret_request)
+{
+  const GwHttpHead *head = request->head;
+
+  gw_address_format(request->peer, peer);
+  format_local(local_address, local);
+  *ret_request = (GatewayRequest){ .size = sizeof *ret_request,
+                                   .method = (GatewayMethod)head->method,
+                                   .path = text_of(head->path),
+                                   .query = text_of(head->query),
+                                   .host = text_of(head->host),
+                                   .body = text_of(request->body),
+                                   .n_headers = head->n_fields,
+                                   .headers = (const GatewayPair *)(const void *)head->fields,
+                                   .peer = gateway_text(peer),
+                                   .local = gateway_text(local),
+                                   .local_port = local_address->port,
+                                   .is_tls = request->is_tls };
+}

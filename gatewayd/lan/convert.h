@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Between the words of the plugin contract and those of the link and the network. */
+#pragma once
+#include "lan/hosted.h"
+#include "link/messages.h"
+#include "net/http-head.h"
+#include "net/http-server.h"
+
+/* Where an ask came from. */
+typedef struct {
+  const GwHosted *hosted;
+  const char *listener;   /* ":8000", or the name of a line */
+  const char *peer;       /* numeric address, or "" on a line */
+  const GwAddress *local; /* or NULL */
+  const char *node;       /* that is wired to the line, or "" */
+} GwOrigin;
+
+/* A copy for the link; free with gw_ask_clear(). */
+void gw_convert_ask(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_ask);
+/* What a plugin sees of an HTTP request. Borrows from all of it; @peer and @local have room for
+ * GW_ADDRESS_TEXT + 2.
+ */
+void gw_convert_request(const GwHttpRequest *request, const GwAddress *local_address, char *peer, char *local,
+                        GatewayRequest *ret_request);
+/* The name of the interface that has this address; "" if none has. */
+void gw_interface_of(const GwAddress *address, char ret_name[32]);

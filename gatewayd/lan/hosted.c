@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lan/hosted.h"
+
+#include <string.h>
+
+#include "base/config.h"
+#include "base/error.h"
+
+#define TEXT_MAX 512
+#define NODE_MAX 64
+
+/* Keys of [plugin NAME] that are the host's or the core's. */
+static const char *const HOST_KEYS[] = {
+  "enabled",         "listen",          "certificate",        "key", "pin", "inference-requests",
+  "inference-apart", "inference-bytes", "inference-not-back", NULL
+};
+
+GwHosted *
+gw_hosted_new(const GwPluginFile *file, guint number, GwGuard *guard)
+{
+  GwHosted *hosted = g_new0(GwHosted, 1);
+
+  hosted->file = file;
+  hosted->plugin = file->plugin;
+  hosted->number = number;
+  hosted->guard = guard;
+  if (file->plugin->kind == GATEWAY_REQUEST)
+    gw_loader_functions(file->plugin, &hosted->request, sizeof hosted->request);
+  return hosted;
+}
+
+void
+gw_hosted_free(GwHosted *hosted)
+{
+  if (!hosted)
+    return;
+  gw_settings_free(hosted->settings);
+  g_clear_pointer(&hosted->section, g_variant_unref);
+  g_free(hosted);
+}
+
+gboolean
+gw_hosted_configure(GwHosted *hosted, GVariant *section, GError **error)
+{
+  g_autoptr(GVariant) values =
+      g_variant_ref_sink(section ? section : g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
+  const GatewayPlugin *plugin = hosted->plugin;
+  const char *enabled = "yes";
+  gboolean is_enabled = TRUE;
+
+  g_clear_pointer(&hosted->settings, gw_settings_free);
+  g_clear_pointer(&hosted->section, g_variant_unref);
+  hosted->section = g_variant_ref(values);
+  (void)g_variant_lookup(values, "enabled", "&s", &enabled);
+  if (!gw_parse_boolean(enabled, &is_enabled))
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "enabled=%s is neither yes nor no", enabled);
+  if (is_enabled)
+    hosted->settings = gw_settings_new(plugin->settings, plugin->n_settings, values, HOST_KEYS, error);
+  return !is_enabled || hosted->settings;
+}
+
+gboolean
+gw_hosted_is_on(const GwHosted *hosted)
+{
+  return hosted->settings != NULL;
+}
+
+const char *
+gw_hosted_option(const GwHosted *hosted, const char *key)
+{
+  const char *value = "";
+
+  if (hosted->section)
+    (void)g_variant_lookup(hosted->section, key, "&s", &value);
+  return value;
+}
+
+/* ---- bounds ---- */
+
+static gboolean
+is_bounded(GatewayText text, size_t max)
+{
+  return text.size == 0 || (text.data && text.size <= max && !memchr(text.data, 0, text.size));
+}
+
+/* [A-Za-z0-9._:@-]{1,64}, as the registry names nodes. */
+static gboolean
+is_node(GatewayText name)
+{
+  if (name.size == 0 || name.size > NODE_MAX || !name.data)
+    return FALSE;
+  for (size_t i = 0; i < name.size; i++) {
+    if (!g_ascii_isalnum(name.data[i]) && !strchr("._:@-", name.data[i]))
+      return FALSE;
+  }
+  return !memchr(name.data, 0, name.size);
+}
+
+static gboolean
+are_bounded(const GatewayPair *pairs, uint32_t n)
+{
+  if (n > GATEWAY_MAX_PAIRS)
+    return FALSE;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!is_bounded(pairs[i].key, TEXT_MAX) || !is_bounded(pairs[i].value, TEXT_MAX))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+gw_ask_is_bounded(const GatewayAsk *ask)
+{
+  const GatewayText texts[] = { ask->credential,       ask->product,  ask->type,       ask->hardware_version,
+                                ask->software_version, ask->token,    ask->image_name, ask->code,
+                                ask->detail,           ask->cache_key };
+  gboolean is_named = ask->identity > GATEWAY_IDENTITY_ADDRESS;
+
+  if (ask->kind < GATEWAY_ASK_NOTHING || ask->kind > GATEWAY_ASK_RELAY)
+    return FALSE;
+  /* A token alone says who asks. */
+  if (is_named ? !is_node(ask->node) : ask->node.size > 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+    if (!is_bounded(texts[i], TEXT_MAX))
+      return FALSE;
+  }
+  return ask->identity <= GATEWAY_IDENTITY_CREDENTIAL && are_bounded(ask->aliases, ask->n_aliases) &&
+         are_bounded(ask->attributes, ask->n_attributes);
+}
+
+/* ---- calls ---- */
+
+gboolean
+gw_hosted_read(GwHosted *hosted, const GatewayRequest *request, GatewayAsk *ret_ask)
+{
+  GatewayScratch scratch = { hosted->scratch[0], GW_HOSTED_SCRATCH, 0, false };
+  bool is_understood;
+
+  memset(ret_ask, 0, sizeof *ret_ask);
+  ret_ask->size = sizeof *ret_ask;
+  gw_guard_enter(hosted->guard, hosted->plugin->name, request->peer.data, NULL, 0);
+  is_understood = hosted->request.read(gw_settings_view(hosted->settings), request, &scratch, ret_ask) &&
+                  !scratch.is_full;
+  gw_guard_leave(hosted->guard);
+  if (ret_ask->identity == 0)
+    ret_ask->identity = GATEWAY_IDENTITY_ADDRESS;
+  return is_understood && gw_ask_is_bounded(ret_ask);
+}
+
+void
+gw_hosted_write(GwHosted *hosted, const GatewayRequest *request, const GatewayAsk *ask,
+                const GatewayAnswer *answer, GatewayReply *ret_reply)
+{
+  GatewayScratch scratch = { hosted->scratch[1], GW_HOSTED_SCRATCH, 0, false };
+
+  memset(ret_reply, 0, sizeof *ret_reply);
+  ret_reply->size = sizeof *ret_reply;
+  gw_guard_enter(hosted->guard, hosted->plugin->name, request->peer.data, ask->node.data, ask->node.size);
+  hosted->request.write(gw_settings_view(hosted->settings), request, ask, answer, &scratch, ret_reply);
+  gw_guard_leave(hosted->guard);
+  if (scratch.is_full || ret_reply->n_headers > GATEWAY_MAX_PAIRS)
+    *ret_reply = (GatewayReply){ .size = sizeof *ret_reply, .status = 500 };
+  if (ret_reply->body_is_image && (!answer || answer->kind != GATEWAY_ANSWER_BYTES))
+    *ret_reply = (GatewayReply){ .size = sizeof *ret_reply, .status = 500 };
+}
