@@ -127,21 +127,29 @@ gw_channel_send(GwChannel *channel, const void *data, gsize size)
 }
 
 gboolean
-gw_channel_stream(GwChannel *channel, GwBody *body, guint64 offset, guint64 size,
-                  const GwTransferObserver *observer, gpointer observer_user)
+gw_channel_stream(GwChannel *channel, GwBody *body, GwByteRange range, const GwTransferObserver *observer,
+                  gpointer observer_user)
 {
+  guint64 size = gw_body_size(body);
+
   if (channel->is_closing || channel->is_ended || channel->body || !gw_ledger_is_empty(&channel->ledger))
     return FALSE;
-  if (size == 0 || offset > gw_body_size(body) || size > gw_body_size(body) - offset)
+  if (range.size == 0 || range.offset > size || range.size > size - range.offset)
     return FALSE;
   channel->body = gw_body_ref(body);
-  channel->offset = offset;
-  channel->left = size;
+  channel->offset = range.offset;
+  channel->left = range.size;
   channel->rate_ms = 0;
   if (observer)
-    gw_ledger_open(&channel->ledger, observer, observer_user, offset, size);
+    gw_ledger_open(&channel->ledger, observer, observer_user, range.offset, range.size);
   gw_channel_flush(channel);
   return TRUE;
+}
+
+void
+gw_channel_set_pace(GwChannel *channel, GwPace *pace)
+{
+  channel->pace = pace;
 }
 
 guint64

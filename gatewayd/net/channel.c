@@ -201,12 +201,11 @@ channel_new(GwReactor *reactor, int fd, const GwChannelLimits *limits, const GwC
 }
 
 GwChannel *
-gw_channel_new(GwReactor *reactor, GwPace *pace, const GwAccepted *accepted, const GwChannelLimits *limits,
+gw_channel_new(GwReactor *reactor, const GwAccepted *accepted, const GwChannelLimits *limits,
                const GwChannelEvents *events, gpointer user)
 {
   GwChannel *channel = channel_new(reactor, accepted->fd, limits, events, user);
 
-  channel->pace = pace;
   channel->peer = accepted->peer;
   channel->gate = accepted->gate ? gw_gate_ref(accepted->gate) : NULL;
   return channel;

@@ -43,9 +43,9 @@ typedef struct {
 } GwChannelLimits;
 
 /* Takes the connection and its place at the gate (accepted->gate may be NULL). Starts in line mode, delivers
- * nothing before the reactor's next turn. @pace may be NULL. @events live as long as the channel. */
-GwChannel *gw_channel_new(GwReactor *reactor, GwPace *pace, const GwAccepted *accepted,
-                          const GwChannelLimits *limits, const GwChannelEvents *events, gpointer user);
+ * nothing before the reactor's next turn. @events live as long as the channel. */
+GwChannel *gw_channel_new(GwReactor *reactor, const GwAccepted *accepted, const GwChannelLimits *limits,
+                          const GwChannelEvents *events, gpointer user);
 /* The same over an open terminal; takes @fd. */
 GwChannel *gw_channel_new_tty(GwReactor *reactor, int fd, const GwChannelLimits *limits,
                               const GwChannelEvents *events, gpointer user);
@@ -67,8 +67,10 @@ void gw_channel_pause(GwChannel *channel, gboolean is_paused);
 gboolean gw_channel_send(GwChannel *channel, const void *data, gsize size);
 /* After what was sent before. One stream at a time: FALSE if one runs, or the range is not inside @body. What
  * is sent meanwhile follows it. Takes a reference. */
-gboolean gw_channel_stream(GwChannel *channel, GwBody *body, guint64 offset, guint64 size,
+gboolean gw_channel_stream(GwChannel *channel, GwBody *body, GwByteRange range,
                            const GwTransferObserver *observer, gpointer observer_user);
+/* Streams from now on are paced; @pace lives as long as the channel. */
+void gw_channel_set_pace(GwChannel *channel, GwPace *pace);
 /* @ms 0 disarms. @id below GW_CHANNEL_TIMERS. */
 void gw_channel_arm(GwChannel *channel, guint id, guint ms);
 /* When all that was sent is acknowledged: closes, then `end` with GW_CHANNEL_CLOSED. Nothing more is

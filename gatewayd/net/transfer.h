@@ -5,6 +5,10 @@
 #include <glib.h>
 
 typedef struct {
+  guint64 offset, size;
+} GwByteRange;
+
+typedef struct {
   guint64 offset; /* first byte of the body that is sent */
   guint64 size;   /* how many from there; 0: the reply carried none of them (HEAD, 304, 416) */
   guint64 acked;  /* so many of these the peer's kernel has acknowledged */
