@@ -71,22 +71,54 @@ add(GwStore *store, const guint8 sha256[GW_SHA256_LEN], guint64 size)
   return blob;
 }
 
-void
-gw_store_adopt(GwStore *store, GwSealed *sealed)
+/* A file in its place may have been another one. */
+static void
+take_in(GwStore *store, GwSealed **sealed)
 {
-  const GwDigests *digests = gw_sealed_digests(sealed);
+  const GwDigests *digests = gw_sealed_digests(*sealed);
   GwBlob *blob = gw_store_lookup(store, digests->sha256);
 
   if (!blob)
     blob = add(store, digests->sha256, digests->size);
-  /* A file in its place may have been another one. */
   store->blob_bytes += digests->size - blob->size;
   blob->size = digests->size;
   blob->stamp.st_ino = 0;
   blob->n_adoptions++;
   blob->order = ++store->last_order;
   if (!blob->sealed)
-    blob->sealed = gw_sealed_ref(sealed);
+    blob->sealed = gw_sealed_ref(*sealed);
+  gw_sealed_unref(*sealed);
+  *sealed = gw_sealed_ref(blob->sealed);
+}
+
+gboolean
+gw_store_adopt(GwStore *store, GwSealed **sealed, GError **error)
+{
+  const guint8 *sha256 = gw_sealed_digests(*sealed)->sha256;
+  char name[GW_BLOB_NAME_LEN];
+  struct stat st;
+  gboolean is_there;
+
+  gw_blob_name(sha256, name);
+  g_mutex_lock(&store->moving);
+  (void)g_hash_table_remove(store->arriving, sha256);
+  is_there = fstatat(store->blobs_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+  g_mutex_unlock(&store->moving);
+  if (!is_there)
+    return gw_fail(error, GW_ERROR_NOT_FOUND, "the image was removed as soon as it was here");
+  take_in(store, sealed);
+  return TRUE;
+}
+
+gboolean
+gw_store_is_arriving(GwStore *store, const guint8 sha256[GW_SHA256_LEN])
+{
+  gboolean is_arriving;
+
+  g_mutex_lock(&store->moving);
+  is_arriving = g_hash_table_contains(store->arriving, sha256);
+  g_mutex_unlock(&store->moving);
+  return is_arriving;
 }
 
 void
@@ -121,15 +153,26 @@ sync_below(int dir_fd, const char *name, GError **error)
 }
 
 static gboolean
-move_in(GwStore *store, const char *part, const char *name, GError **error)
+move_in(GwStore *store, const char *part, const char *name, const guint8 sha256[GW_SHA256_LEN],
+        GError **error)
 {
   int err = 0;
 
   g_mutex_lock(&store->moving);
   if (renameat(store->parts_fd, part, store->blobs_fd, name) < 0)
     err = errno;
+  else
+    (void)g_hash_table_add(store->arriving, g_memdup2(sha256, GW_SHA256_LEN));
   g_mutex_unlock(&store->moving);
   return err == 0 || gw_fail_errno(error, err, "cannot publish the image");
+}
+
+static void
+forget_arrival(GwStore *store, const guint8 sha256[GW_SHA256_LEN])
+{
+  g_mutex_lock(&store->moving);
+  (void)g_hash_table_remove(store->arriving, sha256);
+  g_mutex_unlock(&store->moving);
 }
 
 gboolean
@@ -146,7 +189,12 @@ gw_store_publish(GwStore *store, const char *part, const guint8 sha256[GW_SHA256
   } else if (errno != EEXIST) {
     return gw_fail_errno(error, errno, "cannot make a folder of the cache");
   }
-  return move_in(store, part, name, error) && sync_below(store->blobs_fd, folder, error);
+  if (!move_in(store, part, name, sha256, error))
+    return FALSE;
+  if (sync_below(store->blobs_fd, folder, error))
+    return TRUE;
+  forget_arrival(store, sha256);
+  return FALSE;
 }
 
 /* A few are kept to be looked at. */
@@ -284,6 +332,7 @@ store_free(GwStore *store)
   g_hash_table_unref(store->blobs);
   g_hash_table_unref(store->parts);
   g_hash_table_unref(store->ingests);
+  g_hash_table_unref(store->arriving);
   gw_close(&store->blobs_fd);
   gw_close(&store->parts_fd);
   gw_close(&store->quarantine_fd);
@@ -301,6 +350,7 @@ gw_store_open(int dir_fd, const GwStoreLimits *limits, GError **error)
   store->blobs = g_hash_table_new(sha256_hash, sha256_equal);
   store->parts = g_hash_table_new_full(sha256_hash, sha256_equal, NULL, g_free);
   store->ingests = g_hash_table_new(NULL, NULL);
+  store->arriving = g_hash_table_new_full(sha256_hash, sha256_equal, g_free, NULL);
   g_mutex_init(&store->moving);
   if (!open_folders(store, dir_fd, error)) {
     store_free(store);

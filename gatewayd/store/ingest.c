@@ -230,9 +230,9 @@ on_ended(gpointer data)
 
   g_hash_table_remove(store->ingests, ingest);
   gw_store_unreserve(store, ingest->reserved);
-  if (ingest->sealed)
-    gw_store_adopt(store, ingest->sealed);
-  else
+  if (ingest->sealed && !gw_store_adopt(store, &ingest->sealed, &ingest->error))
+    g_clear_pointer(&ingest->sealed, gw_sealed_unref);
+  if (!ingest->sealed)
     gw_part_rest(store, ingest->expected.sha256);
   ingest->done(ingest, ingest->sealed, ingest->error, ingest->user);
 }

@@ -86,10 +86,10 @@ typedef struct {
 } Needs;
 
 static gboolean
-may_go(const GwBlob *blob, const Needs *needs)
+may_go(GwStore *store, const GwBlob *blob, const Needs *needs)
 {
-  return !blob->is_busy && g_queue_is_empty((GQueue *)&blob->waiters) &&
-         !(blob->sealed && gw_sealed_is_held(blob->sealed)) &&
+  return !blob->is_busy && !gw_store_is_arriving(store, blob->sha256) &&
+         g_queue_is_empty((GQueue *)&blob->waiters) && !(blob->sealed && gw_sealed_is_held(blob->sealed)) &&
          !(needs->is_needed && needs->is_needed(blob->sha256, needs->user));
 }
 
@@ -131,7 +131,7 @@ gw_store_make_room(GwStore *store, guint64 bytes,
   for (guint i = 0; i < blobs->len && freed < missing; i++) {
     const GwBlob *blob = g_ptr_array_index(blobs, i);
 
-    if (!may_go(blob, &needs))
+    if (!may_go(store, blob, &needs))
       continue;
     freed += blob->size;
     gw_store_remove(store, blob->sha256);

@@ -33,10 +33,11 @@ struct GwStore {
   GwMailbox *mailbox;
   GThreadPool *hashing; /* short work; ingest has threads of its own, because senders are slow */
   GThreadPool *reading;
-  GMutex moving;       /* held while a name in blobs/ changes; any thread */
-  GHashTable *blobs;   /* sha256 -> GwBlob, owned */
-  GHashTable *parts;   /* sha256 -> GwPart, owned: those at rest */
-  GHashTable *ingests; /* set of GwIngest that run */
+  GMutex moving;        /* held while a name in blobs/ changes; any thread */
+  GHashTable *arriving; /* set of sha256 that were published and not yet adopted; guarded by moving */
+  GHashTable *blobs;    /* sha256 -> GwBlob, owned */
+  GHashTable *parts;    /* sha256 -> GwPart, owned: those at rest */
+  GHashTable *ingests;  /* set of GwIngest that run */
   guint64 blob_bytes, part_bytes, reserved_bytes, memory_bytes;
   guint64 last_order;
 };
@@ -46,8 +47,11 @@ struct GwStore {
 #define GW_BLOB_NAME_LEN 68
 void gw_blob_name(const guint8 sha256[GW_SHA256_LEN], char ret_name[GW_BLOB_NAME_LEN]);
 GwBlob *gw_store_lookup(const GwStore *store, const guint8 sha256[GW_SHA256_LEN]);
-/* It was published: into the table, most recently used. */
-void gw_store_adopt(GwStore *store, GwSealed *sealed);
+/* It was published: into the table, most recently used. *sealed becomes the one that others hold already, so
+ * that all who hold the blob hold the same. NOT_FOUND = it was removed meanwhile. */
+gboolean gw_store_adopt(GwStore *store, GwSealed **sealed, GError **error);
+/* Was it published a moment ago? Then its file must stay. */
+gboolean gw_store_is_arriving(GwStore *store, const guint8 sha256[GW_SHA256_LEN]);
 /* Out of the table; the file is the caller's business. */
 void gw_store_forget(GwStore *store, GwBlob *blob);
 /* Call when what made it busy has ended. */

@@ -87,3 +87,48 @@ g_async_queue_try_pop(GAsyncQueue *queue)
     __tsan_acquire(queue);
   return data;
 }
+
+/* A pool: what was pushed is seen by the work, and what the work wrote by whoever waited for the pool's end.
+ */
+typedef struct {
+  GFunc func;
+  gpointer user_data;
+} Work;
+
+static void
+run_work(gpointer data, gpointer user_data)
+{
+  Work *work = user_data;
+
+  __tsan_acquire(work);
+  work->func(data, work->user_data);
+  __tsan_release(work);
+}
+
+GThreadPool *
+g_thread_pool_new(GFunc func, gpointer user_data, gint max_threads, gboolean exclusive, GError **error)
+{
+  REAL(g_thread_pool_new);
+  Work *work = g_new(Work, 1);
+
+  *work = (Work){ func, user_data };
+  return real(run_work, work, max_threads, exclusive, error);
+}
+
+gboolean
+g_thread_pool_push(GThreadPool *pool, gpointer data, GError **error)
+{
+  REAL(g_thread_pool_push);
+  __tsan_release(pool->user_data);
+  return real(pool, data, error);
+}
+
+void
+g_thread_pool_free(GThreadPool *pool, gboolean immediate, gboolean wait)
+{
+  REAL(g_thread_pool_free);
+  gpointer work = pool->user_data;
+
+  real(pool, immediate, wait);
+  __tsan_acquire(work);
+}

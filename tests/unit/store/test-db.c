@@ -454,7 +454,6 @@ static void
 test_what_was_set_aside_does_not_pile_up(void)
 {
   Folder folder = folder_new();
-  g_autofree char *left = NULL;
 
   for (guint i = 0; i < 6; i++) {
     gw_db_close(db_open(&folder, i > 0));
