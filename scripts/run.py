@@ -91,7 +91,7 @@ class Show:
 
     def release(self):
         self.step("The cloud releases version 5.")
-        self.publish(2, [f"product=weather,version=5,file=weather-5.bin"])
+        self.publish(2, ["product=weather,version=5,file=weather-5.bin"])
         self.firmware = wait_for("the release in the catalog",
                                  lambda: self.gateway.row("firmware", "version", "5"))["id"]
         self.say(f"the catalog's signature holds; firmware {self.firmware} is listed as unverified: no rule may use it")
@@ -145,14 +145,14 @@ class Show:
             act()
 
     def epilogue(self):
-        ctl = f"{(BUILD / 'gatewayd/gatewayctl').relative_to(SOURCE)} --bus={self.gateway.bus}"
+        ctl = os.path.relpath(BUILD / "gatewayd/gatewayctl")
         print(f"""
 All nodes are updated; the gateway stays up until Ctrl-C. Look around from another terminal:
    export GATEWAYD_BUS={self.gateway.bus}
-   {ctl.split()[0]} status
-   {ctl.split()[0]} nodes list
-   {ctl.split()[0]} explain {NODES[0]}
-   {ctl.split()[0]} events
+   {ctl} status
+   {ctl} nodes list
+   {ctl} explain {NODES[0]}
+   {ctl} events
 Logs and the nodes' own words are in {self.folder}. The dashboard is not there yet: the command line is the door.
 """, flush=True)
 
