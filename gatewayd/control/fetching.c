@@ -393,12 +393,11 @@ take_failure(Fetch *fetch, const char *text, gboolean is_hopeless)
 {
   if (!fetch->failure)
     fetch->failure = g_error_new(GW_ERROR, GW_ERROR_OFFLINE, "%s", *text ? text : "the fetch failed");
+  fetch->is_hopeless = is_hopeless; /* larger than announced, or a URL that is not asked: never to be had */
   if (!fetch->ingest) {
     end_badly(fetch, fetch->failure);
     return;
   }
-  /* Bytes that came and were given up for good are not what was announced; nothing at all may come later. */
-  fetch->is_hopeless = is_hopeless && gw_ingest_received(fetch->ingest) > fetch->offset;
   gw_ingest_abort(fetch->ingest);
   gw_close(&fetch->write_fd);
 }
