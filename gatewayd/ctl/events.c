@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "ctl/list.h"
 #include "ctl/text.h"
 #include "gateway1.h"
 
 #define PAGE 500
 #define NEWEST 50
+#define HANG 8
 
 typedef struct {
   GwCtl *ctl;
@@ -87,8 +89,9 @@ member(GVariant *event, const char *key)
   return gw_text_value(key, value);
 }
 
+/* "     7  2026-11-21 12:00:00  update.failed  node roof: it never asked (by root)" */
 static void
-print_event(GVariant *event)
+print_event(GVariant *event, guint width)
 {
   g_autofree char *id = member(event, "id");
   g_autofree char *time = member(event, "time");
@@ -97,16 +100,14 @@ print_event(GVariant *event)
   g_autofree char *subject = member(event, "subject");
   g_autofree char *text = member(event, "text");
   g_autofree char *who = member(event, "who");
+  g_autofree char *head = g_strdup_printf("%6s  %s  ", id, time);
+  g_autofree char *about =
+      g_strdup_printf("%s%s%s%s%s%s%s%s", *subject ? kind : "", *subject ? " " : "", subject,
+                      *subject && *text ? ": " : "", text, *who ? " (by " : "", who, *who ? ")" : "");
   GwColour colour = event_colour(type);
 
-  g_print("%6s  %s  %s%s%s", id, time, gw_terminal_begin(colour), type, gw_terminal_end(colour));
-  if (*subject)
-    g_print("  %s %s", kind, subject);
-  if (*text)
-    g_print("  %s", text);
-  if (*who)
-    g_print("  (by %s)", who);
-  g_print("\n");
+  g_print("%s%s%s%s  ", head, gw_terminal_begin(colour), type, gw_terminal_end(colour));
+  gw_text_print_words(about, gw_text_width(head) + gw_text_width(type) + 2, HANG, width);
 }
 
 static void
@@ -120,7 +121,7 @@ print_events(Reader *reader, gboolean is_stream)
   }
   for (guint i = 0; i < reader->events->len; i++)
     if (!reader->ctl->is_json)
-      print_event(g_ptr_array_index(reader->events, i));
+      print_event(g_ptr_array_index(reader->events, i), gw_ctl_width(reader->ctl));
     else if (is_stream)
       gw_ctl_print_json_line(g_ptr_array_index(reader->events, i));
   g_ptr_array_set_size(reader->events, 0);

@@ -209,7 +209,7 @@ static gboolean
 is_paragraph(GVariant *value, const char *text)
 {
   return g_variant_is_of_type(value, G_VARIANT_TYPE_STRING) &&
-         (strchr(g_variant_get_string(value, NULL), '\n') || gw_text_width(text) > 60);
+         (strchr(g_variant_get_string(value, NULL), '\n') || (strchr(text, ' ') && gw_text_width(text) > 50));
 }
 
 static void
@@ -231,9 +231,9 @@ print_detail(const char *key, GVariant *value, guint label_width, guint width)
 }
 
 static gboolean
-says_nothing(GVariant *value)
+says_nothing(const char *key, GVariant *value)
 {
-  g_autofree char *text = is_table(value) ? NULL : gw_text_value(NULL, value);
+  g_autofree char *text = is_table(value) ? NULL : gw_text_value(key, value);
 
   return text ? !*text : g_variant_n_children(value) == 0;
 }
@@ -247,7 +247,7 @@ print_all(GVariant *details, gboolean is_tables, guint label_width, guint width)
 
   g_variant_iter_init(&iter, details);
   while (g_variant_iter_loop(&iter, "{&sv}", &key, &value))
-    if (is_table(value) == is_tables && !says_nothing(value))
+    if (is_table(value) == is_tables && !says_nothing(key, value))
       print_detail(key, value, label_width, width);
 }
 

@@ -51,14 +51,14 @@ has_end(const char *const *ends, const char *key)
 }
 
 static gboolean
-is_time(const char *key, gint64 value)
+is_time(const char *key, gint64 value) /* 0: it never was */
 {
   static const char *const keys[] = { "created", "changed",    "finished",  "first",  "last",
                                       "until",   "expires",    "started",   "polled", "checked",
                                       "next",    "not-before", "not-after", NULL };
   static const char *const ends[] = { "time", "since", "restored", NULL };
 
-  return value >= DATE_MIN_MS && key && (is_listed(keys, key) || has_end(ends, key));
+  return (value == 0 || value >= DATE_MIN_MS) && key && (is_listed(keys, key) || has_end(ends, key));
 }
 
 static gboolean
@@ -101,7 +101,7 @@ static char *
 number_text(const char *key, gint64 n)
 {
   if (is_time(key, n))
-    return gw_text_time(n);
+    return n ? gw_text_time(n) : g_strdup("");
   if (is_size(key) && n >= 0)
     return gw_text_size((guint64)n);
   return g_strdup_printf("%" G_GINT64_FORMAT, n);
@@ -241,23 +241,22 @@ gw_text_cut(const char *text, guint width)
   return g_strdup_printf("%.*s%s", (int)(end - text), text, cut_mark());
 }
 
-static void
-print_paragraph(const char *line, guint indent, guint width)
+void
+gw_text_print_words(const char *text, guint column, guint hang, guint width)
 {
-  guint own = (guint)strspn(line, " ");
-  g_auto(GStrv) words = g_strsplit(line + own, " ", -1);
-  guint column = 0;
+  g_auto(GStrv) words = g_strsplit(text, " ", -1);
+  gboolean is_begin = TRUE;
 
-  indent += own;
   for (char **word = words; *word; word++) {
     guint size = gw_text_width(*word);
+    gboolean is_full = !is_begin && width > 0 && column + 1 + size > width;
 
-    if (column > 0 && width > 0 && column + 1 + size > width) {
-      g_print("\n");
-      column = 0;
-    }
-    g_print("%*s%s", column > 0 ? 1 : (int)indent, "", *word);
-    column += size + (column > 0 ? 1 : indent);
+    if (is_full)
+      g_print("\n%*s%s", (int)hang, "", *word);
+    else
+      g_print("%s%s", is_begin ? "" : " ", *word);
+    column = (is_full ? hang : column + (is_begin ? 0 : 1)) + size;
+    is_begin = FALSE;
   }
   g_print("\n");
 }
@@ -270,9 +269,11 @@ gw_text_print_lines(const char *text, guint indent, guint width)
   for (char **line = lines; *line; line++) {
     g_autofree char *inert = gw_log_inert(*line);
 
-    if (*inert)
-      print_paragraph(inert, indent, width);
-    else if (line[1])
-      g_print("\n");
+    guint own = indent + (guint)strspn(inert, " ");
+
+    if (*inert || line[1])
+      g_print("%*s", *inert ? (int)own : 0, "");
+    if (*inert || line[1])
+      gw_text_print_words(inert + (own - indent), own, own, width);
   }
 }

@@ -25,3 +25,6 @@ char *gw_text_cut(const char *text, guint width);
 /* Prints @text, inert line by line, broken at blanks to @width columns (0 = unlimited), each line begun with
  * @indent blanks and those of its own. */
 void gw_text_print_lines(const char *text, guint indent, guint width);
+/* Prints inert @text, broken at blanks to @width; the first word stands in @column already, further lines
+ * begin with @hang blanks. */
+void gw_text_print_words(const char *text, guint column, guint hang, guint width);

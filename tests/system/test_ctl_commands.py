@@ -252,7 +252,7 @@ EVENT = "{'id': <int64 %d>, 'time': <int64 1795262400000>, 'type': <'update.fail
 def test_events(fake):
     fake.answer("events:-1", f"([{EVENT % 7}], int64 7)").start()
     assert fake.ctl("events").stdout == \
-        "     7  2026-11-21 12:00:00  update.failed  node roof  it never asked  (by root)\n"
+        "     7  2026-11-21 12:00:00  update.failed  node roof: it never asked (by root)\n"
     document = fake.json("events")
     assert document["last"] == 7 and document["events"][0]["subject"] == "roof"
 

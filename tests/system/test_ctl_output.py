@@ -160,6 +160,21 @@ def test_explain_fits(fake):
     assert lines[-2:] == ["advice:", "  wait until 22:00"]
 
 
+def test_events_fit(fake):
+    text = "a long story " * 12
+    fake.answer("events", f"([{{'id': <int64 7>, 'time': <int64 1795262400000>, 'type': <'node.set'>, "
+                          f"'text': <'{text.strip()}'>}}], int64 7)").start()
+    lines = fake.ctl("events").stdout.splitlines()
+    assert len(lines) > 2 and all(len(line) <= 80 for line in lines)
+    assert all(line.startswith(" " * 8) for line in lines[1:])
+    assert len(fake.ctl("events", "--wide").stdout.splitlines()) == 1
+
+
+def test_times_that_never_were_are_blank(fake):
+    fake.answer("get:nodes:x", "{'id': <'x'>, 'first': <int64 0>, 'last': <int64 1795262400000>}").start()
+    assert fake.ctl("nodes", "show", "x").stdout == "id:    x\nlast:  2026-11-21 12:00:00\n"
+
+
 def test_help_is_complete(build):
     """Every command that the program's help names has a help of its own that fits 80 columns."""
     def run(*words):
