@@ -59,15 +59,16 @@ on_rows(const GPtrArray *rows, gint64 total, const GError *error, gpointer user)
   g_autoptr(GVariant) result = NULL;
   gboolean is_newest = old->after_id < 0; /* read backwards, told forwards */
   GVariantBuilder builder;
-  gint64 last = old->newest;
+  gint64 last = old->newest, id = 0;
 
   if (!error) {
     g_variant_builder_init(&builder, G_VARIANT_TYPE("aa{sv}"));
     for (guint i = 0; i < rows->len; i++)
       g_variant_builder_add_value(&builder,
                                   gw_event_variant_from_row(rows->pdata[is_newest ? rows->len - 1 - i : i]));
-    if (rows->len == old->limit && !is_newest)
-      g_variant_lookup(rows->pdata[rows->len - 1], "id", "x", &last);
+    if (rows->len > 0)
+      g_variant_lookup(rows->pdata[is_newest ? 0 : rows->len - 1], "id", "x", &id);
+    last = rows->len == old->limit && !is_newest ? id : MAX(last, id);
     result = g_variant_ref_sink(g_variant_new("(aa{sv}x)", &builder, MAX(last, old->after_id)));
   }
   old->then.done(result, error, old->then.user);
