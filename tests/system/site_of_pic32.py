@@ -96,6 +96,7 @@ class Site:
             self.cloud.publish()
         self.cloud.start(*cloud_options)
         self.gateway.start(**options)
+        wait_for("the transport", lambda: self.gateway.row("plugins", "name", "harmony"))
         self.gateway.ctl("product", "set", "weather", "--plugin=harmony")
         return self
 
@@ -110,7 +111,8 @@ class Site:
     def adopt(self, *names):
         for name in names:
             wait_for(f"{name} in the registry", lambda name=name: self.gateway.row("nodes", "id", name))
-        self.gateway.ctl("nodes", "adopt", *names, "--product=weather")
+        if names:
+            self.gateway.ctl("nodes", "adopt", *names, "--product=weather")
 
     def firmware(self, version, state=None):
         def found():
