@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """`meson install` puts everything where it belongs, and a plugin's author needs nothing but what was installed."""
 import os
+import pathlib
 import shlex
 import subprocess
 
@@ -9,6 +10,12 @@ import pytest
 PROGRAMS = ["usr/bin/gatewayctl", "usr/bin/gateway-plugin-check", "usr/libexec/gatewayd/gatewayd", "usr/libexec/gatewayd/gatewayd-lan",
             "usr/libexec/gatewayd/gatewayd-wan"]
 PLUGINS = ["directory", "harmony", "http-catalog"]
+# Everything else; LIB is the machine's folder of libraries.
+OTHERS = ["etc/gatewayd/gatewayd.conf", "usr/include/gatewayd/gateway-plugin.h", "LIB/pkgconfig/gatewayd-plugin.pc",
+          "usr/share/dbus-1/interfaces/org.gatewayd.Gateway1.xml",
+          "usr/share/dbus-1/system-services/org.gatewayd.Gateway1.service",
+          "usr/share/dbus-1/system.d/org.gatewayd.Gateway1.conf", "usr/share/polkit-1/actions/org.gatewayd.policy",
+          "usr/share/polkit-1/rules.d/org.gatewayd.rules"]
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +41,20 @@ def test_programs_can_be_started(installed, path):
 
 
 def test_plugins_lie_in_plugindir(installed):
-    folder = installed / pkg_config(installed, "--variable=plugindir").removeprefix(str(installed)).lstrip("/")
-    assert sorted(path.name for path in folder.iterdir()) == [f"{name}.so" for name in PLUGINS]
-    for path in folder.iterdir():
+    folder = pathlib.Path(pkg_config(installed, "--variable=plugindir"))
+    folder = installed / folder.relative_to(installed if folder.is_relative_to(installed) else "/")
+    assert sorted(path.stem for path in folder.iterdir()) == PLUGINS
+    for path in [folder, *folder.iterdir()]:
         assert path.stat().st_mode & 0o022 == 0, f"{path.name} is writable by others, so it would be refused"
 
 
-def test_nothing_of_the_house_is_installed_for_authors(installed):
-    headers = [str(path.relative_to(installed)) for path in (installed / "usr/include").rglob("*.h")]
-    assert headers == ["usr/include/gatewayd/gateway-plugin.h"]
+def test_nothing_else_is_installed(installed):
+    files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
+    (pc,) = [file for file in files if file.endswith("/pkgconfig/gatewayd-plugin.pc")]
+    lib = str(pathlib.Path(pc).parent.parent)
+    expected = {*PROGRAMS, *(file.replace("LIB", lib) for file in OTHERS),
+                *(f"{lib}/gatewayd/plugins/{name}.so" for name in PLUGINS)}
+    assert files == expected
 
 
 def test_example_builds_against_the_installed_header(installed, source, tmp_path):
