@@ -123,7 +123,7 @@ gw_change_say(GwChange *change, const char *type, const GwAbout *about, const ch
   event->id = gw_db_next_id(change->core->db, GW_SEQUENCE_EVENT);
   event->wall_ms = change->wall_ms;
   event->type = g_strdup(type);
-  event->subject_kind = g_strdup(gw_subject_name(subject));
+  event->subject_kind = g_strndup(type, strcspn(type, "."));
   event->subject = subject_name(subject, about);
   event->node = g_strdup(about->node ? about->node : "");
   event->firmware_id = about->firmware_id;

@@ -71,9 +71,6 @@ struct GwCore {
 };
 
 GwNow gw_core_now(const GwCore *core);
-/* Runs what is due, and sets the timer to what is next. Called by the timer, and by tests that moved the
- * clock. */
-void gw_core_turn(GwCore *core);
 /* Sets one alarm and, where it is the earliest, the timer. */
 void gw_core_alarm(GwCore *core, GwAlarmKind kind, gint64 id, gint64 boot_ms);
 /* A new snapshot of the configuration; the keyrings are loaded by whoever calls. */

@@ -19,6 +19,8 @@ typedef struct {
 } GwCorePlaces;
 /* Works in the thread-default context. Never waits for a cloud, a worker or a clean last shutdown. */
 GwCore *gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error);
+/* Runs what is due. Only for those who bring their own clock, after they moved it. */
+void gw_core_turn(GwCore *core);
 /* Does the database thread live? For the watchdog. */
 gboolean gw_core_is_healthy(const GwCore *core);
 /* Within 5 s, never waiting for a peer. */

@@ -266,9 +266,15 @@ static void
 on_import_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer user)
 {
   Import *import = user;
+  g_autoptr(GError) empty = NULL;
 
   if (!sealed || import->core->is_stopping) {
     import_fail(import, error);
+    return;
+  }
+  if (gw_sealed_size(sealed) == 0) {
+    gw_fail(&empty, GW_ERROR_BAD_INPUT, "the file is empty, or was read to its end before");
+    import_fail(import, empty);
     return;
   }
   take_digests(import->firmware, sealed);
