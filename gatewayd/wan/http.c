@@ -14,7 +14,7 @@
 #include "wan/url.h"
 #include "wan/wait.h"
 
-#define BUFFER_SIZE (64 * 1024)
+#define BUFFER_SIZE ((gsize)64 * 1024)
 #define MAX_TICK_MS 250
 
 struct GwHttp {

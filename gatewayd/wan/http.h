@@ -11,7 +11,7 @@
 #include "wan/rate.h"
 #include "wan/secret.h"
 
-#define GW_HTTP_DEFAULT_MAX_SIZE (1024 * 1024) /* of a body, where the caller names no limit */
+#define GW_HTTP_DEFAULT_MAX_SIZE ((guint64)1024 * 1024) /* of a body, where the caller names no limit */
 
 /* When waiting ends. */
 typedef struct {

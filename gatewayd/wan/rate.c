@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wan/rate.h"
 
-#define AHEAD_US (500 * 1000)
+#define AHEAD_US G_GINT64_CONSTANT(500000)
 
 struct GwRate {
   gatomicrefcount n_refs;

@@ -3,9 +3,10 @@
 #pragma once
 #include <glib.h>
 
-#define GW_RHYTHM_FIRST_BACKOFF_MS (30 * 1000)
-#define GW_RHYTHM_MAX_BACKOFF_MS (15 * 60 * 1000) /* or the upstream's own interval, if that is longer */
-#define GW_RHYTHM_MAX_PAUSE_MS (24 * 3600 * 1000) /* the longest Retry-After that is believed */
+#define GW_RHYTHM_FIRST_BACKOFF_MS G_GINT64_CONSTANT(30000)
+#define GW_RHYTHM_MAX_BACKOFF_MS                                                                             \
+  G_GINT64_CONSTANT(900000) /* or the upstream's own interval, if that is longer */
+#define GW_RHYTHM_MAX_PAUSE_MS G_GINT64_CONSTANT(86400000) /* the longest Retry-After that is believed */
 
 /* Milliseconds to wait: the interval @poll_ms after a success; after @n_failures in a row a wait that begins
  * at 30 s (or the interval, if shorter) and doubles; never less than the server asked for in @retry_after_ms.

@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "wan/url.h"
 
-#define DEFAULT_POLL_MS (15 * 60 * 1000)
-#define DAY_MS (24 * 3600 * 1000)
+#define DEFAULT_POLL_MS G_GINT64_CONSTANT(900000)
+#define DAY_MS G_GINT64_CONSTANT(86400000)
 
 static const GatewaySetting WAN_SETTINGS[] = {
   { "proxy", GATEWAY_SETTING_TEXT, "", 0, 0, NULL, "URL of the proxy to the clouds; empty: none" },

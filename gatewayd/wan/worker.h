@@ -6,7 +6,7 @@
 #include "wan/http.h"
 #include "wan/settings.h"
 
-#define GW_WORKER_MAX_SIGNATURE (16 * 1024)
+#define GW_WORKER_MAX_SIGNATURE ((gsize)16 * 1024)
 
 /* What all workers of one upstream share; immutable while they live. */
 typedef struct {

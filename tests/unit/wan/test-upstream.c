@@ -84,11 +84,15 @@ plugin_fetch(GatewayWorker *worker, const GatewayWanted *wanted)
     worker->status(worker, false, "on purpose");
     result = GATEWAY_FAILED_GIVE_UP;
   } else {
-    guint64 n = g_ascii_strtoull(wanted->url, NULL, 10);
+    guint64 n = g_ascii_strtoull(wanted->url, NULL, 10), begin = wanted->offset;
 
+    if (strchr(wanted->url, '!'))
+      begin = 7;
+    if (strchr(wanted->url, '^'))
+      begin = 0;
     if (wanted->offset > 0)
-      result = worker->begin(worker, strchr(wanted->url, '!') ? 7 : wanted->offset, "\"v\"");
-    for (guint64 i = wanted->offset; i < n && result == GATEWAY_OK; i += MIN(sizeof BYTES, n - i))
+      result = worker->begin(worker, begin, "\"v\"");
+    for (guint64 i = begin; i < n && result == GATEWAY_OK; i += MIN(sizeof BYTES, n - i))
       result = worker->deliver(worker, BYTES, MIN(sizeof BYTES, n - i));
   }
   count(&board.n_open, -1);
@@ -246,6 +250,25 @@ test_holds_the_plugin_to_its_word(void)
 }
 
 static void
+test_says_where_the_bytes_begin(void)
+{
+  GwUpstream *upstream = start();
+  const GwFetched *head;
+
+  g_assert_cmpint(outcome(1, fetch(upstream, 1, "100", 100, 50), NULL), ==, GATEWAY_OK);
+  g_assert_cmpint(outcome(2, fetch(upstream, 2, "100^", 100, 50), NULL), ==, GATEWAY_OK);
+  g_assert_cmpuint(board.fetched->len, ==, 4);
+  head = board.fetched->pdata[0];
+  g_assert_cmpint(head->result, ==, -1);
+  g_assert_false(head->is_restarted);
+  g_assert_cmpstr(head->validator, ==, "\"v\"");
+  head = board.fetched->pdata[2];
+  g_assert_cmpint(head->result, ==, -1);
+  g_assert_true(head->is_restarted);
+  stop(upstream);
+}
+
+static void
 test_two_at_once_and_the_rest_waits(void)
 {
   GwUpstream *upstream = start();
@@ -310,6 +333,7 @@ main(int argc, char *argv[])
   g_test_add_func("/wan/upstream/looks-at-once-and-when-asked", test_looks_at_once_and_when_asked);
   g_test_add_func("/wan/upstream/brings", test_brings);
   g_test_add_func("/wan/upstream/holds-the-plugin-to-its-word", test_holds_the_plugin_to_its_word);
+  g_test_add_func("/wan/upstream/says-where-the-bytes-begin", test_says_where_the_bytes_begin);
   g_test_add_func("/wan/upstream/two-at-once-and-the-rest-waits", test_two_at_once_and_the_rest_waits);
   g_test_add_func("/wan/upstream/core-that-closes-the-pipe", test_core_that_closes_the_pipe);
   g_test_add_func("/wan/upstream/full-pipe-is-waited-for", test_full_pipe_is_waited_for);
