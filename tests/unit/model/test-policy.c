@@ -16,6 +16,7 @@ static void
 test_not_adopted(Site *site, gconstpointer data)
 {
   site->node->is_adopted = FALSE;
+  assert_no(site, GW_REASON_NOT_ADOPTED);
   site->node->is_set_aside = TRUE;
   assert_no(site, GW_REASON_NOT_ADOPTED);
   site->question.is_never_cut = TRUE;
@@ -299,6 +300,23 @@ test_unknown_versions(Site *site, gconstpointer data)
   assert_offer(site, 2, 1);
 }
 
+/* "Those that run 4 or 3": the node runs 5. */
+static void
+test_current_versions(Site *site, gconstpointer data)
+{
+  only_first(site);
+  GHashTable *versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_hash_table_add(versions, g_strdup("4"));
+  g_hash_table_add(versions, g_strdup("3"));
+  site->rules[0]->versions = versions;
+  assert_text(assert_no(site, GW_REASON_NO_RULE), "other versions");
+  g_hash_table_add(versions, g_strdup("5"));
+  assert_offer(site, 2, 1);
+  site->product->scheme = GW_VERSION_OPAQUE; /* nothing to compare with, and still none of "unknown" */
+  gw_component_set(gw_node_component(site->node, ""), "", GW_SOURCE_UNKNOWN, 0);
+  assert_text(assert_no(site, GW_REASON_NO_RULE), "unknown");
+}
+
 static void
 test_components_are_told_apart(Site *site, gconstpointer data)
 {
@@ -356,6 +374,7 @@ main(int argc, char **argv)
   ADD("/policy/rule/dates-leave-it-to-the-next", test_dates_leave_it_to_the_next);
   ADD("/policy/rule/a-rule-brings-its-update-once", test_a_rule_brings_its_update_once);
   ADD("/policy/rule/unknown-versions", test_unknown_versions);
+  ADD("/policy/rule/current-versions", test_current_versions);
   ADD("/policy/rule/components-are-told-apart", test_components_are_told_apart);
   ADD("/promise/U1/unsigned-where-required", test_unsigned_where_required);
   ADD("/promise/E4/untrusted-clock", test_untrusted_clock);
