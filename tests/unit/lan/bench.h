@@ -34,7 +34,7 @@ struct Bench {
   GwHello hello;
   GVariant *config;
   guint32 epoch;
-  guint n_hellos, n_asks, n_opens, n_contacts;
+  guint n_messages, n_hellos, n_asks, n_opens, n_contacts;
   GwAsk ask;       /* the last */
   GwAnswer answer; /* given to every ask; texts are the test's */
   gint64 keep_ms;  /* added to now for until_boot_ms; 0 = not from cache */
@@ -44,8 +44,8 @@ struct Bench {
   guint n_told;
   char **running; /* of the last TRANSFERS */
   GwGauge *gauges;
-  int image_fd; /* sent for OPEN; -1 = without */
-  gboolean is_image_busy;
+  int image_fd;                       /* sent for OPEN; -1 = without */
+  gboolean is_image_busy, is_dropped; /* dropped: as if the kernel had lost the descriptor */
   char *image;
   gsize image_size;
 
@@ -55,7 +55,9 @@ struct Bench {
 /* @folders: plugin path. @config: "[('plugin', 'hello', {'listen': '127.0.0.1:0'})]". */
 void bench_open(Bench *bench, const char *folders, const char *config);
 void bench_close(Bench *bench);
-/* Runs until nothing happens any more. */
+/* Another image in place of the first, 300000 bytes. */
+void bench_make_image(Bench *bench, gsize size);
+/* Runs until nodes and core hear nothing more. */
 void bench_settle(Bench *bench);
 void bench_pass(Bench *bench, gint64 ms);
 gint64 bench_now(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A transport for tests: its path says what it does.
+/* A transport for tests: its path says what it does. With STUBBORN it is never-cut and has /s/ for /t/.
  *
  *   /t/NODE/tell         tells success              /t/NODE/offer/VERSION  asks for an offer
  *   /t/NODE/introduce    introduces itself          /t/NODE/refuse         cannot word an offer
@@ -12,9 +12,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#ifndef TELLER_NAME
-#define TELLER_NAME "teller"
-#define TELLER_TRAITS 0
+#ifdef STUBBORN
+#define NAME "stubborn"
+#define PREFIX "/s/"
+#define TRAITS GATEWAY_NEVER_CUT
+#else
+#define NAME "teller"
+#define PREFIX "/t/"
+#define TRAITS 0
 #endif
 
 static GatewayText
@@ -60,7 +65,7 @@ static bool
 teller_read(const GatewaySettings *settings, const GatewayRequest *request, GatewayScratch *scratch,
             GatewayAsk *ask)
 {
-  GatewayText path = { request->path.data + strlen("/t/"), request->path.size - strlen("/t/") };
+  GatewayText path = { request->path.data + strlen(PREFIX), request->path.size - strlen(PREFIX) };
   GatewayText node = part(&path), verb = part(&path);
   if (verb.size == 0)
     return read_alone(node, scratch, ask);
@@ -87,7 +92,7 @@ static void
 teller_write(const GatewaySettings *settings, const GatewayRequest *request, const GatewayAsk *ask,
              const GatewayAnswer *answer, GatewayScratch *scratch, GatewayReply *reply)
 {
-  GatewayText path = { request->path.data + strlen("/t/"), request->path.size - strlen("/t/") };
+  GatewayText path = { request->path.data + strlen(PREFIX), request->path.size - strlen(PREFIX) };
   GatewayText word = part(&path), verb = part(&path);
   reply->status = 200;
   if (gateway_text_equal(word, "write-crash"))
@@ -107,15 +112,15 @@ teller_write(const GatewaySettings *settings, const GatewayRequest *request, con
   reply->body = gateway_print(scratch, "kind=%d reason=%d", answer->kind, answer->reason);
 }
 
-static const GatewayListen LISTENS[] = { { 8081, NULL, "/t/", 0 } };
+static const GatewayListen LISTENS[] = { { 8081, NULL, PREFIX, 0 } };
 static const GatewayRequestFunctions FUNCTIONS = { sizeof(FUNCTIONS), teller_read, teller_write, NULL };
 
 GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .abi = GATEWAY_PLUGIN_ABI,
   .size = sizeof(GatewayPlugin),
   .kind = GATEWAY_REQUEST,
-  .traits = TELLER_TRAITS,
-  .name = TELLER_NAME,
+  .traits = TRAITS,
+  .name = NAME,
   .title = "A transport for tests",
   .version = "1.0",
   .listens = LISTENS,
