@@ -200,6 +200,29 @@ exchange_wait(Exchange *exchange)
 }
 
 static gboolean
+fail_certificate(SoupMessage *message, GError **error)
+{
+  static const struct {
+    GTlsCertificateFlags flag;
+    const char *text;
+  } REASONS[] = {
+    { G_TLS_CERTIFICATE_UNKNOWN_CA, "signed by an unknown authority: see ca-file=" },
+    { G_TLS_CERTIFICATE_BAD_IDENTITY, "it is for another name" },
+    { G_TLS_CERTIFICATE_NOT_ACTIVATED, "not valid yet: is the clock right?" },
+    { G_TLS_CERTIFICATE_EXPIRED, "it has expired" },
+    { G_TLS_CERTIFICATE_REVOKED, "it was revoked" },
+    { G_TLS_CERTIFICATE_INSECURE, "its algorithm is insecure" },
+  };
+  GTlsCertificateFlags flags = soup_message_get_tls_peer_certificate_errors(message);
+
+  for (gsize i = 0; i < G_N_ELEMENTS(REASONS); i++) {
+    if (flags & REASONS[i].flag)
+      return gw_fail(error, GW_ERROR_OFFLINE, "the server's certificate was refused: %s", REASONS[i].text);
+  }
+  return gw_fail(error, GW_ERROR_OFFLINE, "the server's certificate was refused");
+}
+
+static gboolean
 exchange_fail(Exchange *exchange, GError **error)
 {
   const GwPatience *patience = &exchange->http->options->patience;
@@ -213,6 +236,8 @@ exchange_fail(Exchange *exchange, GError **error)
                    patience->slow_bytes_per_s, (patience->slow_window_ms + 999) / 1000);
   if (g_cancellable_is_cancelled(exchange->stop))
     return gw_fail(error, GW_ERROR_STOPPED, "stopped");
+  if (g_error_matches(exchange->error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
+    return fail_certificate(exchange->message, error);
   if (g_error_matches(exchange->error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT))
     return gw_fail(error, GW_ERROR_CORRUPT, "the server ended in the middle of the body");
   return gw_fail(error, GW_ERROR_OFFLINE, "%s", exchange->error->message);

@@ -72,23 +72,37 @@ quiet_ms(GwUpstream *upstream)
 
 /* ---- looking */
 
+/* Until the next look is due, or asked for; never within a pause that the server asked for. FALSE: stopped.
+ */
+static gboolean
+rest(GwUpstream *upstream, GwWorker *worker, guint n_failures)
+{
+  guint32 chance;
+  gint64 wait_ms;
+
+  gw_random(&chance, sizeof chance);
+  wait_ms = gw_rhythm_wait_ms(upstream->setup.poll_ms, n_failures, quiet_ms(upstream), chance);
+  do {
+    if (!gw_worker_sleep(worker, wait_ms))
+      return FALSE;
+    wait_ms = quiet_ms(upstream);
+  } while (wait_ms > 0);
+  return TRUE;
+}
+
 static gpointer
 poll_thread(gpointer data)
 {
   GwUpstream *upstream = data;
   GwWorker *worker = gw_worker_new(&upstream->setup, upstream->stop, upstream->wake_fd);
   guint n_failures = 0;
-  guint32 chance;
-  gint64 wait_ms;
 
   do {
     GatewayResult result = gw_worker_poll(worker);
 
     n_failures = result == GATEWAY_OK || result == GATEWAY_UNCHANGED ? 0 : n_failures + 1;
     note_retry_after(upstream, worker);
-    gw_random(&chance, sizeof chance);
-    wait_ms = gw_rhythm_wait_ms(upstream->setup.poll_ms, n_failures, quiet_ms(upstream), chance);
-  } while (gw_worker_sleep(worker, wait_ms));
+  } while (rest(upstream, worker, n_failures));
   gw_worker_free(worker);
   end_one(upstream);
   return NULL;

@@ -245,14 +245,16 @@ GatewayResult
 gw_worker_poll(GwWorker *worker)
 {
   GatewayResult result;
+  gboolean is_well;
 
   begin_turn(worker);
   result = worker->setup->functions.poll(&worker->host);
   g_clear_pointer(&worker->http, gw_http_free);
-  if (result == GATEWAY_FAILED_RETRY || result == GATEWAY_FAILED_GIVE_UP)
-    gw_worker_say(worker, FALSE, *gw_worker_trouble(worker) ? worker->trouble : "the look failed");
+  is_well = result == GATEWAY_OK || result == GATEWAY_UNCHANGED;
+  if (!is_well && result != GATEWAY_STOPPED && *gw_worker_trouble(worker))
+    gw_worker_say(worker, FALSE, worker->trouble);
   else if (result != GATEWAY_STOPPED && !worker->has_said)
-    gw_worker_say(worker, TRUE, "looked");
+    gw_worker_say(worker, is_well, is_well ? "looked" : "the look failed");
   return result;
 }
 

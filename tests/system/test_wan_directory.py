@@ -94,6 +94,14 @@ def test_catalog_with_signature(worker, folder):
     assert worker.wait("announce", 2)["document"] == "[]"
 
 
+def test_catalog_that_cannot_be_read_is_looked_at_again(worker, folder):
+    (folder / "catalog.json").write_bytes(b" " * (1024 * 1024 + 1))
+    worker.wait("status", well=False, text="too large")
+    (folder / "catalog.json").write_text("{}")
+    worker.wait("announce", seconds=3)
+    assert worker.all("status")[-1]["well"]
+
+
 @pytest.mark.parametrize("url", ["../secret", "/etc/passwd", "link.bin", "sub/../../secret", "dirlink/secret",
                                  "http://127.0.0.1/x", "%2e%2e/secret", "x%00y", "pipe", "sub", ""])
 def test_nothing_outside_the_folder_is_reached(worker, folder, url):

@@ -355,10 +355,18 @@ def test_private_ca(worker, cloud, certificate):
     home.put("catalog.json", b"{}")
     worker.start()
     worker.http(home.url, poll="300ms")
-    assert "ertificate" in worker.wait("status", well=False)["text"]
+    assert "unknown authority: see ca-file=" in worker.wait("status", well=False)["text"]
     assert home.count("/catalog.json") == 0
     worker.http(home.url, ca_file=str(certificate[0]))
     worker.wait("announce")
+
+
+def test_certificate_of_another_name(worker, cloud, certificate):
+    home = cloud(certificate=certificate[0], key=certificate[1])
+    worker.start()
+    worker.http(home.url.replace("127.0.0.1", "localhost"), ca_file=str(certificate[0]))
+    assert "for another name" in worker.wait("status", well=False)["text"]
+    assert home.count("/catalog.json") == 0
 
 
 def test_https_is_never_left_for_http(worker, cloud, certificate):

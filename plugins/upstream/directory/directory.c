@@ -121,14 +121,12 @@ static GatewayResult
 look_at_catalog(GatewayWorker *worker, State *state, int dir_fd, bool has_signature)
 {
   Bytes document = { 0 }, signature = { 0 };
-  GatewayResult result = GATEWAY_FAILED_RETRY;
+  GatewayResult result = GATEWAY_UNCHANGED;
 
   if (!read_file(dir_fd, CATALOG, MAX_DOCUMENT, &document) ||
       (has_signature && !read_file(dir_fd, SIGNATURE, MAX_SIGNATURE, &signature)))
     worker->status(worker, false, "the catalog or its signature cannot be read, or is too large");
-  else if (is_same(&document, &state->document) && is_same(&signature, &state->signature))
-    result = GATEWAY_UNCHANGED;
-  else
+  else if (!is_same(&document, &state->document) || !is_same(&signature, &state->signature))
     result = announce(worker, state, &document, &signature);
   free(document.data);
   free(signature.data);

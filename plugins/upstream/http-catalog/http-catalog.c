@@ -277,6 +277,10 @@ http_catalog_fetch(GatewayWorker *worker, const GatewayWanted *wanted)
   if (!worker->resolve(worker, wanted->base_url, wanted->url, url, sizeof url))
     return GATEWAY_FAILED_GIVE_UP;
   result = worker->http(worker, &fetch, &head, deliver, &transfer);
+  if (result == GATEWAY_OK && head.total > 0 && head.total != wanted->expected_size) {
+    worker->status(worker, false, "an image is shorter than the catalog announced");
+    return GATEWAY_FAILED_GIVE_UP; /* whole by the server's own word: asking again brings the same */
+  }
   return transfer.result != GATEWAY_OK ? transfer.result : result;
 }
 
