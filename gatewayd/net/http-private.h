@@ -11,8 +11,9 @@
 #include "net/stream.h"
 
 #define GW_HTTP_SCRATCH 65536
-/* Bodies up to this size leave in the same write as their head. */
-#define GW_HTTP_SMALL 65536
+/* Ranges of descriptors up to this size are copied into one write with their head; above it sendfile() is
+ * cheaper. */
+#define GW_HTTP_SMALL 16384
 /* Pipelined replies that are not yet acknowledged; more requests wait. */
 #define GW_HTTP_UNSETTLED_MAX 8
 

@@ -44,22 +44,21 @@ consume(GwHttpExchange *connection, GwHttpRest *rest, gsize n)
 static gboolean
 next_window(GwHttpExchange *connection, const GwHttpRest *rest, gsize allowed, GwSlice *ret_window)
 {
-  GwHttpServer *server = gw_http_server_of(connection);
+  guint8 *scratch = gw_http_server_of(connection)->scratch;
   gboolean is_tls = connection->stream.tls != NULL;
-  gsize size = MIN(allowed, is_tls ? TLS_RECORD - MIN(rest->head.size, TLS_RECORD) : GW_HTTP_SMALL);
+  gboolean has_fd = gw_body_fd(rest->body) >= 0;
+  gsize most = is_tls ? TLS_RECORD - rest->head.size : has_fd ? GW_HTTP_SMALL : GW_HTTP_SCRATCH;
+  gsize size = MIN(allowed, most);
   const guint8 *mapped = gw_body_map(rest->body);
-  gssize n;
 
   *ret_window = (GwSlice){ NULL, 0 };
-  if (!is_tls && gw_body_fd(rest->body) >= 0 && (rest->left > size || rest->head.size == 0))
+  if (!is_tls && has_fd && (rest->left > size || rest->head.size == 0))
     return TRUE;
-  if (mapped) {
-    *ret_window = (GwSlice){ mapped + rest->offset, size };
+  *ret_window = (GwSlice){ mapped ? mapped + rest->offset : scratch, size };
+  if (mapped)
     return TRUE;
-  }
-  n = gw_body_read(rest->body, rest->offset, server->scratch, size);
-  *ret_window = (GwSlice){ server->scratch, (gsize)MAX(n, 0) };
-  return n == (gssize)size; /* shorter than it should be: better a reset than wrong bytes */
+  return gw_body_read(rest->body, rest->offset, scratch, size) ==
+         (gssize)size; /* better a reset than wrong bytes */
 }
 
 /* One write of what comes next; @allowed bytes of body at most. */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a load generator is told on its command line. */
+#pragma once
+#include "net/wheel.h"
+#include <glib.h>
+#include <sys/epoll.h>
+
+typedef struct {
+  int port;
+  const char *path;          /* a {} in it becomes a random number below `nodes` */
+  guint connections;         /* at a time */
+  double seconds;            /* so long... */
+  guint64 requests;          /* ...or so many */
+  gboolean is_new_each_time; /* a connection for each request */
+  gint64 block;              /* random blocks of this size by Range... */
+  gint64 image_size;         /* ...out of so many bytes */
+  guint64 rate;              /* bytes per second of each reader; every connection makes one request */
+  gboolean is_idle;          /* one request each, then nothing until standard input is closed */
+  const char *verify;        /* a file: every byte is compared */
+  guint sources;             /* so many source addresses */
+  guint nodes;
+} LoadOptions;
+
+typedef struct {
+  guint64 n_issued, n_done, n_bytes, n_errors, n_bad;
+  guint n_connections;
+} LoadCounts;
+
+/* FALSE: it said why. */
+gboolean load_options_parse(LoadOptions *options, int argc, char **argv);
