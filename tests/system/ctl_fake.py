@@ -51,7 +51,8 @@ class FakeGateway:
         file.write_text("".join(f"{command}\t{text}\n" for command, text in self.answers.items()))
         self.noted = open(self.folder / "noted", "w+", encoding="utf-8")
         self.process = subprocess.Popen([self.build / "tests/unit/bus/fake-core", self.bus.address, file, *more],
-                                        stdin=subprocess.PIPE, stdout=self.noted, text=True)
+                                        stdin=subprocess.PIPE, stdout=self.noted, text=True,
+                                        stderr=open(self.folder / "log", "w", encoding="utf-8"))
         while not (self.folder / "noted").read_text().startswith("ready\n"):
             assert self.process.poll() is None
             time.sleep(0.01)

@@ -379,9 +379,10 @@ def test_K6_foreground_denies_another_user(build, open_folder):
     ctl = shutil.copy(build / "gatewayd/gatewayctl", open_folder)
     result = subprocess.run([*as_nobody(), ctl, "reload", f"--bus={bus.address}"], capture_output=True, text=True,
                             check=False, timeout=30)
-    calls = fake.calls()
+    calls, log = fake.calls(), (open_folder / "log").read_text()
     fake.stop()
     bus.stop()
+    assert "user uid 65534: Reload denied: " in log
     assert result.returncode == 3, result.stderr
     assert "a gateway in the foreground answers only uid" in result.stderr
     assert "next: run gatewayctl as the user who runs the gateway" in result.stderr

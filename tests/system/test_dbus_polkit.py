@@ -105,6 +105,7 @@ def test_K6_real_polkit(fake):
         assert status == 3 and f"polkit does not allow org.gatewayd.{action}" in complaint, complaint
         assert "next: " in complaint
     assert fake.calls() == []
+    assert "user uid 65534: StopRule denied: polkit does not allow org.gatewayd.operate" in (fake.folder / "log").read_text()
     for words in ("status", "rules stop 3", "reload"):
         assert ctl(fake, 0, *words.split())[0] == 0
     assert len(fake.calls()) == 3
