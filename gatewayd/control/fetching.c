@@ -261,9 +261,9 @@ start_ingest(Fetch *fetch, guint64 offset)
 
   clear_source(fetch);
   gw_store_make_room(core->store, firmware->size, is_needed, core);
-  fetch->offset = offset;
-  fetch->ingest = gw_ingest_start(core->store, &expected, g_steal_fd(&fetch->read_fd), offset, on_ingested,
-                                  fetch, &error);
+  fetch->offset = expected.offset = offset;
+  fetch->ingest =
+      gw_ingest_start(core->store, &expected, g_steal_fd(&fetch->read_fd), on_ingested, fetch, &error);
   if (!fetch->ingest)
     end_badly(fetch, error);
   return fetch->ingest != NULL;

@@ -375,7 +375,7 @@ start_import(Import *import, GVariant *form, int fd, GError **error)
     expected.signature = import->signature;
     import->firmware->is_signed = TRUE;
   }
-  return gw_ingest_start(core->store, &expected, fd, 0, on_import_ingested, import, error) != NULL;
+  return gw_ingest_start(core->store, &expected, fd, on_import_ingested, import, error) != NULL;
 }
 
 void

@@ -13,6 +13,7 @@
 
 #define MAX_QUEUED 100000    /* statements */
 #define MAX_TRANSACTION 2000 /* statements */
+#define MAX_ROWS 10000       /* of one answer */
 
 typedef struct Job Job;
 struct Job {
@@ -423,7 +424,7 @@ gw_db_query_batch(GwDb *db, GwBatch *questions, guint max, GwDbRows done, gpoint
 }
 
 void
-gw_db_query(GwDb *db, guint max, GwDbRows done, gpointer user, const char *sql, const char *format, ...)
+gw_db_query(GwDb *db, GwDbRows done, gpointer user, const char *sql, const char *format, ...)
 {
   GwBatch *question = gw_batch_new();
   va_list args;
@@ -431,7 +432,7 @@ gw_db_query(GwDb *db, guint max, GwDbRows done, gpointer user, const char *sql, 
   va_start(args, format);
   gw_batch_add_valist(question, gw_batch_own(question, g_strdup(sql)), format, args);
   va_end(args);
-  gw_db_query_batch(db, question, max, done, user);
+  gw_db_query_batch(db, question, MAX_ROWS, done, user);
 }
 
 typedef struct {

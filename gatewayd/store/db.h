@@ -30,10 +30,10 @@ typedef void (*GwDbDone)(const GError *error, gpointer user);
  * @done gets GW_ERROR_BUSY. */
 void gw_db_submit(GwDb *db, GwBatch *batch, GwDbDone done, gpointer user);
 
-/* Rows as GVariant tuples-of-variants "av", at most @max. Called in the context; @rows is owned by the
+/* Rows as GVariant tuples-of-variants "av", at most 10,000. Called in the context; @rows is owned by the
  * callee. */
 typedef void (*GwDbRows)(GPtrArray *rows, const GError *error, gpointer user);
-void gw_db_query(GwDb *db, guint max, GwDbRows done, gpointer user, const char *sql, const char *format, ...);
+void gw_db_query(GwDb *db, GwDbRows done, gpointer user, const char *sql, const char *format, ...);
 /* For start-up only: runs now, blocks; each row is handed to @row, in the thread, while the caller waits. */
 typedef struct GwRow GwRow;
 gint64 gw_row_int(const GwRow *row, int column);

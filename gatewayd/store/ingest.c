@@ -27,8 +27,7 @@ struct GwIngest {
 
   GwExpected expected; /* its own keyring and signature */
   char part[GW_PART_NAME_LEN];
-  guint64 offset; /* where @fd begins */
-  guint64 cap;    /* bytes of the whole image */
+  guint64 cap; /* bytes of the whole image */
   int fd;
   int wake_fd; /* eventfd: look at the flags */
   atomic_bool is_restarting, is_aborted, is_stopped;
@@ -52,7 +51,7 @@ typedef struct {
 static gboolean
 hash_part(Writer *writer, GError **error)
 {
-  guint64 end = writer->ingest->offset;
+  guint64 end = writer->ingest->expected.offset;
 
   while (writer->size < end) {
     ssize_t n =
@@ -165,7 +164,7 @@ bring_in(Writer *writer, GError **error)
   g_autoptr(GwSealed) sealed = NULL;
   GwDigests measured;
 
-  writer->part_fd = gw_part_open(ingest->store, ingest->part, ingest->offset, error);
+  writer->part_fd = gw_part_open(ingest->store, ingest->part, ingest->expected.offset, error);
   if (writer->part_fd < 0 || !hash_part(writer, error) || !read_all(writer, error))
     return NULL;
   gw_digester_finish(writer->digester, &measured);
@@ -272,7 +271,7 @@ admit(GwStore *store, GwIngest *ingest, GError **error)
   if (size > max)
     return gw_fail(error, GW_ERROR_BAD_INPUT,
                    "the image has %" G_GUINT64_FORMAT " bytes, the limit is %" G_GUINT64_FORMAT, size, max);
-  if (ingest->offset > (size ? size : max))
+  if (ingest->expected.offset > (size ? size : max))
     return gw_fail(error, GW_ERROR_BAD_INPUT, "the image cannot go on beyond its end");
   if (is_running(store, ingest->part))
     return gw_fail(error, GW_ERROR_BUSY, "this image is being fetched already");
@@ -289,22 +288,21 @@ admit(GwStore *store, GwIngest *ingest, GError **error)
 }
 
 GwIngest *
-gw_ingest_start(GwStore *store, const GwExpected *expected, int fd, guint64 offset, GwIngestDone done,
-                gpointer user, GError **error)
+gw_ingest_start(GwStore *store, const GwExpected *expected, int fd, GwIngestDone done, gpointer user,
+                GError **error)
 {
   GwIngest *ingest = g_new0(GwIngest, 1);
 
   ingest->store = store;
   ingest->done = done;
   ingest->user = user;
-  ingest->offset = offset;
   ingest->fd = fd;
   ingest->expected = *expected;
   if (expected->image_keys)
     (void)gw_keyring_ref((GwKeyring *)expected->image_keys);
   ingest->expected.signature = g_strdup(expected->signature);
   gw_part_name(expected->sha256, ingest->part);
-  atomic_init(&ingest->received, offset);
+  atomic_init(&ingest->received, expected->offset);
   ingest->wake_fd = eventfd(0, EFD_CLOEXEC);
   if (ingest->wake_fd < 0)
     gw_fail_errno(error, errno, "cannot begin to store the image");

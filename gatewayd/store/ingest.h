@@ -11,6 +11,7 @@ typedef struct {
   const GwKeyring *image_keys;  /* with @signature: an image signature that must hold too; or NULL */
   const char *signature;
   guint64 max_size;
+  guint64 offset; /* where the bytes begin: what gw_store_part() said, or 0 */
 } GwExpected;
 
 typedef struct GwIngest GwIngest;
@@ -18,8 +19,8 @@ typedef struct GwIngest GwIngest;
 typedef void (*GwIngestDone)(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer user);
 /* Room is reserved first (GW_ERROR_NO_SPACE). Takes @fd and reads it to its end in the pool. The ingest is
  * freed after @done. */
-GwIngest *gw_ingest_start(GwStore *store, const GwExpected *expected, int fd, guint64 offset,
-                          GwIngestDone done, gpointer user, GError **error);
+GwIngest *gw_ingest_start(GwStore *store, const GwExpected *expected, int fd, GwIngestDone done,
+                          gpointer user, GError **error);
 /* The sender begins again at 0: what was there is dropped. To be called before its first byte is written. */
 void gw_ingest_restart(GwIngest *ingest);
 /* The sender failed: end as OFFLINE, keeping the part, although the pipe was closed cleanly. Call before the

@@ -128,14 +128,14 @@ expect(const Image *image)
 
 /* Takes @fd. The code of its end; *ret_sealed (or NULL) is the caller's. */
 static inline int
-ingest_fd(GwStore *store, const GwExpected *expected, int fd, guint64 offset, GwSealed **ret_sealed)
+ingest_fd(GwStore *store, const GwExpected *expected, int fd, GwSealed **ret_sealed)
 {
   g_autoptr(GError) error = NULL;
   Result result = { 0 };
 
   if (ret_sealed)
     *ret_sealed = NULL;
-  if (!gw_ingest_start(store, expected, fd, offset, note_ingested, &result, &error))
+  if (!gw_ingest_start(store, expected, fd, note_ingested, &result, &error))
     return error->code;
   wait_for(&result.is_done);
   if (ret_sealed)
@@ -149,7 +149,7 @@ ingest(GwStore *store, const Image *image, GwSealed **ret_sealed)
 {
   const GwExpected expected = expect(image);
 
-  return ingest_fd(store, &expected, fd_with(image->data, image->size), 0, ret_sealed);
+  return ingest_fd(store, &expected, fd_with(image->data, image->size), ret_sealed);
 }
 
 static inline int

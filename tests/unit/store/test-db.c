@@ -76,7 +76,7 @@ get(GwDb *db, const char *key)
   g_autoptr(GPtrArray) rows = NULL;
   g_autoptr(GVariant) value = NULL;
 
-  gw_db_query(db, 10, note_rows, &answer, "SELECT value FROM meta WHERE key = ?", "s", key);
+  gw_db_query(db, note_rows, &answer, "SELECT value FROM meta WHERE key = ?", "s", key);
   wait_for(&answer.is_done);
   g_assert_cmpint(answer.code, ==, 0);
   rows = answer.rows;
@@ -120,7 +120,7 @@ test_every_kind_of_value(void)
   g_autoptr(GVariant) row = NULL;
   g_autofree char *text = NULL;
 
-  gw_db_query(db, 1, note_rows, &answer, "SELECT ?, ?, ?, ?, ?", "idsbs", G_MININT64, 0.5, "\xc3\xa9\xff",
+  gw_db_query(db, note_rows, &answer, "SELECT ?, ?, ?, ?, ?", "idsbs", G_MININT64, 0.5, "\xc3\xa9\xff",
               "\0\1", (gsize)2, NULL);
   wait_for(&answer.is_done);
   g_assert_cmpint(answer.code, ==, 0);

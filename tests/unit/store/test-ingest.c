@@ -51,7 +51,7 @@ test_an_unknown_digest_is_named(void)
   const GwExpected expected = { .max_size = MIB };
   g_autoptr(GwSealed) sealed = NULL;
 
-  g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), 0, &sealed), ==, 0);
+  g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), &sealed), ==, 0);
   g_assert_cmpmem(gw_sealed_digests(sealed)->sha256, GW_SHA256_LEN, image.sha256, GW_SHA256_LEN);
   g_assert_true(folder_has(&folder, image.name));
   gw_store_close(store);
@@ -93,7 +93,7 @@ test_U1_wrong_length(void)
     const GwExpected expected = expect(&image);
     int fd = fd_with(longer, image.size + (gsize)changes[i]);
 
-    g_assert_cmpint(ingest_fd(store, &expected, fd, 0, NULL), ==, GW_ERROR_UNTRUSTED);
+    g_assert_cmpint(ingest_fd(store, &expected, fd, NULL), ==, GW_ERROR_UNTRUSTED);
     assert_nothing_is_here(&folder, store, &image);
   }
   gw_store_close(store);
@@ -110,8 +110,7 @@ test_U1_wrong_length_without_digest(void)
   Image image = image_new(5, 1000);
   const GwExpected expected = { .size = 1001, .max_size = MIB };
 
-  g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), 0, NULL), ==,
-                  GW_ERROR_UNTRUSTED);
+  g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), NULL), ==, GW_ERROR_UNTRUSTED);
   assert_nothing_is_here(&folder, store, &image);
   gw_store_close(store);
   image_clear(&image);
@@ -168,12 +167,12 @@ test_U1_signature(void)
   expected.image_keys = keyring;
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
     expected.signature = bad[i];
-    g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), 0, NULL), ==,
+    g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), NULL), ==,
                     GW_ERROR_UNTRUSTED);
     assert_nothing_is_here(&folder, store, &image);
   }
   expected.signature = good;
-  g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), 0, NULL), ==, 0);
+  g_assert_cmpint(ingest_fd(store, &expected, fd_with(image.data, image.size), NULL), ==, 0);
   gw_store_close(store);
   image_clear(&image);
   image_clear(&other);
@@ -231,7 +230,7 @@ watch_endless(const Folder *folder, GwStore *store, const GwExpected *expected, 
   guint64 most = 0;
 
   g_assert_cmpint(fd, >=, 0);
-  g_assert_nonnull(gw_ingest_start(store, expected, fd, 0, note_ingested, &result, &error));
+  g_assert_nonnull(gw_ingest_start(store, expected, fd, note_ingested, &result, &error));
   while (!result.is_done) {
     (void)g_main_context_iteration(NULL, FALSE);
     most = MAX(most, used_on_disk(folder->path));
@@ -272,7 +271,7 @@ test_U5_too_large_is_refused_at_once(void)
   const GwExpected expected = { .size = 2 * MIB, .max_size = MIB };
   int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 
-  g_assert_cmpint(ingest_fd(store, &expected, fd, 0, NULL), ==, GW_ERROR_BAD_INPUT);
+  g_assert_cmpint(ingest_fd(store, &expected, fd, NULL), ==, GW_ERROR_BAD_INPUT);
   g_assert_cmpint(fcntl(fd, F_GETFD), ==, -1); /* it was taken all the same */
   gw_store_close(store);
   folder_clear(&folder);
@@ -289,13 +288,14 @@ typedef struct {
 static void
 stream_start(Stream *stream, GwStore *store, const Image *image, guint64 offset)
 {
-  const GwExpected expected = expect(image);
+  GwExpected expected = expect(image);
   g_autoptr(GError) error = NULL;
   int fds[2];
 
+  expected.offset = offset;
   g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
   *stream = (Stream){ .write_fd = fds[1] };
-  stream->ingest = gw_ingest_start(store, &expected, fds[0], offset, note_ingested, &stream->result, &error);
+  stream->ingest = gw_ingest_start(store, &expected, fds[0], note_ingested, &stream->result, &error);
   g_assert_no_error(error);
 }
 
@@ -416,16 +416,17 @@ test_a_read_only_part_goes_on(void)
 {
   Folder folder = folder_new();
   Image image = image_new(13, 3000);
-  const GwExpected expected = expect(&image);
+  GwExpected expected = expect(&image);
   GwStore *store;
   char validator[128];
 
+  expected.offset = image.size;
   g_assert_cmpint(mkdirat(folder.fd, "parts", 0700), ==, 0);
   folder_write(&folder, image.part, image.data, image.size);
   g_assert_cmpint(fchmodat(folder.fd, image.part, 0400, 0), ==, 0);
   store = store_open(&folder, 100 * MIB, MIB);
   g_assert_cmpuint(gw_store_part(store, image.sha256, validator), ==, image.size);
-  g_assert_cmpint(ingest_fd(store, &expected, fd_with("", 0), image.size, NULL), ==, 0);
+  g_assert_cmpint(ingest_fd(store, &expected, fd_with("", 0), NULL), ==, 0);
   gw_store_close(store);
   image_clear(&image);
   folder_clear(&folder);
