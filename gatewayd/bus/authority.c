@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Polkit first, then the sender's credentials, always in that order: the second question goes to the bus
  * itself, which no longer knows a sender that left while polkit (or a person at a password prompt) was
- * thinking. */
+ * thinking. After a no it is asked, too: the log says who it was. */
 #include "bus/authority.h"
 
 #include <unistd.h>
@@ -21,6 +21,7 @@ typedef struct {
   char *sender;
   GwRole role;
   gboolean is_foreground;
+  char *refusal; /* polkit's, or NULL */
   GwAuthorityDone done;
   gpointer user;
 } Inquiry;
@@ -44,26 +45,19 @@ gw_authority_admits(guint32 own, guint32 uid)
   return uid == 0 || uid == own;
 }
 
+/* @refusal NULL = yes. */
 static void
-inquiry_end(Inquiry *inquiry, const char *caller, const GError *error)
+inquiry_end(Inquiry *inquiry, const char *caller, const char *refusal)
 {
+  g_autoptr(GError) error = NULL;
+
+  if (refusal)
+    gw_fail(&error, GW_ERROR_DENIED, "%s", refusal);
   inquiry->done(caller, error, inquiry->user);
   g_object_unref(inquiry->bus);
   g_free(inquiry->sender);
+  g_free(inquiry->refusal);
   g_free(inquiry);
-}
-
-static void G_GNUC_PRINTF(2, 3) inquiry_deny(Inquiry *inquiry, const char *format, ...)
-{
-  g_autoptr(GError) error = NULL;
-  g_autofree char *text = NULL;
-  va_list args;
-
-  va_start(args, format);
-  text = g_strdup_vprintf(format, args);
-  va_end(args);
-  gw_fail(&error, GW_ERROR_DENIED, "%s", text);
-  inquiry_end(inquiry, NULL, error);
 }
 
 static void
@@ -72,26 +66,22 @@ on_credentials(GObject *source, GAsyncResult *result, gpointer data)
   Inquiry *inquiry = data;
   g_autoptr(GError) error = NULL;
   g_autoptr(GVariant) reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
-  g_autoptr(GVariant) credentials = NULL;
+  g_autoptr(GVariant) credentials = reply ? g_variant_get_child_value(reply, 0) : NULL;
   g_autofree char *caller = NULL;
   guint32 uid;
 
-  if (!reply) {
-    inquiry_deny(inquiry, "the caller is gone");
+  if (!credentials) {
+    inquiry_end(inquiry, NULL, "the caller is gone");
     return;
   }
-  credentials = g_variant_get_child_value(reply, 0);
   if (!g_variant_lookup(credentials, "UnixUserID", "u", &uid)) {
-    inquiry_deny(inquiry, "the bus does not know the caller's user");
-    return;
-  }
-  if (inquiry->is_foreground && !gw_authority_admits(getuid(), uid)) {
-    inquiry_deny(inquiry, "a gateway in the foreground answers only uid %u and root, not uid %u", getuid(),
-                 uid);
+    inquiry_end(inquiry, NULL, "the bus does not know the caller's user");
     return;
   }
   caller = uid == 0 ? g_strdup("root") : g_strdup_printf("uid %u", uid);
-  inquiry_end(inquiry, caller, NULL);
+  if (inquiry->is_foreground && !gw_authority_admits(getuid(), uid))
+    inquiry->refusal = g_strdup_printf("a gateway in the foreground answers only uid %u and root", getuid());
+  inquiry_end(inquiry, caller, inquiry->refusal);
 }
 
 static void
@@ -111,17 +101,15 @@ on_polkit(GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr(GVariant) reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
   gboolean is_authorized = FALSE;
 
-  if (!reply) {
+  if (reply)
+    g_variant_get(reply, "((bb@a{ss}))", &is_authorized, NULL, NULL);
+  else
     g_dbus_error_strip_remote_error(error);
-    inquiry_deny(inquiry, "polkit cannot be asked about %s: %s", gw_role_action(inquiry->role),
-                 error->message);
-    return;
-  }
-  g_variant_get(reply, "((bb@a{ss}))", &is_authorized, NULL, NULL);
-  if (!is_authorized) {
-    inquiry_deny(inquiry, "polkit does not allow %s", gw_role_action(inquiry->role));
-    return;
-  }
+  if (error)
+    inquiry->refusal =
+        g_strdup_printf("polkit cannot be asked about %s: %s", gw_role_action(inquiry->role), error->message);
+  else if (!is_authorized)
+    inquiry->refusal = g_strdup_printf("polkit does not allow %s", gw_role_action(inquiry->role));
   ask_credentials(inquiry);
 }
 

@@ -225,9 +225,8 @@ on_authority(const char *caller, const GError *error, gpointer user)
   call->door->n_prompts -= call->is_prompting ? 1 : 0;
   call->is_prompting = FALSE;
   if (error) {
-    gw_log_peer(&call->door->denied, LOG_WARNING, GW_SUBJECT_USER,
-                g_dbus_method_invocation_get_sender(call->invocation), "%s denied: %s", call->method->name,
-                error->message);
+    gw_log_peer(&call->door->denied, LOG_WARNING, GW_SUBJECT_USER, caller ? caller : "unknown",
+                "%s denied: %s", call->method->name, error->message);
     gw_fail(&denied, GW_ERROR_DENIED, "%s: %s", call->method->name, error->message);
     on_result(NULL, denied, call);
     return;

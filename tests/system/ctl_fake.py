@@ -39,7 +39,7 @@ class Bus:
 class FakeGateway:
     def __init__(self, build, folder, bus):
         self.build, self.folder, self.bus = build, folder, bus
-        self.answers, self.process, self.noted, self.n_seen = {}, None, None, 0
+        self.answers, self.process, self.n_seen = {}, None, 0
 
     def answer(self, command, text):
         """GVariant text, or "!bad-input what is wrong"; before start()."""
@@ -49,10 +49,10 @@ class FakeGateway:
     def start(self, *more):
         file = self.folder / "answers"
         file.write_text("".join(f"{command}\t{text}\n" for command, text in self.answers.items()))
-        self.noted = open(self.folder / "noted", "w+", encoding="utf-8")
-        self.process = subprocess.Popen([self.build / "tests/unit/bus/fake-core", self.bus.address, file, *more],
-                                        stdin=subprocess.PIPE, stdout=self.noted, text=True,
-                                        stderr=open(self.folder / "log", "w", encoding="utf-8"))
+        with open(self.folder / "noted", "w", encoding="utf-8") as noted, \
+                open(self.folder / "log", "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen([self.build / "tests/unit/bus/fake-core", self.bus.address, file, *more],
+                                            stdin=subprocess.PIPE, stdout=noted, stderr=log, text=True)
         while not (self.folder / "noted").read_text().startswith("ready\n"):
             assert self.process.poll() is None
             time.sleep(0.01)
@@ -104,4 +104,3 @@ class FakeGateway:
             self.process.kill()
             self.process.wait()
             self.process.stdin.close()
-            self.noted.close()
