@@ -77,19 +77,22 @@ code_of(const GError *error, const char *remote_name)
 }
 
 static gboolean
-fail_remote(GError *remote, GError **error)
+fail_remote(GwCtl *ctl, GError *remote, GError **error)
 {
   g_autofree char *name = g_dbus_error_get_remote_error(remote);
   GwErrorCode code = code_of(remote, name);
 
   g_dbus_error_strip_remote_error(remote);
+  ctl->is_refused = gw_error_row_by_dbus_name(name) != NULL;
+  if (ctl->is_refused)
+    return gw_fail(error, code, "%s", remote->message);
   if (g_error_matches(remote, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN) ||
       g_error_matches(remote, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER))
     return gw_fail(error, code, "gatewayd is not running: nobody answers to %s on this bus",
                    interface_name());
-  if (code == GW_ERROR_OFFLINE && !gw_error_row_by_dbus_name(name))
+  if (code == GW_ERROR_OFFLINE)
     return gw_fail(error, code, "gatewayd went away before it answered: %s", remote->message);
-  if (code == GW_ERROR_UNSUPPORTED && !gw_error_row_by_dbus_name(name))
+  if (code == GW_ERROR_UNSUPPORTED)
     return gw_fail(error, code, "this gatewayd and this gatewayctl are of different versions: %s",
                    remote->message);
   return gw_fail(error, code, "%s", remote->message);
@@ -163,7 +166,7 @@ gw_ctl_call(GwCtl *ctl, const GwCtlCall *call, GVariant **ret_result, GError **e
     g_main_context_iteration(NULL, TRUE);
   g_clear_handle_id(&tick_id, g_source_remove);
   if (wait.error) {
-    fail_remote(wait.error, error);
+    fail_remote(ctl, wait.error, error);
     g_error_free(wait.error);
     return FALSE;
   }

@@ -7,6 +7,7 @@ typedef struct {
   const char *address; /* of the bus; NULL = the system bus */
   gboolean is_json, is_yes, is_wide;
   GDBusConnection *bus; /* once it was needed */
+  gboolean is_refused;  /* the gateway said no, in words of its own */
 } GwCtl;
 
 typedef struct {

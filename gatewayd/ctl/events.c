@@ -89,6 +89,21 @@ member(GVariant *event, const char *key)
   return gw_text_value(key, value);
 }
 
+/* "node roof: it never asked (by root)"; the subject only where the text does not name it. */
+static char *
+about(GVariant *event)
+{
+  g_autofree char *kind = member(event, "subject-kind");
+  g_autofree char *subject = member(event, "subject");
+  g_autofree char *text = member(event, "text");
+  g_autofree char *who = member(event, "who");
+  g_autofree char *by = *who ? g_strconcat(" (by ", who, ")", NULL) : g_strdup("");
+
+  if (!*subject || strstr(text, subject))
+    return g_strconcat(text, by, NULL);
+  return g_strconcat(kind, " ", subject, *text ? ": " : "", text, by, NULL);
+}
+
 /* "     7  2026-11-21 12:00:00  update.failed  node roof: it never asked (by root)" */
 static void
 print_event(GVariant *event, guint width)
@@ -96,18 +111,12 @@ print_event(GVariant *event, guint width)
   g_autofree char *id = member(event, "id");
   g_autofree char *time = member(event, "time");
   g_autofree char *type = member(event, "type");
-  g_autofree char *kind = member(event, "subject-kind");
-  g_autofree char *subject = member(event, "subject");
-  g_autofree char *text = member(event, "text");
-  g_autofree char *who = member(event, "who");
   g_autofree char *head = g_strdup_printf("%6s  %s  ", id, time);
-  g_autofree char *about =
-      g_strdup_printf("%s%s%s%s%s%s%s%s", *subject ? kind : "", *subject ? " " : "", subject,
-                      *subject && *text ? ": " : "", text, *who ? " (by " : "", who, *who ? ")" : "");
+  g_autofree char *tail = about(event);
   GwColour colour = event_colour(type);
 
   g_print("%s%s%s%s  ", head, gw_terminal_begin(colour), type, gw_terminal_end(colour));
-  gw_text_print_words(about, gw_text_width(head) + gw_text_width(type) + 2, HANG, width);
+  gw_text_print_words(tail, gw_text_width(head) + gw_text_width(type) + 2, HANG, width);
 }
 
 static void

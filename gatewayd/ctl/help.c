@@ -159,22 +159,35 @@ next_when_offline(const GwCtl *ctl, const GError *error)
   return NULL;
 }
 
+/* What the gateway refuses, it explains itself; so does a question that nobody could be asked. */
 static char *
-next_when_bad_input(const GwLine *line)
+next_when_bad_input(const GwLine *line, const GwCtl *ctl, const GError *error)
 {
+  if (ctl->is_refused || strstr(error->message, "--yes"))
+    return NULL;
   if (!line->command)
     return g_strdup_printf("gatewayctl %s%s--help", line->noun ? line->noun : "", line->noun ? " " : "");
   return g_strdup_printf("gatewayctl %s%s%s --help", line->command->noun, line->command->verb ? " " : "",
                          line->command->verb ? line->command->verb : "");
 }
 
-static char *
-next_when_not_found(const GwLine *line)
+static gboolean
+has_list(const char *noun)
 {
-  const char *noun = line->command ? line->command->noun : "nodes";
-  gboolean is_listed = line->command && line->command->verb;
+  GW_FOR_EACH_COMMAND(command)
+  if (strcmp(command->noun, noun) == 0 && g_strcmp0(command->verb, "list") == 0)
+    return TRUE;
+  return FALSE;
+}
 
-  return g_strdup_printf("gatewayctl %s list shows what there is", is_listed ? noun : "nodes");
+static char *
+next_when_not_found(const GwLine *line, const GwCtl *ctl, const GError *error)
+{
+  const char *noun = line->command && has_list(line->command->noun) ? line->command->noun : NULL;
+
+  if (strchr(error->message, ';') || (!noun && !ctl->is_refused))
+    return NULL; /* it says what to do, or a file is not there */
+  return g_strdup_printf("gatewayctl %s list shows what there is", noun ? noun : "nodes");
 }
 
 char *
@@ -182,13 +195,13 @@ gw_help_next(const GwLine *line, const GwCtl *ctl, const GError *error)
 {
   switch (error->code) {
   case GW_ERROR_BAD_INPUT:
-    return next_when_bad_input(line);
+    return next_when_bad_input(line, ctl, error);
   case GW_ERROR_DENIED:
     return next_when_denied(error);
   case GW_ERROR_OFFLINE:
     return next_when_offline(ctl, error);
   case GW_ERROR_NOT_FOUND:
-    return next_when_not_found(line);
+    return next_when_not_found(line, ctl, error);
   case GW_ERROR_NO_SPACE:
     return g_strdup(
         "gatewayctl cache shows what fills it, [cache] size= in gatewayd.conf how much it may take");

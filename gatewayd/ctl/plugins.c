@@ -120,9 +120,10 @@ print_row(const Section *section, GVariant *row, guint width)
   g_print("  %s\n", head);
   for (const char *const *key = section->body; *key; key++) {
     g_autofree char *text = text_of(row, *key);
+    g_autofree char *line = g_strconcat(strcmp(*key, "warning") == 0 ? "warning: " : "", text, NULL);
 
     if (*text)
-      gw_text_print_lines(text, 6, width);
+      gw_text_print_lines(line, 6, width);
   }
 }
 

@@ -188,7 +188,7 @@ def test_import_of_what_is_no_file(fake, tmp_path, kind):
         os.mkfifo(path)
     fake.start()
     result = fake.ctl("import", path, "--draft", status=4 if kind == "missing" else 2)
-    assert str(path) in result.stderr
+    assert str(path) in result.stderr and "nodes list" not in result.stderr
     assert fake.calls() == []
 
 
@@ -332,6 +332,16 @@ def test_wrong_command_line(build, line, text, hint):
         return
     assert result.returncode == 2 and text in result.stderr and f"next: {hint}\n" in result.stderr
     assert result.stdout == ""
+
+
+def test_next_steps(fake):
+    """A next step is said where the gateway has not said one itself."""
+    fake.answer("explain", "!not-found there is no node \"x\"").answer("adopt", "!not-found no product; make one") \
+        .answer("firmware-edit", "!bad-input version: a number").answer("import", "!no-space 3 bytes are missing").start()
+    assert "next: gatewayctl nodes list shows what there is" in fake.ctl("explain", "x", status=4).stderr
+    assert "next: " not in fake.ctl("nodes", "adopt", "x", status=4).stderr
+    assert "next: " not in fake.ctl("firmware", "edit", "3", status=2).stderr
+    assert "next: gatewayctl cache" in fake.ctl("import", __file__, "--draft", status=7).stderr
 
 
 def test_daemon_not_running(build, bus, tmp_path):
