@@ -357,6 +357,7 @@ test_cap_of_segment(void)
   g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_BEGUN), ==, 8);
   /* Never-cut ones are served over the cap. */
   bench.answer.token = (char *)"token9";
+  bench.answer.node = (char *)"m9";
   Client *client = client_new(&bench, "stubborn", 20);
   ask_range(client, "/s/m9/bytes/token9", NULL);
   assert_has(client->heard->str, "HTTP/1.1 200 OK\r\n");
