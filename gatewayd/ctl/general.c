@@ -71,6 +71,12 @@ run_upstreams_list(GwCtl *ctl, const GwArgs *args, GError **error)
 }
 
 static gboolean
+run_upstreams_show(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return gw_ctl_show(ctl, "upstreams", args->operands[0], error);
+}
+
+static gboolean
 run_upstreams_poll(GwCtl *ctl, const GwArgs *args, GError **error)
 {
   g_autoptr(GVariant) result = NULL;
@@ -105,6 +111,7 @@ const GwCommand gw_commands_general[] = {
     run_updates_cancel },
   { "upstreams", "list", "", 0, 0, gw_list_args, "where firmware comes from", GW_LIST_MORE,
     run_upstreams_list },
+  { "upstreams", "show", "NAME", 1, 1, NULL, "one of them in full", NULL, run_upstreams_show },
   { "upstreams", "poll", "NAME", 1, 1, NULL, "look for new firmware now", NULL, run_upstreams_poll },
   { "reload", NULL, "", 0, 0, NULL, "read the configuration again",
     "A configuration with a mistake is refused, with its file and line, and the old one stays in force.",

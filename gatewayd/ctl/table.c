@@ -194,7 +194,7 @@ gw_table_print(GVariant *rows, const char *const *keys, guint width)
   for (gsize i = 0; i < g_variant_n_children(rows); i++)
     print_line(columns, (int)i);
   if (n_gone > 0)
-    g_printerr("(%u more column%s: --wide or --columns)\n", n_gone, n_gone == 1 ? "" : "s");
+    g_printerr("(--wide shows %u more column%s)\n", n_gone, n_gone == 1 ? "" : "s");
 }
 
 /* --- details --- */

@@ -71,6 +71,7 @@ LINES = [
     ("updates show 9", "get ('updates', '9')"),
     ("updates cancel 9", "update-cancel (9,)"),
     ("upstreams", "list ('upstreams', [], {}, '', '', 500)"),
+    ("upstreams show main", "get ('upstreams', 'main')"),
     ("upstreams poll main", "upstream-poll ('main',)"),
     ("plugins", "list ('plugins', [], {}, '', '', 500)"),
     ("plugins show gadget", "get ('plugins', 'gadget')"),

@@ -48,7 +48,7 @@ def test_table_at_80_columns(fake):
     fake.answer("list:nodes", NODES).start()
     result = fake.ctl("nodes")
     assert result.stdout.splitlines()[0].split() == ["ID", "PRODUCT", "VERSION", "STATE", "LOCATION", "SIZE"]
-    assert "256.0 KiB" in result.stdout and result.stderr == "(1 more column: --wide or --columns)\n"
+    assert "256.0 KiB" in result.stdout and result.stderr == "(--wide shows 1 more column)\n"
 
 
 def test_columns_that_say_nothing_are_left_out(fake):
@@ -63,7 +63,7 @@ def test_table_that_cannot_fit_says_so(fake):
     fake.answer("list:nodes", f"([{{{row}}}], '', uint32 1)").start()
     result = fake.ctl("nodes")
     assert all(len(line) <= 80 for line in result.stdout.splitlines())
-    assert re.search(r"\(\d+ more columns: --wide or --columns\)", result.stderr)
+    assert re.search(r"\(--wide shows \d+ more columns\)", result.stderr)
     assert "value 29 of this row" in fake.ctl("nodes", "--wide").stdout
 
 
