@@ -21,7 +21,8 @@ typedef struct {
   gboolean is_interactive; /* polkit may ask the person for a password, however long that takes */
 } GwAuthorityQuestion;
 
-/* Called once, later, perhaps after the bus was closed. @caller: "root" or "uid 1000"; NULL when nobody knows.
+/* Called once, later, perhaps after the bus was closed. @caller: "root" or "uid 1000"; NULL when nobody
+ * knows.
  * @error: the answer is no. */
 typedef void (*GwAuthorityDone)(const char *caller, const GError *error, gpointer user);
 void gw_authority_ask(const GwAuthorityQuestion *question, GwAuthorityDone done, gpointer user);
