@@ -63,11 +63,12 @@ class Tree:
             shutil.rmtree(self.build, ignore_errors=True)
             subprocess.run(["meson", "setup", *OPTIONS, self.build, self.copy], check=True, capture_output=True)
 
-    def programs(self):
-        """What the Python tests start: all that gets installed, and the emulated nodes."""
+    def programs(self, test):
+        """What a Python test starts: the emulated nodes, and all that gets installed."""
         found = subprocess.run(["meson", "introspect", "--targets", self.build], capture_output=True, check=True).stdout
         for target in json.loads(found):
-            if target["installed"] or target["defined_in"].startswith(f"{self.copy}/tests/nodes/"):
+            is_node = target["defined_in"].startswith(f"{self.copy}/tests/nodes/")
+            if is_node or (target["installed"] and not test.startswith("nodes/")):
                 yield from (os.path.relpath(name, self.build) for name in target["filename"])
 
     def run(self, test):
@@ -77,7 +78,7 @@ class Tree:
             command = ["meson", "test", "-C", self.build, "--print-errorlogs", name]
             command += [f"--test-args=-p {case}"] if case else []
         else:
-            made = subprocess.run(["ninja", "-C", self.build, *self.programs()], capture_output=True, text=True)
+            made = subprocess.run(["ninja", "-C", self.build, *self.programs(test)], capture_output=True, text=True)
             if made.returncode != 0:
                 return False, False, made.stdout
             command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{test}"]
