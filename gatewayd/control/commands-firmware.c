@@ -239,15 +239,15 @@ enter_version(GwCore *core, GwNode *node, const GwFirmware *firmware, GwChange *
 }
 
 void
-gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const char *node_id,
-                            const char *version, GwThen then)
+gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const GwSighting *seen,
+                            GwThen then)
 {
   g_autoptr(GError) error = NULL;
   GwFirmware *firmware = gw_commands_firmware(core, id, &error);
-  GwNode *node = firmware ? gw_commands_node(core, node_id, &error) : NULL;
+  GwNode *node = firmware ? gw_commands_node(core, seen->node, &error) : NULL;
   g_autoptr(GwChange) change = NULL;
 
-  if (!node || !check_confirm(firmware, node, version, &error)) {
+  if (!node || !check_confirm(firmware, node, seen->version, &error)) {
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
@@ -257,7 +257,7 @@ gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, con
   enter_version(core, node, firmware, change);
   gw_change_say(change, "firmware.verified", &(GwAbout){ .firmware_id = id, .node = node->id },
                 "%s saw version %s run on %s: firmware %" G_GINT64_FORMAT " is verified", caller->name,
-                version, node->id, id);
+                seen->version, node->id, id);
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_scheduler_changed(core);
 }

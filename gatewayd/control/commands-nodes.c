@@ -318,25 +318,25 @@ check_verb(GwCore *core, const char *plugin, const char *name, const GwNode *nod
 }
 
 void
-gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const char *plugin, const char *name,
-                       const char *node_id, const char *argument, GwThen then)
+gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const GwVerbOrder *order, GwThen then)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GwChange) change = NULL;
-  GwNode *node = gw_commands_node(core, node_id, &error);
+  GwNode *node = gw_commands_node(core, order->node, &error);
   GwVerb *verb;
 
-  if (!node || !check_verb(core, plugin, name, node, argument, &error)) {
+  if (!node || !check_verb(core, order->plugin, order->verb, node, order->argument, &error)) {
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
   verb = g_new(GwVerb, 1);
-  *verb = (GwVerb){ g_strdup(plugin), g_strdup(name), g_strdup(argument) };
+  *verb = (GwVerb){ g_strdup(order->plugin), g_strdup(order->verb), g_strdup(order->argument) };
   change = gw_change_new(core, caller);
   gw_verbs_put(core, node->id, verb, change);
   gw_change_say(change, "node.verb", &(GwAbout){ .node = node->id },
-                "%s is to be told at its next contact: %s %s", node->id, name, argument);
+                "%s is to be told at its next contact: %s %s", node->id, order->verb, order->argument);
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_scheduler_node_changed(core, node->id);
-  gw_workers_tell_lan(core->workers, GW_MESSAGE_WAKE, gw_wake_pack(plugin, node->id, name, argument));
+  gw_workers_tell_lan(core->workers, GW_MESSAGE_WAKE,
+                      gw_wake_pack(order->plugin, node->id, order->verb, order->argument));
 }

@@ -196,13 +196,13 @@ on_checked(const char *plugin, const GError *error, gpointer user)
 }
 
 void
-gw_command_push(GwCore *core, const GwCaller *caller, gint64 id, const char *node_id, GVariant *options,
-                GwThen then)
+gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then)
 {
-  g_autoptr(GVariant) own = g_variant_ref_sink(options ? options : g_variant_new("a{sv}", NULL));
+  g_autoptr(GVariant) own =
+      g_variant_ref_sink(order->options ? order->options : g_variant_new("a{sv}", NULL));
   g_autoptr(GError) error = NULL;
-  GwFirmware *firmware = gw_commands_firmware(core, id, &error);
-  GwNode *node = firmware ? gw_commands_node(core, node_id, &error) : NULL;
+  GwFirmware *firmware = gw_commands_firmware(core, order->firmware, &error);
+  GwNode *node = firmware ? gw_commands_node(core, order->node, &error) : NULL;
   Push *push;
 
   if (!node || !check_push(core, firmware, node, own, &error)) {
@@ -210,6 +210,7 @@ gw_command_push(GwCore *core, const GwCaller *caller, gint64 id, const char *nod
     return;
   }
   push = g_new(Push, 1);
-  *push = (Push){ core, id, g_strdup(node->id), g_variant_ref(own), gw_change_new(core, caller), then };
+  *push = (Push){ core, order->firmware, g_strdup(node->id), g_variant_ref(own), gw_change_new(core, caller),
+                  then };
   gw_commands_check_image(core, firmware, on_checked, push);
 }

@@ -29,17 +29,23 @@ typedef struct {
 void gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, GwThen then);
 /* Completes or changes the form while draft or unverified. -> (s state) */
 void gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVariant *form, GwThen then);
-/* "I saw version X run on NODE": verified. @version must be the firmware's; audited. -> () */
-void gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const char *node,
-                                 const char *version, GwThen then);
+/* "I saw version X run on NODE": verified. The version must be the firmware's; audited. -> () */
+typedef struct {
+  const char *node, *version;
+} GwSighting;
+void gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const GwSighting *seen,
+                                 GwThen then);
 void gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, const char *reason,
                                   GwThen then);
 /* Forgets a firmware that no rule or open update needs. */
 void gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
-/* One firmware (also unverified) to one node: makes and starts a push rule. @options: downgrade (b). -> (x
- * rule) */
-void gw_command_push(GwCore *core, const GwCaller *caller, gint64 firmware, const char *node,
-                     GVariant *options, GwThen then);
+/* One firmware (also unverified) to one node: makes and starts a push rule. -> (x rule) */
+typedef struct {
+  gint64 firmware;
+  const char *node;
+  GVariant *options; /* a{sv}: downgrade (b); NULL = none */
+} GwPushOrder;
+void gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then);
 
 /* --- products and nodes --- */
 /* @form: plugin, scheme, series-chars, auto-adopt, least-identity, require-signature. Makes or changes. */
@@ -73,8 +79,10 @@ void gw_command_update_cancel(GwCore *core, const GwCaller *caller, gint64 id, G
 /* --- the rest --- */
 void gw_command_upstream_poll(GwCore *core, const GwCaller *caller, const char *name, GwThen then);
 /* A verb of a plugin's table for one node; done at the node's next contact. */
-void gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const char *plugin, const char *verb,
-                            const char *node, const char *argument, GwThen then);
+typedef struct {
+  const char *plugin, *verb, *node, *argument; /* never NULL; argument may be "" */
+} GwVerbOrder;
+void gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const GwVerbOrder *order, GwThen then);
 void gw_command_reload(GwCore *core, const GwCaller *caller, GwThen then);
 
 /* --- questions; no event, no change --- */

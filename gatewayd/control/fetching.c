@@ -26,6 +26,7 @@ typedef struct {
   char *key; /* the digest, or the entry where none is known yet */
   guint n_failures;
   gboolean is_afresh; /* a resumed image did not match: whatever is there of it is not used */
+  guint64 last_end;   /* where the bytes of the attempt before ended */
 
   /* while it runs */
   guint64 id; /* 0 = it waits */
@@ -388,6 +389,16 @@ take_beginning(Fetch *fetch, const GwFetched *fetched)
     gw_store_set_part_validator(fetch->fetching->core->store, sha256, fetched->validator);
 }
 
+/* One that ends too early at the same place twice is as long as that, whatever was announced. */
+static gboolean
+ends_there_again(Fetch *fetch)
+{
+  guint64 end = gw_ingest_received(fetch->ingest), before = fetch->last_end;
+
+  fetch->last_end = end;
+  return end > fetch->offset && end == before;
+}
+
 static void
 take_failure(Fetch *fetch, const char *text, gboolean is_hopeless)
 {
@@ -398,6 +409,8 @@ take_failure(Fetch *fetch, const char *text, gboolean is_hopeless)
     end_badly(fetch, fetch->failure);
     return;
   }
+  if (gw_workers_wan(fetch->fetching->core->workers))
+    fetch->is_hopeless |= ends_there_again(fetch);
   gw_ingest_abort(fetch->ingest);
   gw_close(&fetch->write_fd);
 }

@@ -340,6 +340,22 @@ gw_progress_alarm(GwCore *core, gint64 update_id)
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
 }
 
+/* Bytes may have been asked for while nobody listened, and the plugin's numbers are known only now. */
+void
+gw_progress_resume(GwCore *core)
+{
+  g_autoptr(GPtrArray) open = gw_updates_open_of_rule(core->updates, 0);
+
+  for (guint i = 0; i < open->len; i++) {
+    const GwUpdate *update = open->pdata[i];
+    GwPin *pin = gw_pins_of_update(core->pins, update->id);
+
+    if (pin)
+      gw_inference_gap(&pin->inference);
+    gw_progress_watch(core, update);
+  }
+}
+
 /* ---- what was heard ---- */
 
 static GwFact

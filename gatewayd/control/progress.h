@@ -12,6 +12,8 @@ gboolean gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const cha
 void gw_progress_alarm(GwCore *core, gint64 update_id);
 /* Sets that alarm; after loading, and after its times changed. */
 void gw_progress_watch(GwCore *core, const GwUpdate *update);
+/* A LAN worker came (back): inferences count anew, and the alarms of all open updates are set. */
+void gw_progress_resume(GwCore *core);
 
 /* A node said which version it runs. Facts go to its open update, and to one that had failed. */
 void gw_progress_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change);

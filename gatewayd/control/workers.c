@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/core-private.h"
+#include "control/progress.h"
 #include "control/identity.h"
 #include "link/messages.h"
 
@@ -287,6 +288,8 @@ learn_plugins(GwWorker *worker, GVariant *tables)
                   (const char *)problems->pdata[i]);
   gw_identity_adapt_products(core, change);
   gw_change_commit_if_any(g_steal_pointer(&change));
+  if (worker->is_lan)
+    gw_progress_resume(core);
 }
 
 static void
