@@ -35,11 +35,11 @@ run_firmware_edit(const GwMethodCall *call, GError **error)
 static gboolean
 run_firmware_confirm(const GwMethodCall *call, GError **error)
 {
-  const char *node, *version;
+  GwSighting seen;
   gint64 id;
 
-  g_variant_get(call->parameters, "(x&s&s@a{sv})", &id, &node, &version, NULL);
-  gw_command_firmware_confirm(call->core, call->caller, id, node, version, call->then);
+  g_variant_get(call->parameters, "(x&s&s@a{sv})", &id, &seen.node, &seen.version, NULL);
+  gw_command_firmware_confirm(call->core, call->caller, id, &seen, call->then);
   return TRUE;
 }
 
@@ -82,10 +82,10 @@ run_firmware_delete(const GwMethodCall *call, GError **error)
 static gboolean
 run_push(const GwMethodCall *call, GError **error)
 {
-  const char *node;
+  GwPushOrder order = { .options = call->options };
 
-  g_variant_get_child(call->parameters, 1, "&s", &node);
-  gw_command_push(call->core, call->caller, id_of(call), node, call->options, call->then);
+  g_variant_get(call->parameters, "(x&s@a{sv})", &order.firmware, &order.node, NULL);
+  gw_command_push(call->core, call->caller, &order, call->then);
   return TRUE;
 }
 
@@ -198,10 +198,11 @@ run_upstream_poll(const GwMethodCall *call, GError **error)
 static gboolean
 run_verb(const GwMethodCall *call, GError **error)
 {
-  const char *plugin, *verb, *node, *argument;
+  GwVerbOrder order;
 
-  g_variant_get(call->parameters, "(&s&s&s&s@a{sv})", &plugin, &verb, &node, &argument, NULL);
-  gw_command_plugin_verb(call->core, call->caller, plugin, verb, node, argument, call->then);
+  g_variant_get(call->parameters, "(&s&s&s&s@a{sv})", &order.plugin, &order.verb, &order.node,
+                &order.argument, NULL);
+  gw_command_plugin_verb(call->core, call->caller, &order, call->then);
   return TRUE;
 }
 

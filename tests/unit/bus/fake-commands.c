@@ -215,10 +215,10 @@ gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVaria
 }
 
 void
-gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const char *node,
-                            const char *version, GwThen then)
+gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const GwSighting *seen,
+                            GwThen then)
 {
-  note(core, "firmware-confirm", caller, g_variant_new("(xss)", id, node, version));
+  note(core, "firmware-confirm", caller, g_variant_new("(xss)", id, seen->node, seen->version));
   answer(core, "firmware-confirm", NULL, then);
 }
 
@@ -236,10 +236,9 @@ gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwTh
 }
 
 void
-gw_command_push(GwCore *core, const GwCaller *caller, gint64 firmware, const char *node, GVariant *options,
-                GwThen then)
+gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then)
 {
-  note(core, "push", caller, g_variant_new("(xs@a{sv})", firmware, node, options));
+  note(core, "push", caller, g_variant_new("(xs@a{sv})", order->firmware, order->node, order->options));
   answer(core, "push", NULL, then);
 }
 
@@ -337,10 +336,10 @@ gw_command_upstream_poll(GwCore *core, const GwCaller *caller, const char *name,
 }
 
 void
-gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const char *plugin, const char *verb,
-                       const char *node, const char *argument, GwThen then)
+gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const GwVerbOrder *order, GwThen then)
 {
-  note(core, "plugin-verb", caller, g_variant_new("(ssss)", plugin, verb, node, argument));
+  note(core, "plugin-verb", caller,
+       g_variant_new("(ssss)", order->plugin, order->verb, order->node, order->argument));
   answer(core, "plugin-verb", NULL, then);
 }
 

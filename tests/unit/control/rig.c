@@ -404,7 +404,8 @@ rig_verified(Rig *rig, const char *product, const char *version)
   g_autoptr(GVariant) form = form_of(text);
 
   rig_run(rig, gw_command_node_set(rig->core, &rig_caller, "trial", form, rig_then()));
-  rig_run(rig, gw_command_firmware_confirm(rig->core, &rig_caller, id, "trial", version, rig_then()));
+  rig_run(rig, gw_command_firmware_confirm(rig->core, &rig_caller, id, &(GwSighting){ "trial", version },
+                                           rig_then()));
   return id;
 }
 
@@ -433,7 +434,7 @@ id_of(Rig *rig)
 gint64
 rig_push(Rig *rig, gint64 firmware, const char *node)
 {
-  gw_command_push(rig->core, &rig_caller, firmware, node, NULL, rig_then());
+  gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ firmware, node, NULL }, rig_then());
   return id_of(rig);
 }
 
