@@ -47,6 +47,8 @@ def site(build, tmp_path, request):
     for one in made:
         if getattr(request.node, "report_call", None) is not None and request.node.report_call.failed:
             print(one.gateway.logs()[-20000:])
+            for name, node in one.nodes.items():
+                print(f"--- {name}\n{node.text()[-2000:]}")
         one.stop()
 
 

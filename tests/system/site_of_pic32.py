@@ -56,7 +56,7 @@ class Cloud:
         return self
 
     def image(self, name, size=100_000, data=None):
-        data = data if data is not None else os.urandom(size)
+        data = data if data is not None else b"\x00" + os.urandom(size - 1)  # never ":": that were a HEX file
         (self.files / name).write_bytes(data)
         return data
 
