@@ -39,6 +39,8 @@ static const Row framing[] = {
   { "host-with-user", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", -400 },
   { "host-list", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", -400 },
   { "host-port", "GET / HTTP/1.1\r\nHost: a:80x\r\n\r\n", -400 },
+  { "host-open-bracket", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", -400 },
+  { "empty-target", "GET  HTTP/1.1\r\n" HOST "\r\n", -400 },
   { "host-bare-ipv6", "GET / HTTP/1.1\r\nHost: ::1\r\n\r\n", -400 },
   { "differing-content-length", "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nContent-Length: 4\r\n\r\n",
     -400 },
@@ -108,6 +110,8 @@ static const Row others[] = {
   { "connect", "CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n", -501 },
   { "expectation", "POST / HTTP/1.1\r\n" HOST "Expect: tea\r\n\r\n", -417 },
   { "empty-host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", 1 },
+  { "empty-port", "GET / HTTP/1.1\r\nHost: a:\r\n\r\n", 1 },
+  { "tab-in-value", "GET / HTTP/1.1\r\n" HOST "X: a\tb\r\n\r\n", 1 },
   { "not-ascii", "GET /\303\244 HTTP/1.1\r\n" HOST "X: \303\244\r\n\r\n", 1 },
   { "two-blank-lines", "\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n", 1 },
 };
