@@ -175,6 +175,7 @@ forget_arrival(GwStore *store, const guint8 sha256[GW_SHA256_LEN])
   g_mutex_unlock(&store->moving);
 }
 
+/* Both folders are synced: the one of the name may have been made just now, or by a run that was killed. */
 gboolean
 gw_store_publish(GwStore *store, const char *part, const guint8 sha256[GW_SHA256_LEN], GError **error)
 {
@@ -183,15 +184,11 @@ gw_store_publish(GwStore *store, const char *part, const guint8 sha256[GW_SHA256
 
   gw_blob_name(sha256, name);
   g_strlcpy(folder, name, sizeof folder);
-  if (mkdirat(store->blobs_fd, folder, 0700) == 0) {
-    if (!sync_below(store->blobs_fd, ".", error))
-      return FALSE;
-  } else if (errno != EEXIST) {
+  if (mkdirat(store->blobs_fd, folder, 0700) < 0 && errno != EEXIST)
     return gw_fail_errno(error, errno, "cannot make a folder of the cache");
-  }
   if (!move_in(store, part, name, sha256, error))
     return FALSE;
-  if (sync_below(store->blobs_fd, folder, error))
+  if (sync_below(store->blobs_fd, folder, error) && sync_below(store->blobs_fd, ".", error))
     return TRUE;
   forget_arrival(store, sha256);
   return FALSE;
