@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lan/session.h"
 
+#include <string.h>
+
+#include "lan/coverage.h"
+
 #define SCRATCH_SIZE 16384
 #define STATE_MAX 4096
 #define BLOCK_MAX 4096
 #define NODE_MAX 65
+#define LATER_MAX 32      /* events that actions brought; no honest step asks for more */
+#define STEPS_PER_TURN 64 /* then others have their turn */
+
+/* An event without foreign bytes that waits until the step before it is through. */
+typedef struct {
+  GatewayEventKind kind;
+  guint64 number, count;
+} Later;
 
 struct GwSession {
   GwSessionSetup setup;
   const GatewaySessionFunctions *functions;
   GwChannel *channel;
-  GwBody *body;         /* of the last BYTES answer */
-  guint64 block_offset; /* read and sent, not yet followed by a word of the node */
-  guint64 block_size;
-  GwTimer turn; /* delivers OPEN, and `ended`, from the reactor */
-  gboolean is_open, has_ask, is_closing, is_stepping, is_freed;
+  GwBody *body;      /* of the last BYTES answer */
+  GwCoverage blocks; /* read and sent, not yet followed by a word of the node */
+  GwTimer turn;      /* delivers OPEN, what is left of `later`, and `ended`, from the reactor */
+  Later later[LATER_MAX];
+  guint n_later;
+  gboolean is_open, has_ask, is_closing, is_busy, is_resting, has_ended, is_freed;
   char node[NODE_MAX];
   char memory[SCRATCH_SIZE];
   GatewayScratch scratch;
   guint64 state[]; /* the plugin's, aligned */
 };
 
-static void run_step(GwSession *session, const GatewayEvent *event);
+static void drain(GwSession *session);
 
 static GatewayEvent
 event_of(GatewayEventKind kind)
@@ -29,11 +42,31 @@ event_of(GatewayEventKind kind)
   return (GatewayEvent){ .size = sizeof(GatewayEvent), .kind = kind };
 }
 
+/* Nothing is read while an ask is open, or while a plugin is busy with itself: it need not think of lines
+ * that come in between. */
 static void
-tell(GwSession *session, GatewayEventKind kind)
+hold(GwSession *session)
 {
-  GatewayEvent event = event_of(kind);
-  run_step(session, &event);
+  gw_channel_pause(session->channel, session->has_ask || session->is_resting);
+}
+
+static void
+do_close(GwSession *session)
+{
+  session->is_closing = TRUE;
+  gw_channel_close(session->channel);
+}
+
+/* After the step that runs now, or at once. */
+static void
+post(GwSession *session, GatewayEventKind kind, guint64 number, guint64 count)
+{
+  if (session->n_later == LATER_MAX) {
+    do_close(session);
+    return;
+  }
+  session->later[session->n_later++] = (Later){ kind, number, count };
+  drain(session);
 }
 
 /* ---- actions ---- */
@@ -49,22 +82,6 @@ do_mode(GwSession *session, guint64 number)
     gw_channel_read_exactly(session->channel, MIN(number - 2, 65536));
 }
 
-/* The block is an event of its own: the plugin words the reply around it. */
-static void
-do_read_block(GwSession *session, guint64 offset, guint64 count)
-{
-  char block[BLOCK_MAX];
-  gssize n = session->body ? gw_body_read(session->body, offset, block, MIN(count, BLOCK_MAX)) : -1;
-  GatewayEvent event = event_of(GATEWAY_EVENT_BLOCK);
-  event.number = offset;
-  if (n > 0) {
-    event.text = (GatewayText){ block, (size_t)n };
-    session->block_offset = offset;
-    session->block_size = (guint64)n;
-  }
-  run_step(session, &event);
-}
-
 static void
 stream_done(gpointer user, const GwTransferGauge *gauge, gboolean is_complete)
 {
@@ -73,7 +90,7 @@ stream_done(gpointer user, const GwTransferGauge *gauge, gboolean is_complete)
     return;
   session->setup.host->covered(session, gauge->offset, gauge->acked, session->setup.user);
   if (is_complete)
-    tell(session, GATEWAY_EVENT_SENT);
+    post(session, GATEWAY_EVENT_SENT, 0, 0);
 }
 
 static const GwTransferObserver STREAM_OBSERVER = { NULL, stream_done };
@@ -83,7 +100,7 @@ static void
 do_stream(GwSession *session, const GatewayAction *action)
 {
   if (action->is_data) {
-    tell(session, GATEWAY_EVENT_DATA_FAILED);
+    post(session, GATEWAY_EVENT_DATA_FAILED, 0, 0);
     return;
   }
   guint64 size = session->body ? gw_body_size(session->body) : 0;
@@ -92,9 +109,7 @@ do_stream(GwSession *session, const GatewayAction *action)
   if (count > 0 && gw_channel_stream(session->channel, session->body, (GwByteRange){ action->number, count },
                                      &STREAM_OBSERVER, session))
     return;
-  GatewayEvent event = event_of(GATEWAY_EVENT_BLOCK); /* cannot be read */
-  event.number = action->number;
-  run_step(session, &event);
+  post(session, GATEWAY_EVENT_BLOCK, action->number, 0); /* cannot be read */
 }
 
 static void
@@ -107,14 +122,8 @@ do_ask(GwSession *session, const GatewayAsk *ask)
     session->node[ask->node.size] = 0;
   }
   session->has_ask = TRUE;
+  hold(session);
   session->setup.host->ask(session, ask, session->setup.user);
-}
-
-static void
-do_close(GwSession *session)
-{
-  session->is_closing = TRUE;
-  gw_channel_close(session->channel);
 }
 
 static void
@@ -129,13 +138,13 @@ do_action(GwSession *session, const GatewayAction *action)
     do_mode(session, action->number);
     return;
   case GATEWAY_ACTION_READ_BLOCK:
-    do_read_block(session, action->number, action->count);
+    post(session, GATEWAY_EVENT_BLOCK, action->number, MIN(action->count, BLOCK_MAX));
     return;
   case GATEWAY_ACTION_STREAM:
     do_stream(session, action);
     return;
   case GATEWAY_ACTION_DATA:
-    tell(session, GATEWAY_EVENT_DATA_FAILED);
+    post(session, GATEWAY_EVENT_DATA_FAILED, 0, 0);
     return;
   case GATEWAY_ACTION_ARM:
     gw_channel_arm(session->channel, (guint)action->number % GW_CHANNEL_TIMERS,
@@ -168,43 +177,89 @@ call_plugin(GwSession *session, const GatewayEvent *event, GatewayAction *action
   return MIN(n, GATEWAY_MAX_ACTIONS);
 }
 
-/* An action may bring the next event at once (a block, a failure): then a step runs inside a step, whose
- * actions go first; depth is bounded because each such event answers one action of a bounded list. */
+static void
+step(GwSession *session, const GatewayEvent *event)
+{
+  GatewayAction actions[GATEWAY_MAX_ACTIONS] = { 0 };
+  gboolean is_last = event->kind == GATEWAY_EVENT_HANGUP;
+
+  if (session->is_closing && !is_last)
+    return;
+  session->scratch = (GatewayScratch){ session->memory, SCRATCH_SIZE, 0, false };
+  session->is_busy = TRUE;
+  uint32_t n = call_plugin(session, event, actions);
+  for (uint32_t i = 0; i < n && !session->is_closing && !is_last; i++)
+    do_action(session, &actions[i]);
+  session->is_busy = FALSE;
+}
+
+/* The block is an event of its own: the plugin words the reply around it. */
+static void
+step_later(GwSession *session, const Later *later)
+{
+  GatewayEvent event = event_of(later->kind);
+  char block[BLOCK_MAX];
+  gssize n = 0;
+
+  event.number = later->number;
+  if (later->count > 0 && session->body)
+    n = gw_body_read(session->body, later->number, block, later->count);
+  if (n > 0) {
+    event.text = (GatewayText){ block, (size_t)n };
+    gw_coverage_add(&session->blocks, later->number, (guint64)n);
+  }
+  step(session, &event);
+}
+
+/* A plugin may go on for ever without a word of its node; others go on too. */
+static void
+drain(GwSession *session)
+{
+  GwReactor *reactor = session->setup.reactor;
+
+  for (guint i = 0; session->n_later > 0 && !session->is_busy; i++) {
+    Later later = session->later[0];
+    session->is_resting = i == STEPS_PER_TURN;
+    hold(session);
+    if (session->is_resting) {
+      gw_wheel_arm(gw_reactor_wheel(reactor), &session->turn, gw_reactor_now_ms(reactor));
+      return;
+    }
+    session->n_later--;
+    memmove(session->later, session->later + 1, session->n_later * sizeof(Later));
+    step_later(session, &later);
+  }
+}
+
 static void
 run_step(GwSession *session, const GatewayEvent *event)
 {
-  GatewayAction actions[GATEWAY_MAX_ACTIONS] = { 0 };
-  if (session->is_closing && event->kind != GATEWAY_EVENT_HANGUP)
-    return;
-  gboolean is_outermost = !session->is_stepping;
-  if (is_outermost)
-    session->scratch = (GatewayScratch){ session->memory, SCRATCH_SIZE, 0, false };
-  session->is_stepping = TRUE;
-  uint32_t n = call_plugin(session, event, actions);
-  for (uint32_t i = 0; i < n && !session->is_closing && event->kind != GATEWAY_EVENT_HANGUP; i++)
-    do_action(session, &actions[i]);
-  if (is_outermost)
-    session->is_stepping = FALSE;
+  step(session, event);
+  drain(session);
 }
 
 /* ---- what the channel brings ---- */
 
-/* The node speaks again: what was read for it in a block has arrived. */
+/* The node speaks again: the blocks that were read for it have arrived, if the line says so too. */
 static void
-settle_block(GwSession *session)
+settle_blocks(GwSession *session)
 {
-  if (session->block_size == 0)
+  GwCoverage blocks = session->blocks;
+
+  if (blocks.n == 0 || gw_channel_unacked(session->channel) > 0)
     return;
-  guint64 size = session->block_size;
-  session->block_size = 0;
-  session->setup.host->covered(session, session->block_offset, size, session->setup.user);
+  session->blocks = (GwCoverage){ 0 };
+  for (guint i = 0; i < blocks.n; i++)
+    session->setup.host->covered(session, blocks.ranges[i].start,
+                                 blocks.ranges[i].end - blocks.ranges[i].start, session->setup.user);
+  gw_coverage_clear(&blocks);
 }
 
 static void
 on_line(GwChannel *channel, GwSlice line, gpointer user)
 {
   GwSession *session = user;
-  settle_block(session);
+  settle_blocks(session);
   GatewayEvent event = event_of(GATEWAY_EVENT_LINE);
   event.text = (GatewayText){ (const char *)line.data, line.size };
   run_step(session, &event);
@@ -213,14 +268,14 @@ on_line(GwChannel *channel, GwSlice line, gpointer user)
 static void
 on_line_too_long(GwChannel *channel, gpointer user)
 {
-  tell(user, GATEWAY_EVENT_LINE_TOO_LONG);
+  post(user, GATEWAY_EVENT_LINE_TOO_LONG, 0, 0);
 }
 
 static void
 on_bytes(GwChannel *channel, GwSlice bytes, gpointer user)
 {
   GwSession *session = user;
-  settle_block(session);
+  settle_blocks(session);
   GatewayEvent event = event_of(GATEWAY_EVENT_BYTES);
   event.text = (GatewayText){ (const char *)bytes.data, bytes.size };
   run_step(session, &event);
@@ -238,8 +293,9 @@ static void
 on_end(GwChannel *channel, GwChannelEnd why, gpointer user)
 {
   GwSession *session = user;
-  tell(session, GATEWAY_EVENT_HANGUP);
-  session->is_closing = TRUE;
+  GatewayEvent event = event_of(GATEWAY_EVENT_HANGUP);
+  step(session, &event);
+  session->is_closing = session->has_ended = TRUE;
   gw_wheel_arm(gw_reactor_wheel(session->setup.reactor), &session->turn,
                gw_reactor_now_ms(session->setup.reactor));
 }
@@ -268,10 +324,12 @@ static void
 on_turn(GwTimer *timer, gint64 now_ms)
 {
   GwSession *session = (GwSession *)(void *)((char *)timer - G_STRUCT_OFFSET(GwSession, turn));
-  if (!session->is_open && !session->is_closing)
+  if (session->has_ended)
+    session->setup.host->ended(session, session->setup.user);
+  else if (!session->is_open)
     deliver_open(session);
   else
-    session->setup.host->ended(session, session->setup.user);
+    drain(session);
 }
 
 GwSession *
@@ -300,6 +358,7 @@ gw_session_free(GwSession *session)
   gw_wheel_cancel(&session->turn);
   gw_channel_free(session->channel);
   g_clear_pointer(&session->body, gw_body_unref);
+  gw_coverage_clear(&session->blocks);
   gw_reactor_free_later(session->setup.reactor, session);
 }
 
@@ -309,9 +368,11 @@ gw_session_answer(GwSession *session, const GatewayAnswer *answer, GwBody *body)
   if (!session->has_ask || session->is_closing)
     return;
   session->has_ask = FALSE;
+  hold(session);
   if (body) {
     GwBody *old = session->body;
     session->body = gw_body_ref(body);
+    gw_coverage_clear(&session->blocks);
     g_clear_pointer(&old, gw_body_unref);
   }
   GatewayEvent event = event_of(GATEWAY_EVENT_ANSWER);

@@ -23,6 +23,12 @@ bench_now(void)
   return clock_ms;
 }
 
+void
+bench_tick(void)
+{
+  clock_ms += GW_WHEEL_TICK_MS;
+}
+
 /* ---- the core ---- */
 
 static void
@@ -175,11 +181,46 @@ bench_send(Bench *bench, GwMessageType type, GVariant *payload)
   g_assert_true(gw_link_send(bench->core, type, 0, payload, NULL, 0));
 }
 
+/* A plugin that @sections do not name would listen at its own port. */
+static gboolean
+is_named(GVariant *sections, const char *plugin)
+{
+  GVariantIter iter;
+  const char *section, *name;
+
+  g_variant_iter_init(&iter, sections);
+  while (g_variant_iter_next(&iter, "(&s&s@a{ss})", &section, &name, NULL)) {
+    if (strcmp(section, "plugin") == 0 && strcmp(name, plugin) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static GVariant *
+complete(const GPtrArray *files, GVariant *sections)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a(ssa{ss})"));
+  for (gsize i = 0; i < g_variant_n_children(sections); i++) {
+    g_autoptr(GVariant) section = g_variant_get_child_value(sections, i);
+    g_variant_builder_add_value(&builder, section);
+  }
+  for (guint i = 0; i < files->len; i++) {
+    const char *name = ((const GwPluginFile *)files->pdata[i])->name;
+    if (!is_named(sections, name) && strcmp(name, "example-line") != 0)
+      g_variant_builder_add_parsed(&builder, "('plugin', %s, {'enabled': 'no'})", name);
+  }
+  return g_variant_builder_end(&builder);
+}
+
 void
 bench_configure(Bench *bench, const char *config)
 {
+  g_autoptr(GVariant) sections = g_variant_ref_sink(g_variant_new_parsed(config));
+
   g_clear_pointer(&bench->config, g_variant_unref);
-  bench->config = g_variant_ref_sink(g_variant_new_parsed(config));
+  bench->config = g_variant_ref_sink(complete(bench->files, sections));
   if (bench->core)
     bench_send(bench, GW_MESSAGE_CONFIG, gw_config_pack(2, bench->config));
 }

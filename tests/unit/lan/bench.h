@@ -61,6 +61,7 @@ void bench_make_image(Bench *bench, gsize size);
 void bench_settle(Bench *bench);
 void bench_pass(Bench *bench, gint64 ms);
 gint64 bench_now(void);
+void bench_tick(void);
 void bench_kill_core(Bench *bench);
 void bench_start_core(Bench *bench);
 void bench_configure(Bench *bench, const char *config);
