@@ -151,9 +151,7 @@ watch_all(GwCore *core)
   GHashTableIter iter;
   gpointer value;
 
-  gw_updates_iter(core->updates, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &value))
-    gw_progress_watch(core, value);
+  gw_progress_watch_all(core);
   gw_rules_iter(core->rules, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &value))
     gw_scheduler_watch_rule(core, value);

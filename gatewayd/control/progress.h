@@ -12,6 +12,10 @@ gboolean gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const cha
 void gw_progress_alarm(GwCore *core, gint64 update_id);
 /* Sets that alarm; after loading, and after its times changed. */
 void gw_progress_watch(GwCore *core, const GwUpdate *update);
+void gw_progress_watch_all(GwCore *core);
+/* A LAN worker came, and with it the numbers of its makes. What nodes asked while none listened is not known:
+ * an inference that only waits for silence needs one more request. */
+void gw_progress_lan_connected(GwCore *core);
 /* A LAN worker came (back): inferences count anew, and the alarms of all open updates are set. */
 void gw_progress_resume(GwCore *core);
 

@@ -17,6 +17,7 @@
 #include "control/core-private.h"
 #include "control/progress.h"
 #include "control/identity.h"
+#include "control/progress.h"
 #include "link/messages.h"
 
 #define WORKERS_MAX 16
@@ -287,6 +288,8 @@ learn_plugins(GwWorker *worker, GVariant *tables)
     gw_change_say(change, "plugin.refused", &(GwAbout){ .name = worker->name }, "%s: %s", worker->name,
                   (const char *)problems->pdata[i]);
   gw_identity_adapt_products(core, change);
+  if (worker->is_lan)
+    gw_progress_lan_connected(core);
   gw_change_commit_if_any(g_steal_pointer(&change));
   if (worker->is_lan)
     gw_progress_resume(core);
