@@ -507,7 +507,7 @@ typedef enum {
                           port before the peer connects), else active to that address, port = number */
   GATEWAY_ACTION_DATA_CLOSE,
   GATEWAY_ACTION_ARM,   /* timer id = number (0..7), count = milliseconds; 0 disarms */
-  GATEWAY_ACTION_ASK,   /* ask; one at a time: answered by ANSWER */
+  GATEWAY_ACTION_ASK,   /* ask; one at a time: answered by ANSWER, before which nothing more is read */
   GATEWAY_ACTION_RELAY, /* from now on bytes go both ways to the host named `text` of our table */
   GATEWAY_ACTION_CLOSE, /* after what was sent is acknowledged */
 } GatewayActionKind;
