@@ -36,11 +36,18 @@ struct GwLan {
   GwLogLimit refusals;
 };
 
+/* Who waits for an answer. */
+typedef struct {
+  GwClaim claim;
+  GwAddress peer; /* all zero: a line */
+  GatewayAskKind kind;
+} GwAsker;
+
 /* A copy of the core's answer, remembered if it may be given again. @ret_own: what the caller must free, else
  * NULL.
  */
-const GwGiven *gw_lan_take_answer(GwLan *lan, const GwAnswer *answer, const GwClaim *claim,
-                                  const GwAddress *peer, GatewayAskKind kind, GwGiven **ret_own);
+const GwGiven *gw_lan_take_answer(GwLan *lan, const GwAnswer *answer, const GwAsker *asker,
+                                  GwGiven **ret_own);
 /* From cache, counted as a contact, or NULL. */
 const GwGiven *gw_lan_recall(GwLan *lan, const GwClaim *claim);
 /* What an answer without the core's word says. */

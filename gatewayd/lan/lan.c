@@ -48,15 +48,14 @@ note_adopted(GwLan *lan, const GwAddress *peer, gboolean is_adopted_now)
 }
 
 const GwGiven *
-gw_lan_take_answer(GwLan *lan, const GwAnswer *answer, const GwClaim *claim, const GwAddress *peer,
-                   GatewayAskKind kind, GwGiven **ret_own)
+gw_lan_take_answer(GwLan *lan, const GwAnswer *answer, const GwAsker *asker, GwGiven **ret_own)
 {
   GwGiven *given = gw_given_new(gw_answers_words(lan->answers), answer);
 
-  given->claim = *claim;
-  given->peer = *peer;
-  given->ask_kind = (guint8)kind;
-  note_adopted(lan, peer, answer->is_adopted);
+  given->claim = asker->claim;
+  given->peer = asker->peer;
+  given->ask_kind = (guint8)asker->kind;
+  note_adopted(lan, &asker->peer, answer->is_adopted);
   *ret_own = gw_answers_keep(lan->answers, given, gw_reactor_now_ms(lan->reactor));
   return given;
 }

@@ -29,9 +29,7 @@ typedef struct {
   GwLan *lan;
   GwHttpExchange *exchange;
   GwHosted *hosted;
-  GwClaim claim;
-  GwAddress peer;
-  GatewayAskKind kind;
+  GwAsker asker;
   GwPost *post;
   GwBlobWait *wait;
   GwGiven *given; /* for which the blob is awaited */
@@ -187,9 +185,7 @@ park(Call *call, const GwClaim *claim)
   parked->lan = call->lan;
   parked->exchange = call->exchange;
   parked->hosted = call->hosted;
-  parked->claim = *claim;
-  parked->peer = *call->request->peer;
-  parked->kind = call->ask.kind;
+  parked->asker = (GwAsker){ *claim, *call->request->peer, call->ask.kind };
   gw_http_exchange_set_data(call->exchange, parked);
   return parked;
 }
@@ -227,7 +223,7 @@ unpark(Parked *parked, Call *call)
   gboolean is_same =
       gw_hosted_is_on(parked->hosted) &&
       read_request(call, parked->lan, exchange, gw_http_exchange_request(exchange), parked->hosted) &&
-      call->ask.kind == parked->kind;
+      call->ask.kind == parked->asker.kind;
 
   gw_http_exchange_set_data(exchange, NULL);
   parked_free(parked);
@@ -294,7 +290,7 @@ on_answered(const GwAnswer *answer, gpointer user)
 
   parked->post = NULL;
   if (answer)
-    given = gw_lan_take_answer(parked->lan, answer, &parked->claim, &parked->peer, parked->kind, &own);
+    given = gw_lan_take_answer(parked->lan, answer, &parked->asker, &own);
   if (!unpark(parked, &call))
     return;
   if (given)

@@ -13,14 +13,13 @@ typedef struct {
   GwHosted *hosted;
   GwSession *session;
   char *listener, *peer, *node; /* as in GwOrigin */
-  GwAddress address, local;
+  GwAddress local;
   gboolean is_line;
   GDestroyNotify ended; /* of a line */
   gpointer ended_user;
 
   /* the open ask */
-  GwClaim claim;
-  GatewayAskKind kind;
+  GwAsker asker;
   gboolean is_group;
   GwPost *post;
   GwBlobWait *wait;
@@ -84,7 +83,7 @@ transfer_of(const Talk *talk, const GwGiven *given)
 {
   GatewayAsk ask = { .identity = talk->is_group ? GATEWAY_IDENTITY_GROUP : GATEWAY_IDENTITY_CLAIMED };
 
-  return gw_lan_transfer_of(talk->hosted, given, &ask, talk->is_line ? NULL : &talk->address);
+  return gw_lan_transfer_of(talk->hosted, given, &ask, talk->is_line ? NULL : &talk->asker.peer);
 }
 
 static void
@@ -142,7 +141,7 @@ find_body(Talk *talk, GwBody **ret_body)
   GwTransferOf of = transfer_of(talk, talk->given);
 
   *ret_body = NULL;
-  if (words->kind != GATEWAY_ANSWER_BYTES || talk->kind != GATEWAY_ASK_BYTES)
+  if (words->kind != GATEWAY_ANSWER_BYTES || talk->asker.kind != GATEWAY_ASK_BYTES)
     return TRUE;
   if (!gw_transfers_has_room(talk->talks->lan->transfers, &of)) {
     answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_CAP);
@@ -213,7 +212,7 @@ on_answered(const GwAnswer *answer, gpointer user)
     answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_BUSY);
     return;
   }
-  given = gw_lan_take_answer(lan, answer, &talk->claim, &talk->address, talk->kind, &own);
+  given = gw_lan_take_answer(lan, answer, &talk->asker, &own);
   answer_at_next_turn(talk, gw_given_copy(given));
 }
 
@@ -264,7 +263,7 @@ ask_core(Talk *talk, const GatewayAsk *ask)
 static GwClaim
 claim_of(const Talk *talk, const GatewayAsk *ask)
 {
-  GwAddress address = talk->address;
+  GwAddress address = talk->asker.peer;
 
   if (talk->is_line)
     address.scope = g_str_hash(talk->listener);
@@ -278,8 +277,8 @@ recall_or_ask(Talk *talk, const GatewayAsk *ask)
 {
   const GwGiven *given;
 
-  talk->claim = claim_of(talk, ask);
-  given = gw_lan_recall(talk->talks->lan, &talk->claim);
+  talk->asker.claim = claim_of(talk, ask);
+  given = gw_lan_recall(talk->talks->lan, &talk->asker.claim);
   if (given)
     answer_at_next_turn(talk, gw_given_copy(given));
   else
@@ -294,7 +293,7 @@ on_ask(GwSession *session, const GatewayAsk *asked, gpointer user)
 
   if (ask.identity == 0)
     ask.identity = GATEWAY_IDENTITY_ADDRESS;
-  talk->kind = ask.kind;
+  talk->asker.kind = ask.kind;
   talk->is_group = ask.identity == GATEWAY_IDENTITY_GROUP;
   if (!gw_ask_is_bounded(&ask)) {
     answer_short(talk, GATEWAY_ANSWER_UNKNOWN, GATEWAY_REASON_NONE);
@@ -371,7 +370,7 @@ format_peer(Talk *talk, const GwAccepted *accepted)
 
   gw_address_format(&accepted->peer, text);
   talk->peer = g_strdup(text);
-  talk->address = accepted->peer;
+  talk->asker.peer = accepted->peer;
   if (getsockname(accepted->fd, (struct sockaddr *)&sockaddr, &size) == 0)
     gw_address_from_sockaddr((struct sockaddr *)&sockaddr, &talk->local);
 }
