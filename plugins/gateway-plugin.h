@@ -105,8 +105,8 @@ typedef enum {
   GATEWAY_SETTING_BOOLEAN,
   GATEWAY_SETTING_CHOICE,
   GATEWAY_SETTING_PATH,   /* read by the host's own user only */
-  GATEWAY_SETTING_SECRET, /* a path to a file with the secret; never shown, and absent for the plugin: the host
-                             applies it */
+  GATEWAY_SETTING_SECRET, /* a path to a file with the secret; never shown, and absent for the plugin: the
+                             host applies it */
 } GatewaySettingKind;
 
 typedef struct {
@@ -340,13 +340,14 @@ typedef enum {
   GATEWAY_ANSWER_NOTHING = 1, /* nothing due, for whatever reason: see `reason` */
   GATEWAY_ANSWER_OFFER,       /* `image` is due */
   GATEWAY_ANSWER_BYTES,       /* `image` may be sent: set GatewayReply.body_is_image */
-  GATEWAY_ANSWER_ACCEPTED,    /* a tell or introduce was recorded, durably */
-  GATEWAY_ANSWER_CLOSED,      /* the update told about is closed already */
-  GATEWAY_ANSWER_UNKNOWN,     /* no such token, update or image */
-  GATEWAY_ANSWER_LATER,       /* ask again in wait_s: busy, being fetched, cap */
-  GATEWAY_ANSWER_DENIED,      /* the credential did not hold */
-  GATEWAY_ANSWER_RELAYED,     /* relay_status, relay_body, pairs[] are the vendor cloud's */
-  GATEWAY_ANSWER_OFFLINE,     /* the vendor's cloud cannot be reached */
+  GATEWAY_ANSWER_ACCEPTED, /* a tell or introduce was recorded, durably; to an introduce, `image` is what the
+                              node is pinned to, if anything: to know it is no evidence, to ask for it is */
+  GATEWAY_ANSWER_CLOSED,   /* the update told about is closed already */
+  GATEWAY_ANSWER_UNKNOWN,  /* no such token, update or image */
+  GATEWAY_ANSWER_LATER,    /* ask again in wait_s: busy, being fetched, cap */
+  GATEWAY_ANSWER_DENIED,   /* the credential did not hold */
+  GATEWAY_ANSWER_RELAYED,  /* relay_status, relay_body, pairs[] are the vendor cloud's */
+  GATEWAY_ANSWER_OFFLINE,  /* the vendor's cloud cannot be reached */
 } GatewayAnswerKind;
 
 /* Why there is nothing, or why later. Makes that can say more than "no" map these. */
@@ -517,6 +518,13 @@ typedef enum {
 #define GATEWAY_EXACTLY(n) ((uint64_t)(n) + 2u)
 #define GATEWAY_MAX_ACTIONS 16
 
+/* A data channel. There is one at a time; opening one closes the one before, and nothing more is heard of a
+ * closed one. Passive: only the session's own peer gets in; a second DATA_UP, without text, may say that it
+ * came. Active: only to the session's own peer and ports from 1024 on, else DATA_FAILED at once; DATA_UP says
+ * that it is connected. STREAM may come before the peer. The end of a stream ends the channel's output, so
+ * that the peer sees the end of the file; DATA_DRAINED follows when all is acknowledged, also after an empty
+ * text. Texts of a step are copied. Settings that the host applies itself where a session's table holds them:
+ * "passive-ports" (TEXT, "FIRST-LAST"). */
 typedef struct {
   GatewayActionKind kind;
   GatewayText text;
@@ -569,8 +577,8 @@ typedef enum {
 } GatewayResult;
 
 /* Settings that the host applies itself where an upstream's table holds them under these names: "poll"
- * (DURATION), "url" (whose scheme, host and port alone see the credentials), "proxy" ("none" = not even that of
- * [wan]), "ca-file", "token-file", "user", "password-file". */
+ * (DURATION), "url" (whose scheme, host and port alone see the credentials), "proxy" ("none" = not even that
+ * of [wan]), "ca-file", "token-file", "user", "password-file". */
 
 /* What the host lends an upstream's or outlet's thread. Every call may block, and returns GATEWAY_STOPPED
  * soon after the host wants to stop. */
@@ -599,11 +607,12 @@ struct GatewayWorker {
   GatewayResult (*sleep)(GatewayWorker *worker, uint32_t ms);
   /* One line for `gatewayctl upstreams`: what is going on, or went wrong; inside fetch(): why it failed. */
   void (*status)(GatewayWorker *worker, bool is_well, const char *text);
-  /* The plugin's own for this worker, NULL at first. Polls and fetches run in threads of their own, several at
-   * once, each with a worker of its own. */
+  /* The plugin's own for this worker, NULL at first. Polls and fetches run in threads of their own, several
+   * at once, each with a worker of its own. */
   void *private_data;
   /* Inside fetch(), before the first deliver(): where the bytes begin (wanted->offset, or 0), and the strong
-   * validator under which they may be resumed (weak ones are dropped), or NULL. Without it they begin at 0. */
+   * validator under which they may be resumed (weak ones are dropped), or NULL. Without it they begin at 0.
+   */
   GatewayResult (*begin)(GatewayWorker *worker, uint64_t offset, const char *validator);
 };
 
