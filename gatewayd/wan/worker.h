@@ -2,9 +2,9 @@
 /* What an upstream plugin's thread is lent: the host's side of GatewayWorker. One object serves one thread;
  * polls and fetches of one upstream run in threads of their own, each with a worker of its own. */
 #pragma once
+#include "link/settings.h"
 #include "wan/delivery.h"
 #include "wan/http.h"
-#include "wan/settings.h"
 
 #define GW_WORKER_MAX_SIGNATURE ((gsize)16 * 1024)
 
