@@ -36,7 +36,7 @@ typedef struct {
   int write_fd; /* our copy: the pipe ends when we say so, not when the worker dies */
   GSource *readable;
   GError *failure; /* what the worker said */
-  gboolean is_hopeless;
+  gboolean is_hopeless, is_lost;
 } Fetch;
 
 struct GwFetching {
@@ -138,7 +138,7 @@ end_run(Fetch *fetch)
   g_clear_error(&fetch->failure);
   fetch->ingest = NULL;
   fetch->id = 0;
-  fetch->is_hopeless = FALSE;
+  fetch->is_hopeless = fetch->is_lost = FALSE;
 }
 
 static void
@@ -159,6 +159,8 @@ forget(Fetch *fetch)
 }
 
 /* ---- how it ends ---- */
+
+static void start(Fetch *fetch);
 
 static void
 say_failure(GwCore *core, const GwFirmware *firmware, const char *type, const char *text)
@@ -185,7 +187,7 @@ end_badly(Fetch *fetch, const GError *error)
   GwCore *core = fetch->fetching->core;
   GwFirmware *firmware = firmware_of(fetch);
   gboolean is_wrong = is_what_was_not_announced(fetch, error);
-  gboolean was_resumed = fetch->offset > 0;
+  gboolean was_resumed = fetch->offset > 0, was_lost = fetch->is_lost;
   g_autoptr(GError) why = g_error_copy(error); /* it may be the fetch's own */
 
   end_run(fetch);
@@ -197,6 +199,10 @@ end_badly(Fetch *fetch, const GError *error)
   if (is_wrong && !was_resumed) {
     gw_imports_reject(core, firmware, why->message);
     forget(fetch);
+    return;
+  }
+  if (was_lost) {
+    start(fetch); /* or when a worker comes: nobody failed */
     return;
   }
   fetch->is_afresh = is_wrong;
@@ -450,8 +456,10 @@ gw_fetching_lost(GwFetching *fetching)
   g_autoptr(GList) fetches = g_hash_table_get_values(fetching->by_key);
 
   for (GList *link = fetches; link; link = link->next)
-    if (((Fetch *)link->data)->id)
+    if (((Fetch *)link->data)->id) {
+      ((Fetch *)link->data)->is_lost = TRUE;
       take_failure(link->data, "the WAN worker is gone", FALSE);
+    }
 }
 
 void

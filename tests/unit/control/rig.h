@@ -49,20 +49,20 @@ extern const GwCaller rig_caller;
 GwThen rig_then(void);
 /* Waits for the command begun with rig_then(). */
 GVariant *rig_result(Rig *rig, GError **error);
-#define rig_run(rig, call)                                                                                   \
+#define rig_run(rig, ...)                                                                                    \
   G_STMT_START                                                                                               \
   {                                                                                                          \
     g_autoptr(GError) rig_error = NULL;                                                                      \
-    g_autoptr(GVariant) rig_value = ((call), rig_result((rig), &rig_error));                                 \
+    g_autoptr(GVariant) rig_value = ((__VA_ARGS__), rig_result((rig), &rig_error));                          \
     g_assert_no_error(rig_error);                                                                            \
   }                                                                                                          \
   G_STMT_END
 /* It must fail with this code and a text that holds @words. */
-#define rig_refused(rig, call, error_code, words)                                                            \
+#define rig_refused(rig, error_code, words, ...)                                                             \
   G_STMT_START                                                                                               \
   {                                                                                                          \
     g_autoptr(GError) rig_error = NULL;                                                                      \
-    g_autoptr(GVariant) rig_value = ((call), rig_result((rig), &rig_error));                                 \
+    g_autoptr(GVariant) rig_value = ((__VA_ARGS__), rig_result((rig), &rig_error));                          \
     g_assert_error(rig_error, GW_ERROR, error_code);                                                         \
     g_assert_nonnull(strstr(rig_error->message, words));                                                     \
   }                                                                                                          \

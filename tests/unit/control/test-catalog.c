@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What comes in from a cloud, and what does not: signatures before parsing, sequences, expiry, one fetch. */
+#include "rig.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/sign.h"
+
+#define IMAGE_SIZE 6000
+
+/* An Ed25519 pair made for this test: openssl genpkey -algorithm ed25519. */
+static const char PRIVATE_KEY[] = "-----BEGIN PRIVATE KEY-----\n"
+                                  "MC4CAQAwBQYDK2VwBCIEIIYeuweeb0k/3GEwG7jo2geok1oJ5nYF12FV3piW2Ql3\n"
+                                  "-----END PRIVATE KEY-----\n";
+static const char PUBLIC_KEY[] = "-----BEGIN PUBLIC KEY-----\n"
+                                 "MCowBQYDK2VwAyEA3GpA86hiRCzmvzskYKzXW4tjdygn5EgYN2IHM3t631M=\n"
+                                 "-----END PUBLIC KEY-----\n";
+
+static const RigAsker NODE = { .plugin = RIG_SILENT, .node = "n1" };
+static char image[IMAGE_SIZE];
+
+static char *
+key_file(void)
+{
+  g_autofree char *name = g_strdup_printf("gatewayd-test-%d.pub", (int)getpid());
+  char *path = g_build_filename(g_get_tmp_dir(), name, NULL);
+
+  g_assert_true(g_file_set_contents(path, PUBLIC_KEY, -1, NULL));
+  return path;
+}
+
+/* A site with upstream "cloud", whose keyring may sign for weather alone. */
+static Rig *
+site(const char *more)
+{
+  g_autofree char *path = key_file();
+  g_autofree char *config = g_strdup_printf("[upstream cloud]\ntype=any\n%s[keyring cloud]\nfile=%s\n"
+                                            "products=weather\n",
+                                            more, path);
+  Rig *rig = rig_new(config);
+
+  memset(image, 'i', sizeof(image));
+  rig_product(rig, "weather", RIG_SILENT);
+  return rig;
+}
+
+static char *
+sign(const char *document)
+{
+  g_autoptr(GError) error = NULL;
+  char *signature = gw_sign(PRIVATE_KEY, strlen(PRIVATE_KEY), document, strlen(document), &error);
+
+  g_assert_no_error(error);
+  return signature;
+}
+
+/* One signed release of @product with this image. */
+static void
+publish(Rig *rig, gint64 sequence, const char *product, const char *version, char fill)
+{
+  g_autofree char *release = NULL, *document = NULL, *signature = NULL;
+
+  memset(image, fill, sizeof(image));
+  release = rig_release(product, version, image, sizeof(image));
+  document = rig_catalog(rig, sequence, (const char *const[]){ release, NULL });
+  signature = sign(document);
+  rig_announce(rig, document, signature);
+}
+
+static void
+assert_status(Rig *rig, const char *words)
+{
+  g_autofree char *status = rig_column(rig, "upstreams", "name", "cloud", "status");
+
+  g_assert_nonnull(strstr(status, words));
+}
+
+static void
+test_unsigned(void)
+{
+  g_autoptr(Rig) rig = site("");
+  g_autofree char *release = rig_release("weather", "5", image, sizeof(image));
+  g_autofree char *document = rig_catalog(rig, 1, (const char *const[]){ release, NULL });
+
+  rig_announce(rig, document, NULL);
+  assert_status(rig, "not signed");
+  g_assert_null(rig_column(rig, "firmware", "version", "5", "id"));
+  rig_announce(rig, document, "bm90IGEgc2lnbmF0dXJl\n");
+  assert_status(rig, "signature");
+  g_assert_null(rig_column(rig, "firmware", "version", "5", "id"));
+  g_assert_cmpuint(rig_count_events(rig, "upstream.catalog-refused"), ==, 2);
+}
+
+static void
+test_unsigned_where_allowed(void)
+{
+  g_autoptr(Rig) rig = site("require-signature=no\n");
+  g_autofree char *release = rig_release("weather", "5", image, sizeof(image));
+  g_autofree char *document = rig_catalog(rig, 1, (const char *const[]){ release, NULL });
+
+  rig_announce(rig, document, NULL);
+  rig_assert_column(rig, "firmware", "version", "5", "signed", "false");
+  /* one that is there must hold all the same */
+  rig_announce(rig, document, "bm90IGEgc2lnbmF0dXJl\n");
+  assert_status(rig, "signature");
+}
+
+/* Signed bytes are what is checked: the same JSON with one blank more is another document. */
+static void
+test_signature_is_over_the_exact_bytes(void)
+{
+  g_autoptr(Rig) rig = site("");
+  g_autofree char *release = rig_release("weather", "5", image, sizeof(image));
+  g_autofree char *document = rig_catalog(rig, 1, (const char *const[]){ release, NULL });
+  g_autofree char *signature = sign(document);
+  g_autofree char *longer = g_strconcat(document, " ", NULL);
+
+  rig_announce(rig, longer, signature);
+  assert_status(rig, "signature");
+  g_assert_null(rig_column(rig, "firmware", "version", "5", "id"));
+}
+
+static void
+test_key_is_scoped(void)
+{
+  g_autoptr(Rig) rig = site("");
+
+  publish(rig, 1, "pump", "5", 'a');
+  rig_assert_column(rig, "firmware", "product", "pump", "state", "rejected");
+}
+
+static void
+test_sequence_never_decreases(void)
+{
+  g_autoptr(Rig) rig = site("");
+
+  publish(rig, 7, "weather", "5", 'a');
+  rig_assert_column(rig, "firmware", "version", "5", "state", "unverified");
+  publish(rig, 6, "weather", "6", 'b');
+  assert_status(rig, "sequence");
+  publish(rig, 7, "weather", "7", 'c');
+  assert_status(rig, "sequence");
+  g_assert_null(rig_column(rig, "firmware", "version", "6", "id"));
+  g_assert_null(rig_column(rig, "firmware", "version", "7", "id"));
+  rig_stop_core(rig);
+  rig_start_core(rig);
+  rig_connect_wan(rig);
+  publish(rig, 6, "weather", "6", 'b');
+  assert_status(rig, "sequence");
+  publish(rig, 8, "weather", "8", 'd');
+  rig_assert_column(rig, "firmware", "version", "8", "state", "unverified");
+}
+
+/* An image under a second name, and a second image under one name, are refused and say why. */
+static void
+test_old_image_under_a_new_number(void)
+{
+  g_autoptr(Rig) rig = site("");
+  g_autofree char *reason = NULL, *other = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  publish(rig, 2, "weather", "9", 'a');
+  rig_assert_column(rig, "firmware", "version", "9", "state", "rejected");
+  reason = rig_column(rig, "firmware", "version", "9", "reason");
+  g_assert_nonnull(strstr(reason, "weather 5"));
+  publish(rig, 3, "weather", "5", 'z');
+  rig_assert_column(rig, "firmware", "id", "3", "state", "rejected");
+  other = rig_column(rig, "firmware", "id", "3", "reason");
+  g_assert_nonnull(strstr(other, "firmware 1"));
+}
+
+static void
+test_expired_starts_nothing_new(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) fetch = NULL;
+  g_autofree char *id = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, fetch, image, sizeof(image), GATEWAY_OK);
+  id = rig_column(rig, "firmware", "version", "5", "id");
+  rig_expect_nothing(rig, &NODE, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "n1", "weather");
+  rig_push(rig, 1, "n1");
+  rig_pass(rig, 2 * RIG_DAY_MS);
+  g_assert_cmpuint(rig_count_events(rig, "upstream.stale"), ==, 1);
+  rig_assert_column(rig, "upstreams", "name", "cloud", "stale", "true");
+  rig_expect_nothing(rig, &NODE, GATEWAY_REASON_PAUSED);
+  rig_refused(rig, GW_ERROR_UNTRUSTED, "expired",
+              gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ 1, "n1", NULL }, rig_then()));
+  /* a new catalog heals it */
+  publish(rig, 2, "weather", "6", 'b');
+  g_free(rig_expect_offer(rig, &NODE, "5"));
+}
+
+/* What was offered before the catalog expired is served on. */
+static void
+test_expired_serves_on(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) fetch = NULL;
+  g_autofree char *token = NULL;
+  GwAnswer answer;
+
+  publish(rig, 1, "weather", "5", 'a');
+  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, fetch, image, sizeof(image), GATEWAY_OK);
+  rig_expect_nothing(rig, &NODE, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "n1", "weather");
+  rig_push(rig, 1, "n1");
+  token = rig_expect_offer(rig, &NODE, "5");
+  rig_pass(rig, 2 * RIG_DAY_MS);
+  answer = rig_ask_bytes(rig, &(RigAsker){ .plugin = RIG_SILENT, .token = token });
+  g_assert_cmpint(answer.kind, ==, GATEWAY_ANSWER_BYTES);
+  gw_answer_clear(&answer);
+}
+
+static void
+test_single_flight(void)
+{
+  g_autoptr(Rig) rig = site("");
+  g_autoptr(RigMessage) first = NULL, second = NULL;
+  char names[20][8];
+
+  publish(rig, 1, "weather", "5", 'a');
+  for (int i = 0; i < 20; i++) {
+    RigAsker node = { .plugin = RIG_SILENT, .node = names[i] };
+
+    g_snprintf(names[i], sizeof(names[i]), "n%d", i);
+    rig_expect_nothing(rig, &node, GATEWAY_REASON_NOT_ADOPTED);
+    rig_adopt(rig, names[i], "weather");
+  }
+  rig_run(rig,
+          gw_command_firmware_confirm(rig->core, &rig_caller, 1, &(GwSighting){ "n0", "5" }, rig_then()));
+  rig_rule(rig, "all", 1, NULL);
+  for (int i = 1; i < 20; i++)
+    rig_expect_nothing(rig, &(RigAsker){ .plugin = RIG_SILENT, .node = names[i] },
+                       GATEWAY_REASON_BEING_FETCHED);
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(first);
+  second = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_null(second);
+  rig_deliver(rig, first, image, sizeof(image), GATEWAY_OK);
+  for (int i = 1; i < 20; i++)
+    g_free(rig_expect_offer(rig, &(RigAsker){ .plugin = RIG_SILENT, .node = names[i] }, "5"));
+}
+
+static void
+test_wrong_bytes_are_rejected(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) fetch = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  memset(image, 'b', sizeof(image));
+  rig_deliver(rig, fetch, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "version", "5", "state", "rejected");
+  g_assert_cmpuint(rig_count_events(rig, "firmware.rejected"), ==, 1);
+}
+
+static void
+test_broken_fetch_is_tried_again(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) first = NULL, second = NULL;
+  GwFetch wanted;
+
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, first, image, 1000, GATEWAY_FAILED_RETRY);
+  rig_assert_column(rig, "firmware", "version", "5", "image", "wanted");
+  g_assert_null(rig_take(rig, FALSE, GW_MESSAGE_FETCH));
+  rig_pass(rig, 10000);
+  second = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_true(gw_fetch_unpack(second->payload, &wanted));
+  g_assert_cmpuint(wanted.offset, ==, 1000); /* resumed by its strong validator */
+  g_assert_cmpstr(wanted.validator, ==, "\"v1\"");
+  gw_fetch_clear(&wanted);
+  rig_deliver(rig, second, image, sizeof(image), GATEWAY_OK); /* the rig always begins at 0 */
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+}
+
+static void
+test_lost_worker_fetches_again(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) first = NULL, second = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(first);
+  g_clear_pointer(&first, rig_message_free); /* its end of the pipe dies with it */
+  rig_connect_wan(rig);
+  second = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(second);
+  rig_deliver(rig, second, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+}
+
+static void
+test_bare_file_is_a_draft(void)
+{
+  g_autoptr(Rig) rig = site("");
+  g_autoptr(RigMessage) fetch = NULL;
+  g_autoptr(GVariant) form =
+      g_variant_ref_sink(g_variant_new_parsed("{'product': <'weather'>, 'version': <'9'>}"));
+
+  for (int i = 0; i < 2; i++) /* seen twice, taken once */
+    gw_link_send(rig->wan, GW_MESSAGE_FOUND, 0,
+                 gw_found_pack("cloud", "file:///stick/fw.bin", "fw.bin", 6000), NULL, 0);
+  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, fetch, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "name", "fw.bin", "state", "draft");
+  rig_assert_column(rig, "firmware", "name", "fw.bin", "image", "sealed");
+  rig_expect_nothing(rig, &NODE, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "n1", "weather");
+  rig_refused(rig, GW_ERROR_BAD_INPUT, "draft",
+              gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ 1, "n1", NULL }, rig_then()));
+  rig_run(rig, gw_command_firmware_edit(rig->core, &rig_caller, 1, form, rig_then()));
+  rig_assert_column(rig, "firmware", "id", "1", "state", "unverified");
+  rig_push(rig, 1, "n1");
+  g_free(rig_expect_offer(rig, &NODE, "9"));
+  g_assert_null(rig_column(rig, "firmware", "id", "2", "state"));
+}
+
+int
+main(int argc, char *argv[])
+{
+  int status;
+  g_autofree char *path = NULL;
+
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/promise/U1/unsigned", test_unsigned);
+  g_test_add_func("/promise/U1/unsigned-where-allowed", test_unsigned_where_allowed);
+  g_test_add_func("/promise/U1/exact-bytes", test_signature_is_over_the_exact_bytes);
+  g_test_add_func("/promise/U1/key-is-scoped", test_key_is_scoped);
+  g_test_add_func("/promise/U1/wrong-bytes", test_wrong_bytes_are_rejected);
+  g_test_add_func("/promise/U3/sequence", test_sequence_never_decreases);
+  g_test_add_func("/promise/U3/old-image-under-a-new-number", test_old_image_under_a_new_number);
+  g_test_add_func("/promise/U4/starts-nothing-new", test_expired_starts_nothing_new);
+  g_test_add_func("/promise/U4/serves-on", test_expired_serves_on);
+  g_test_add_func("/promise/C3/single-flight", test_single_flight);
+  g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
+  g_test_add_func("/control/catalog/lost-worker", test_lost_worker_fetches_again);
+  g_test_add_func("/control/catalog/bare-file", test_bare_file_is_a_draft);
+  status = g_test_run();
+  path = key_file();
+  (void)unlink(path);
+  return status;
+}
