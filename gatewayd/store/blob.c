@@ -194,9 +194,8 @@ gw_store_publish(GwStore *store, const char *part, const guint8 sha256[GW_SHA256
   return FALSE;
 }
 
-/* A few are kept to be looked at. */
-static void
-prune_quarantine(GwStore *store)
+void
+gw_store_empty_quarantine(GwStore *store, guint n_kept)
 {
   int fd = openat(store->quarantine_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -208,7 +207,7 @@ prune_quarantine(GwStore *store)
     return;
   }
   while ((entry = readdir(dir)))
-    if (entry->d_name[0] != '.' && ++n >= MAX_QUARANTINED)
+    if (entry->d_name[0] != '.' && ++n > n_kept)
       (void)unlinkat(store->quarantine_fd, entry->d_name, 0);
   (void)closedir(dir);
 }
@@ -220,7 +219,7 @@ gw_store_quarantine(GwStore *store, const guint8 sha256[GW_SHA256_LEN], const st
   struct stat st;
 
   gw_blob_name(sha256, name);
-  prune_quarantine(store);
+  gw_store_empty_quarantine(store, MAX_QUARANTINED - 1); /* a few are kept to be looked at */
   g_mutex_lock(&store->moving);
   if (fstatat(store->blobs_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == checked->st_ino)
     (void)renameat(store->blobs_fd, name, store->quarantine_fd, name + 3);

@@ -11,7 +11,8 @@ typedef struct GwDb GwDb;
  * until gw_db_restore_newest() was called. UNSUPPORTED = a newer gatewayd made it. Acknowledgements arrive in
  * @context. */
 GwDb *gw_db_open(int dir_fd, const char *name, GMainContext *context, gboolean *ret_was_lost, GError **error);
-/* Commits what is queued, then closes. Blocks for at most that commit. Nobody is called any more. */
+/* Commits what is queued, then closes. Blocks for at most that commit. Nobody is called any more. Not from
+ * one of its callbacks. */
 void gw_db_close(GwDb *db);
 
 typedef struct GwBatch GwBatch;
@@ -23,7 +24,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwBatch, gw_batch_free)
 void gw_batch_add(GwBatch *batch, const char *sql, const char *format, ...);
 gboolean gw_batch_is_empty(const GwBatch *batch);
 
-/* @error NULL = durable (synced). */
+/* @error NULL = durable (synced). NO_SPACE, BUSY: may be tried again. CORRUPT = the database is damaged: the
+ * process should end; the next opening looks at every page, and sets it aside. */
 typedef void (*GwDbDone)(const GError *error, gpointer user);
 /* Takes @batch. @done may be NULL. All of a batch commits or none of it. Bounded: over 100,000 queued
  * statements

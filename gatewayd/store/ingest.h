@@ -15,10 +15,12 @@ typedef struct {
 } GwExpected;
 
 typedef struct GwIngest GwIngest;
-/* @sealed NULL: @error says what failed; the part is kept for resume unless it is CORRUPT or UNTRUSTED. */
+/* @sealed is borrowed for the call; NULL: @error says what failed. The part of a known digest is kept for
+ * resume after OFFLINE, STOPPED, BUSY and INTERNAL. UNTRUSTED = not what was announced, BAD_INPUT = too
+ * large, CORRUPT = the part was not what gw_store_part() had said, NO_SPACE. */
 typedef void (*GwIngestDone)(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer user);
-/* Room is reserved first (GW_ERROR_NO_SPACE). Takes @fd and reads it to its end in the pool. The ingest is
- * freed after @done. */
+/* Room is reserved first (NO_SPACE). Takes @fd, also on failure, and reads it to its end in the pool. BUSY =
+ * this digest, or too many, are on their way. The ingest is freed after @done. */
 GwIngest *gw_ingest_start(GwStore *store, const GwExpected *expected, int fd, GwIngestDone done,
                           gpointer user, GError **error);
 /* The sender begins again at 0: what was there is dropped. To be called before its first byte is written. */

@@ -127,6 +127,8 @@ gw_store_make_room(GwStore *store, guint64 bytes,
 
   if (missing == 0)
     return 0;
+  gw_store_empty_quarantine(store, 0);
+  missing = minus(bytes, gw_store_room(store));
   blobs = least_used_first(store);
   for (guint i = 0; i < blobs->len && freed < missing; i++) {
     const GwBlob *blob = g_ptr_array_index(blobs, i);

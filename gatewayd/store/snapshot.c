@@ -169,6 +169,19 @@ move_in(const GwDbPlace *place, GError **error)
   return gw_fsync_dir(place->dir_fd, error);
 }
 
+/* Its log takes over the mode: tokens are nobody else's business. */
+static gboolean
+make_empty_file(const GwDbPlace *place, GError **error)
+{
+  g_autofree char *name = g_strconcat(place->name, ".new", NULL);
+  GW_AUTO_FD int fd = -1;
+
+  drop(place, ".new");
+  drop(place, ".new-journal");
+  fd = openat(place->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  return fd >= 0 || gw_fail_errno(error, errno, "cannot make the database %s", place->name);
+}
+
 static gboolean
 make(const GwDbPlace *place, gboolean is_lost, GError **error)
 {
@@ -178,8 +191,8 @@ make(const GwDbPlace *place, gboolean is_lost, GError **error)
   guint8 epoch[8];
   char hex[2 * sizeof epoch + 1];
 
-  drop(place, ".new");
-  drop(place, ".new-journal");
+  if (!make_empty_file(place, error))
+    return FALSE;
   connection = gw_connection_open(path, FALSE, error);
   if (!connection || !gw_connection_migrate(connection, error))
     return FALSE;

@@ -61,6 +61,7 @@ gboolean gw_store_publish(GwStore *store, const char *part, const guint8 sha256[
                           GError **error);
 /* Moves the file away, if it is still the one that @checked describes. Any thread. */
 void gw_store_quarantine(GwStore *store, const guint8 sha256[GW_SHA256_LEN], const struct stat *checked);
+void gw_store_empty_quarantine(GwStore *store, guint n_kept);
 
 /* --- serve.c --- */
 void gw_store_drop_memory(GwStore *store, GwBlob *blob);

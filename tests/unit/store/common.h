@@ -95,6 +95,15 @@ folder_size(const Folder *folder, const char *name)
   return st.st_size;
 }
 
+static inline mode_t
+folder_mode(const Folder *folder, const char *name)
+{
+  struct stat st;
+
+  g_assert_cmpint(fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW), ==, 0);
+  return st.st_mode & 07777;
+}
+
 static inline void
 wait_for(const gboolean *is_done)
 {

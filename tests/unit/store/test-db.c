@@ -102,6 +102,8 @@ test_a_batch_is_durable_and_read_back(void)
   GwDb *db = db_open(&folder, FALSE);
 
   g_assert_cmpint(put(db, "place", "Foshan"), ==, 0);
+  g_assert_cmpuint(folder_mode(&folder, "state.db"), ==, 0600);
+  g_assert_cmpuint(folder_mode(&folder, "state.db-wal"), ==, 0600);
   assert_holds(db, "place", "Foshan");
   assert_holds(db, "nothing", NULL);
   gw_db_close(db);
