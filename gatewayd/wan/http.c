@@ -54,16 +54,6 @@ typedef struct {
   GError *error;
 } Exchange;
 
-void
-gw_http_options_clear(GwHttpOptions *options)
-{
-  g_clear_pointer(&options->home, g_free);
-  g_clear_pointer(&options->proxy, g_free);
-  g_clear_pointer(&options->ca_file, g_free);
-  gw_secret_files_clear(&options->secrets);
-  g_clear_pointer(&options->rate, gw_rate_unref);
-}
-
 /* HTTP/2 would save us nothing and costs a second, younger implementation to trust. */
 void
 gw_http_prepare(void)

@@ -28,6 +28,16 @@ struct GwWorker {
 };
 
 void
+gw_http_options_clear(GwHttpOptions *options)
+{
+  g_clear_pointer(&options->home, g_free);
+  g_clear_pointer(&options->proxy, g_free);
+  g_clear_pointer(&options->ca_file, g_free);
+  gw_secret_files_clear(&options->secrets);
+  g_clear_pointer(&options->rate, gw_rate_unref);
+}
+
+void
 gw_worker_setup_clear(GwWorkerSetup *setup)
 {
   g_clear_pointer(&setup->name, g_free);
