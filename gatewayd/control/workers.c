@@ -15,7 +15,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "control/core-private.h"
-#include "control/progress.h"
 #include "control/identity.h"
 #include "control/progress.h"
 #include "link/messages.h"

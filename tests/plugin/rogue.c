@@ -3,7 +3,8 @@
 #include "gateway-plugin.h"
 
 static bool
-rogue_read(const GatewaySettings *settings, const GatewayRequest *request, GatewayScratch *scratch, GatewayAsk *ask)
+rogue_read(const GatewaySettings *settings, const GatewayRequest *request, GatewayScratch *scratch,
+           GatewayAsk *ask)
 {
   ask->kind = GATEWAY_ASK_OFFER;
   ask->node = (GatewayText){ (const char *)settings, 8 };
