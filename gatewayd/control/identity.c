@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
-#include "gateway-plugin.h"
+#include "link/table.h"
 
 #define SEEN_EVENTS_PER_HOUR 100 /* strangers that get an event; the list of nodes names all */
 #define HOUR_MS G_GINT64_CONSTANT(3600000)

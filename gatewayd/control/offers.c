@@ -9,7 +9,7 @@
 #include "control/scheduler.h"
 #include "control/timeline.h"
 #include "control/verbs.h"
-#include "gateway-plugin.h"
+#include "link/table.h"
 
 #define CACHE_MAX_MS 3600000 /* no answer is repeated from cache for longer */
 #define UNTRUSTED_MS 60000   /* the clock may become trusted */

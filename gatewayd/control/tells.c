@@ -7,7 +7,7 @@
 #include "control/identity.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
-#include "gateway-plugin.h"
+#include "link/table.h"
 
 /* A worker that reconnected first lists what runs, then tells what ended meanwhile. */
 #define SETTLE_MS 5000
