@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "control/imports.h"
 #include "control/workers.h"
-#include "gateway-plugin.h"
+#include "link/table.h"
 #include "store/ingest.h"
 
 #define RETRY_FIRST_MS 5000
