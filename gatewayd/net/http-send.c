@@ -61,24 +61,27 @@ next_window(GwHttpExchange *connection, const GwHttpRest *rest, gsize allowed, G
          (gssize)size; /* better a reset than wrong bytes */
 }
 
-/* One write of what comes next; @allowed bytes of body at most. */
+/* One write of what comes next; @allowed bytes of body at most. A socket that took less than it was offered
+ * is full: to try again at once would cost a call for nothing. */
 static GwStreamResult
 write_next(GwHttpExchange *connection, GwHttpRest *rest, gsize allowed)
 {
   GwStream *stream = &connection->stream;
   GwSlice pieces[2] = { rest->head, { rest->bytes.data, MIN(rest->bytes.size, allowed) } };
   GwStreamResult result;
-  gsize n = 0;
+  gsize offered, n = 0;
 
   if (rest->bytes.size == 0 && rest->left > 0 && !next_window(connection, rest, allowed, &pieces[1]))
     return GW_STREAM_BROKEN;
-  if (pieces[0].size + pieces[1].size > 0)
+  offered = pieces[0].size + pieces[1].size;
+  if (offered > 0)
     result = gw_stream_write(stream, pieces, pieces[1].size == 0 && rest->left > 0, &n);
   else
-    result = gw_stream_send(stream, rest->body, rest->offset, allowed, &n);
-  if (result == GW_STREAM_DONE)
-    consume(connection, rest, n);
-  return result;
+    result = gw_stream_send(stream, rest->body, rest->offset, offered = allowed, &n);
+  if (result != GW_STREAM_DONE)
+    return result;
+  consume(connection, rest, n);
+  return n < offered && !stream->tls ? GW_STREAM_BLOCKED : GW_STREAM_DONE;
 }
 
 /* How much of the body may be written now; 0 = its turn has not come. */

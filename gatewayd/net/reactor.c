@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #define BATCH 256
+/* So many events in one batch mean that more have come meanwhile: then a few batches make one turn. */
+#define BUSY_BATCH 8
+#define BATCHES_PER_TURN 4
 
 struct GwReactor {
   GSource *source;
@@ -45,8 +48,9 @@ source_check(GSource *source)
          gw_wheel_wait_ms(&reactor->wheel, reactor->clock_ms()) == 0;
 }
 
-static void
-run_events(GwReactor *reactor)
+/* Returns how many there were. */
+static int
+run_batch(GwReactor *reactor)
 {
   struct epoll_event events[BATCH];
   int n = epoll_wait(reactor->epoll_fd, events, BATCH, 0);
@@ -57,9 +61,10 @@ run_events(GwReactor *reactor)
     if (watch->fd >= 0)
       watch->ready(watch, events[i].events);
   }
+  return n;
 }
 
-/* A turn: timers, one batch of events, then what died in it. A turn inside a turn (somebody iterates the
+/* A turn: timers, events, then what died in it. A turn inside a turn (somebody iterates the
  * context in a callback) must not free what the outer one still looks at. */
 static gboolean
 source_dispatch(GSource *source, GSourceFunc callback, gpointer user)
@@ -70,7 +75,8 @@ source_dispatch(GSource *source, GSourceFunc callback, gpointer user)
   reactor->is_in_turn = TRUE;
   reactor->now_ms = reactor->clock_ms();
   gw_wheel_advance(&reactor->wheel, reactor->now_ms);
-  run_events(reactor);
+  for (guint i = 0; i < BATCHES_PER_TURN && run_batch(reactor) >= BUSY_BATCH;)
+    i++;
   if (!is_outer)
     return G_SOURCE_CONTINUE;
   reactor->is_in_turn = FALSE;
