@@ -299,7 +299,16 @@ check_inference(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
   }
 }
 
-/* Bytes that moved since the last look put the deadline off. */
+static gboolean
+is_of_group(const GwCore *core, const GwUpdate *update)
+{
+  const GwNode *node = gw_registry_find(core->registry, update->node);
+
+  return node && node->is_group;
+}
+
+/* Bytes that moved since the last look put the deadline off. A group's members stall one by one: that is no
+ * attempt of the group. */
 static void
 check_stalled(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
 {
@@ -316,7 +325,8 @@ check_stalled(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
     return;
   }
   gw_scheduler_release(core, update->id);
-  gw_progress_fact(core, update, GW_FACT_STALLED, "no byte moved any more", change);
+  gw_progress_fact(core, update, is_of_group(core, update) ? GW_FACT_INTERRUPTED : GW_FACT_STALLED,
+                   "no byte moved any more", change);
 }
 
 static void
@@ -476,10 +486,8 @@ gw_progress_metadata(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *chang
 void
 gw_progress_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
 {
-  const GwNode *node = gw_registry_find(core->registry, pin->node);
-
   pin->used_boot_ms = gw_core_now(core).boot_ms;
-  if (!pin->is_silent || (node && node->is_group) || update->state < GW_UPDATE_DOWNLOADED ||
+  if (!pin->is_silent || is_of_group(core, update) || update->state < GW_UPDATE_DOWNLOADED ||
       gw_update_state_is_final(update->state))
     return;
   gw_inference_bytes(&pin->inference, pin->used_boot_ms);
@@ -498,8 +506,8 @@ count_group(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
 {
   g_autofree char *detail = g_strdup_printf("%u downloads by members of the group", pin->n_downloads);
 
-  set_reason(update, detail);
-  put(core, update, GW_FACT_ALL_SENT, detail, change);
+  if (!gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change))
+    put(core, update, GW_FACT_ALL_SENT, detail, change);
   say(core, update, "downloaded-by-member", detail, change);
   gw_progress_put_pin(core, pin, change);
 }
@@ -523,7 +531,6 @@ void
 gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
 {
   GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
-  const GwNode *node = gw_registry_find(core->registry, pin->node);
 
   pin->n_downloads++;
   pin->is_owed = FALSE;
@@ -534,7 +541,7 @@ gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
     return;
   }
   update->acked = update->size = size ? size : update->size;
-  if (node && node->is_group && !gw_update_state_is_final(update->state))
+  if (is_of_group(core, update) && !gw_update_state_is_final(update->state))
     count_group(core, pin, update, change);
   else
     complete_one(core, pin, update, change);
