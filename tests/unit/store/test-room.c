@@ -127,6 +127,43 @@ test_C6_eviction_spares_what_is_held_or_needed(void)
   folder_clear(&folder);
 }
 
+static ino_t
+inode_of(const Folder *folder, const Image *image)
+{
+  struct stat st;
+
+  return fstatat(folder->fd, image->name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+}
+
+/* Published by its thread, and we have not heard of it yet. */
+static void
+test_C6_eviction_spares_what_has_just_come(void)
+{
+  Folder folder = folder_new();
+  GwStore *store = store_open(&folder, 10000, MIB);
+  Image image = image_new(50, 4000);
+  const GwExpected expected = expect(&image);
+  Result result = { 0 };
+  ino_t before;
+
+  g_assert_cmpint(ingest(store, &image, NULL), ==, 0);
+  before = inode_of(&folder, &image);
+  g_assert_nonnull(
+      gw_ingest_start(store, &expected, fd_with(image.data, image.size), note_ingested, &result, NULL));
+  while (inode_of(&folder, &image) == before)
+    g_thread_yield();
+  g_assert_cmpuint(gw_store_make_room(store, 10000, NULL, NULL), ==, 0);
+  wait_for(&result.is_done);
+  g_assert_cmpint(result.code, ==, 0);
+  g_assert_true(folder_has(&folder, image.name));
+  gw_sealed_unref(result.sealed);
+  g_assert_cmpuint(gw_store_make_room(store, 10000, NULL, NULL), ==, 4000);
+  g_assert_false(folder_has(&folder, image.name));
+  gw_store_close(store);
+  image_clear(&image);
+  folder_clear(&folder);
+}
+
 static void
 test_least_recently_served_goes_first(void)
 {
@@ -187,7 +224,9 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/promise/C6/eviction-spares-what-is-held-or-needed",
                   test_C6_eviction_spares_what_is_held_or_needed);
-  g_test_add_func("/store/serve/least-recently-served-goes-first", test_least_recently_served_goes_first);
-  g_test_add_func("/store/serve/a-removed-image-is-not-served", test_a_removed_image_is_not_served);
+  g_test_add_func("/store/room/least-recently-served-goes-first", test_least_recently_served_goes_first);
+  g_test_add_func("/store/room/a-removed-image-is-not-served", test_a_removed_image_is_not_served);
+  g_test_add_func("/promise/C6/eviction-spares-what-has-just-come",
+                  test_C6_eviction_spares_what_has_just_come);
   return g_test_run();
 }

@@ -260,6 +260,7 @@ static void
 attack(const Folder *folder, const Image *image, guint round)
 {
   g_autofree guint8 *other = g_memdup2(image->data, image->size);
+  struct stat before;
 
   other[round % image->size] ^= 0x80;
   switch (round % 4) {
@@ -270,9 +271,10 @@ attack(const Folder *folder, const Image *image, guint round)
     flip_in_file(folder, image, round % image->size);
     break;
   case 2: /* modified and set back in time */
+    g_assert_cmpint(fstatat(folder->fd, image->name, &before, 0), ==, 0);
     flip_in_file(folder, image, round % image->size);
     g_assert_cmpint(
-        utimensat(folder->fd, image->name, (const struct timespec[2]){ { .tv_sec = 1 }, { .tv_sec = 1 } }, 0),
+        utimensat(folder->fd, image->name, (const struct timespec[2]){ before.st_atim, before.st_mtim }, 0),
         ==, 0);
     break;
   default:
@@ -325,6 +327,51 @@ static void
 test_U2_attacked_before_it_is_served_from_the_file(void)
 {
   assert_never_wrong(LARGE);
+}
+
+/* The stamp of a change is not to be set by hand: a file grows old by waiting for the clock. */
+static void
+wait_until_settled(const Folder *folder, const Image *image)
+{
+  struct stat st;
+  gint64 changed_us;
+
+  g_assert_cmpint(fstatat(folder->fd, image->name, &st, 0), ==, 0);
+  changed_us = (gint64)st.st_ctim.tv_sec * G_USEC_PER_SEC + st.st_ctim.tv_nsec / 1000;
+  while (g_get_real_time() - changed_us < 150 * 1000)
+    g_thread_yield();
+}
+
+/* Hashed long after it was written, then served without another hash: until it is another file. */
+static void
+test_U2_attacked_after_it_was_served_from_the_file(void)
+{
+  Folder folder = folder_new();
+  GwStore *store = store_open(&folder, 100 * MIB, LARGE);
+  Image images[4];
+  GwSealed *sealed[G_N_ELEMENTS(images)];
+  Result result;
+
+  for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
+    images[i] = image_new(20 + i, 2000);
+    g_assert_cmpint(ingest(store, &images[i], &sealed[i]), ==, 0);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
+    wait_until_settled(&folder, &images[i]);
+    for (guint n = 0; n < 2; n++) {
+      result = serve(store, sealed[i]);
+      g_assert_true(fd_holds(result.fd, &images[i]));
+      gw_close(&result.fd);
+    }
+    attack(&folder, &images[i], i);
+    result = serve(store, sealed[i]);
+    g_assert_cmpint(result.code, ==, i < 3 ? GW_ERROR_CORRUPT : 0);
+    gw_close(&result.fd);
+    gw_sealed_unref(sealed[i]);
+    image_clear(&images[i]);
+  }
+  gw_store_close(store);
+  folder_clear(&folder);
 }
 
 typedef struct {
@@ -457,6 +504,8 @@ main(int argc, char **argv)
                   test_U2_attacked_before_it_is_served_from_memory);
   g_test_add_func("/promise/U2/attacked-before-it-is-served-from-the-file",
                   test_U2_attacked_before_it_is_served_from_the_file);
+  g_test_add_func("/promise/U2/attacked-after-it-was-served-from-the-file",
+                  test_U2_attacked_after_it_was_served_from_the_file);
   g_test_add_func("/promise/U2/attacked-while-it-is-copied", test_U2_attacked_while_it_is_copied);
   g_test_add_func("/promise/U2/the-receiver-cannot-write", test_U2_the_receiver_cannot_write);
   return g_test_run();
