@@ -377,6 +377,29 @@ drop_owed_pins(Asked *asked)
   }
 }
 
+/* The rule was stopped, or the firmware withdrawn, and the transport had to be spared: now the node asks for
+ * metadata, so it is fetching nothing, and the offer ends. */
+static void
+end_spared_offer(Asked *asked)
+{
+  const GwUpdate *update = asked->update;
+  const GwRule *rule = update ? gw_rules_find(asked->core->rules, update->rule_id) : NULL;
+  const GwFirmware *firmware = update ? gw_firmwares_find(asked->core->firmwares, update->firmware_id) : NULL;
+  gboolean has_ended = update && (!rule || rule->state == GW_RULE_STOPPED || !firmware ||
+                                  firmware->state == GW_FIRMWARE_WITHDRAWN);
+
+  if (!has_ended || !asked->pin || asked->node->is_group || update->state >= GW_UPDATE_DOWNLOADED ||
+      gw_workers_is_sending(asked->core->workers, asked->pin->token))
+    return;
+  asked->pin->is_owed = FALSE;
+  gw_progress_fact(asked->core, asked->update, GW_FACT_CANCELLED,
+                   rule && rule->state == GW_RULE_STOPPED ? "the rule was stopped"
+                                                          : "the firmware was withdrawn",
+                   asked->change);
+  asked->update = NULL;
+  asked->pin = NULL;
+}
+
 static void
 clear_power_cycle(Asked *asked)
 {
@@ -415,6 +438,7 @@ ask_offer(Asked *asked)
   drop_owed_pins(asked);
   asked->update = gw_updates_open(core->updates, asked->node->id, asked->ask->type);
   asked->pin = asked->update ? gw_pins_of_update(core->pins, asked->update->id) : NULL;
+  end_spared_offer(asked);
   asked->verdict = decide_offer(asked);
   note(asked);
   if (asked->verdict.is_offer) {

@@ -113,23 +113,6 @@ gw_progress_watch_all(GwCore *core)
     gw_progress_watch(core, update);
 }
 
-void
-gw_progress_lan_connected(GwCore *core)
-{
-  GHashTableIter iter;
-  gpointer value;
-
-  gw_pins_iter(core->pins, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    GwPin *pin = value;
-    GwInferenceRule rule = inference_rule(core, pin);
-
-    if (pin->inference.is_open && gw_plugins_find(core->plugins, pin->plugin))
-      pin->inference.n_counted = MIN(pin->inference.n_counted, MAX(rule.requests, 1) - 1);
-  }
-  gw_progress_watch_all(core);
-}
-
 /* ---- one fact ---- */
 
 static void

@@ -13,10 +13,8 @@ void gw_progress_alarm(GwCore *core, gint64 update_id);
 /* Sets that alarm; after loading, and after its times changed. */
 void gw_progress_watch(GwCore *core, const GwUpdate *update);
 void gw_progress_watch_all(GwCore *core);
-/* A LAN worker came, and with it the numbers of its makes. What nodes asked while none listened is not known:
- * an inference that only waits for silence needs one more request. */
-void gw_progress_lan_connected(GwCore *core);
-/* A LAN worker came (back): inferences count anew, and the alarms of all open updates are set. */
+/* A LAN worker came (back): what nodes asked while none listened is not known, so inferences count anew; and
+ * the alarms of all open updates are set by the numbers that it brought. */
 void gw_progress_resume(GwCore *core);
 
 /* A node said which version it runs. Facts go to its open update, and to one that had failed. */

@@ -287,8 +287,6 @@ learn_plugins(GwWorker *worker, GVariant *tables)
     gw_change_say(change, "plugin.refused", &(GwAbout){ .name = worker->name }, "%s: %s", worker->name,
                   (const char *)problems->pdata[i]);
   gw_identity_adapt_products(core, change);
-  if (worker->is_lan)
-    gw_progress_lan_connected(core);
   gw_change_commit_if_any(g_steal_pointer(&change));
   if (worker->is_lan)
     gw_progress_resume(core);

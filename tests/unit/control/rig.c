@@ -247,9 +247,15 @@ open_folder(const Rig *rig, const char *name)
 Rig *
 rig_new(const char *config)
 {
+  return rig_new_at(NULL, config);
+}
+
+Rig *
+rig_new_at(const char *folder, const char *config)
+{
   Rig *rig = g_new0(Rig, 1);
 
-  rig->folder = g_dir_make_tmp("gatewayd-rig-XXXXXX", NULL);
+  rig->folder = folder ? g_strdup(folder) : g_dir_make_tmp("gatewayd-rig-XXXXXX", NULL);
   rig->state_fd = open_folder(rig, "state");
   rig->cache_fd = open_folder(rig, "cache");
   rig->config = g_strdup(config ? config : "");
@@ -264,8 +270,8 @@ rig_new(const char *config)
   return rig;
 }
 
-static void
-remove_tree(const char *path)
+void
+rig_remove_tree(const char *path)
 {
   g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
   const char *name;
@@ -273,7 +279,7 @@ remove_tree(const char *path)
   while (dir && (name = g_dir_read_name(dir))) {
     g_autofree char *child = g_build_filename(path, name, NULL);
 
-    remove_tree(child);
+    rig_remove_tree(child);
   }
   (void)g_remove(path);
 }
@@ -286,7 +292,7 @@ rig_free(Rig *rig)
   rig_stop_core(rig);
   gw_close(&rig->state_fd);
   gw_close(&rig->cache_fd);
-  remove_tree(rig->folder);
+  rig_remove_tree(rig->folder);
   g_queue_free(rig->lan_messages);
   g_queue_free(rig->wan_messages);
   g_free(rig->folder);

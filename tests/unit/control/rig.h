@@ -32,6 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RigMessage, rig_message_free)
 
 /* @config: text of gatewayd.conf, or NULL. Core and both workers are up; the clock is trusted. */
 Rig *rig_new(const char *config);
+/* The same in this folder, which may hold an earlier run; NULL = a new one. */
+Rig *rig_new_at(const char *folder, const char *config);
+void rig_remove_tree(const char *path);
 void rig_free(Rig *rig);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rig, rig_free)
 /* The core alone: stopped, and started on the same folder. */

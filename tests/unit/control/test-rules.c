@@ -225,6 +225,12 @@ test_never_cut_is_not_stopped(void)
   answer = rig_ask_bytes(rig, &(RigAsker){ .plugin = RIG_SILENT, .token = token });
   g_assert_cmpint(answer.kind, ==, GATEWAY_ANSWER_BYTES);
   gw_answer_clear(&answer);
+  rig_assert_column(rig, "updates", "node", "n0", "state", "offered");
+  rig_expect_nothing(rig, &node, GATEWAY_REASON_NO_RULE); /* it asks anew: it is fetching nothing */
+  rig_assert_column(rig, "updates", "node", "n0", "state", "cancelled");
+  answer = rig_ask_bytes(rig, &(RigAsker){ .plugin = RIG_SILENT, .token = token });
+  g_assert_cmpint(answer.kind, ==, GATEWAY_ANSWER_UNKNOWN);
+  gw_answer_clear(&answer);
 }
 
 static void
