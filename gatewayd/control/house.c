@@ -37,7 +37,8 @@ gw_house_flush(GwCore *core, gboolean is_all)
 {
   g_autoptr(GwBatch) batch = gw_batch_new();
 
-  gw_timeline_flush(core->timeline, batch, gw_core_now(core).boot_ms, is_all, put_contact, core);
+  gw_timeline_flush(core->timeline, batch, is_all ? G_MAXINT64 : gw_core_now(core).boot_ms, put_contact,
+                    core);
   if (!gw_batch_is_empty(batch))
     gw_db_submit(core->db, g_steal_pointer(&batch), NULL, NULL);
 }

@@ -150,7 +150,7 @@ gw_timeline_forget(GwTimeline *timeline, const char *node)
 }
 
 void
-gw_timeline_flush(GwTimeline *timeline, GwBatch *batch, gint64 boot_ms, gboolean is_all,
+gw_timeline_flush(GwTimeline *timeline, GwBatch *batch, gint64 boot_ms,
                   void (*contact)(GwBatch *batch, const char *node, gpointer user), gpointer user)
 {
   GHashTableIter iter;
@@ -168,11 +168,12 @@ gw_timeline_flush(GwTimeline *timeline, GwBatch *batch, gint64 boot_ms, gboolean
     Run *run = value;
     GwTimelineRow row = row_of(key, run);
 
-    if (!run->is_dirty || (!is_all && boot_ms < run->flush_boot_ms))
+    if (!run->is_dirty || boot_ms < run->flush_boot_ms)
       continue;
     gw_rows_put_timeline(batch, &row);
     contact(batch, key, user);
     run->is_dirty = FALSE;
-    run->flush_boot_ms = boot_ms + CLAMP(boot_ms - run->begun_boot_ms, FLUSH_FIRST_MS, FLUSH_MAX_MS);
+    run->flush_boot_ms = MIN(boot_ms, G_MAXINT64 - FLUSH_MAX_MS) +
+                         CLAMP(boot_ms - run->begun_boot_ms, FLUSH_FIRST_MS, FLUSH_MAX_MS);
   }
 }

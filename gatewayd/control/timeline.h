@@ -21,6 +21,7 @@ void gw_timeline_note(GwTimeline *timeline, const GwTimelineNote *note, gint64 b
 /* The run that lasts, not yet written or older on disk; FALSE = none. Texts are borrowed. */
 gboolean gw_timeline_last(const GwTimeline *timeline, const char *node, GwTimelineRow *ret_row);
 void gw_timeline_forget(GwTimeline *timeline, const char *node);
-/* Adds what is due (@is_all: everything) to @batch, and the contact times of those nodes by @contact. */
-void gw_timeline_flush(GwTimeline *timeline, GwBatch *batch, gint64 boot_ms, gboolean is_all,
+/* Adds what is due (at G_MAXINT64: everything) to @batch, and the contact times of those nodes by @contact.
+ */
+void gw_timeline_flush(GwTimeline *timeline, GwBatch *batch, gint64 boot_ms,
                        void (*contact)(GwBatch *batch, const char *node, gpointer user), gpointer user);
