@@ -14,6 +14,8 @@
 /* Ranges of descriptors up to this size are copied into one write with their head; above it sendfile() is
  * cheaper. */
 #define GW_HTTP_SMALL 16384
+/* More than so many at a time are looked after with less haste. */
+#define GW_HTTP_CROWD 256
 /* Pipelined replies that are not yet acknowledged; more requests wait. */
 #define GW_HTTP_UNSETTLED_MAX 8
 

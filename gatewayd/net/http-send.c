@@ -6,6 +6,9 @@
 #define HEAD_ROOM 6144
 #define ONE_CHUNK_MAX 61440
 #define TLS_RECORD 16384
+#define LARGE 65536 /* bodies that may fill a socket */
+/* In a crowd sockets take little at a time: to offer more has sendfile() look up pages for nothing. */
+#define CROWDED_PIECE 16384
 
 typedef enum { SENT, BLOCKED, PACED, BROKEN } Progress;
 
@@ -91,6 +94,9 @@ allowance(GwHttpExchange *connection, GwHttpRest *rest, GwPaceFlow *flow, gsize 
   GwHttpServer *server = gw_http_server_of(connection);
   gsize want = (gsize)MIN(body_left(rest), budget);
 
+  if (server->counters.n_transfers > GW_HTTP_CROWD)
+    want = MIN(want, CROWDED_PIECE);
+
   if (want == 0 || !is_paced(connection))
     return want;
   if (rest->granted == 0)
@@ -138,7 +144,6 @@ gw_http_outgoing_new(GwHttpExchange *connection)
   outgoing->connection = connection;
   connection->outgoing = outgoing;
   server->counters.n_transfers++;
-  gw_stream_limit_queue(&connection->stream, server->counters.n_transfers);
   return outgoing;
 }
 
@@ -197,9 +202,12 @@ void
 gw_http_send(GwHttpExchange *connection, const GwHttpRest *whole)
 {
   GwHttpRest rest = *whole;
-  /* A flow that may have to wait must stay where it is. */
-  Progress progress = is_paced(connection) && body_left(&rest) > 0 ? PACED : pump(connection, &rest, NULL);
+  Progress progress = PACED; /* a flow that may have to wait must stay where it is: not on our stack */
 
+  if (rest.left > LARGE)
+    gw_stream_limit_queue(&connection->stream, gw_http_server_of(connection)->counters.n_transfers);
+  if (!is_paced(connection) || body_left(&rest) == 0)
+    progress = pump(connection, &rest, NULL);
   if (progress == SENT) {
     gw_http_connection_answered(connection);
     return;

@@ -3,9 +3,10 @@
  * below which a transfer is cut. One timer does it all. */
 #include "net/http-private.h"
 
-#define ACK_POLL_MS 16 /* doubles up to the pace of progress */
-#define MANY_TRANSFERS 256
-#define MANY_POLL_MS 1000
+/* Of what is written and not acknowledged; doubles up to the pace of progress. */
+#define ACK_POLL_MS 16
+#define CROWDED_ACK_POLL_MS 256
+#define CROWDED_POLL_MS 1000
 #define STUCK_POLL_MS 10
 
 static GwHttpServer *
@@ -30,13 +31,15 @@ static gint64
 poll_interval_ms(const GwHttpExchange *connection)
 {
   const GwHttpServer *server = server_of(connection);
-  gint64 slowest = server->counters.n_transfers > MANY_TRANSFERS ? MANY_POLL_MS : GW_LEDGER_PROGRESS_MS;
+  gboolean is_crowded = server->counters.n_connections > GW_HTTP_CROWD;
+  gint64 slowest = is_crowded ? CROWDED_POLL_MS : GW_LEDGER_PROGRESS_MS;
+  gint64 quickest = is_crowded ? CROWDED_ACK_POLL_MS : ACK_POLL_MS;
 
   if (connection->state == GW_HTTP_STAYING)
     return server->limits.rate_window_ms;
   if (connection->outgoing)
     return slowest;
-  return MIN((gint64)ACK_POLL_MS << MIN(connection->n_polls, 8), slowest);
+  return MIN(quickest << MIN(connection->n_polls, 8), slowest);
 }
 
 void

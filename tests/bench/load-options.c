@@ -22,6 +22,7 @@ load_options_parse(LoadOptions *options, int argc, char **argv)
     { "idle", 0, 0, G_OPTION_ARG_NONE, &options->is_idle, "hold connections until stdin is closed", NULL },
     { "verify", 'v', 0, G_OPTION_ARG_FILENAME, &options->verify, "compare every byte", "FILE" },
     { "sources", 0, 0, G_OPTION_ARG_INT, &n_sources, "from so many addresses", "N" },
+    { "window", 'w', 0, G_OPTION_ARG_INT, &options->window, "size of the receive buffer", "BYTES" },
     { "nodes", 0, 0, G_OPTION_ARG_INT, &n_nodes, "so many numbers for {}", "N" },
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
   };

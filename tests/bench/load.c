@@ -263,6 +263,8 @@ make_socket(guint number)
   if (fd < 0)
     return -1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (options.window)
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.window, sizeof options.window);
   if (options.sources) {
     from.sin_addr.s_addr = htonl(0x7f010000u + 1 + number % options.sources);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);

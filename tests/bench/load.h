@@ -18,6 +18,7 @@ typedef struct {
   gboolean is_idle;          /* one request each, then nothing until standard input is closed */
   const char *verify;        /* a file: every byte is compared */
   guint sources;             /* so many source addresses */
+  int window;                /* receive buffer in bytes, as of a small device; 0 = the system\'s */
   guint nodes;
 } LoadOptions;
 
