@@ -15,9 +15,9 @@
 #include "base/file.h"
 #include "store/store-private.h"
 
-#define READ_SIZE (128 * 1024)
-#define SYNC_STEP (8 * 1024 * 1024) /* so much at most is lost to a power cut */
-#define MAX_INGESTS 16              /* as many as there are threads */
+#define READ_SIZE ((gsize)128 * 1024)
+#define SYNC_STEP ((guint64)8 * 1024 * 1024) /* so much at most is lost to a power cut */
+#define MAX_INGESTS 16                       /* as many as there are threads */
 
 struct GwIngest {
   GwStore *store;

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,7 +92,6 @@ int
 gw_part_open(GwStore *store, const char *name, guint64 offset, GError **error)
 {
   GW_AUTO_FD int fd = -1;
-  int ret;
 
   if (offset == 0)
     return open_anew(store, name, error);
@@ -102,9 +102,7 @@ gw_part_open(GwStore *store, const char *name, guint64 offset, GError **error)
     gw_fail_errno(error, errno, "cannot use the part of the image");
     return -1;
   }
-  ret = fd;
-  fd = -1;
-  return ret;
+  return g_steal_fd(&fd);
 }
 
 void

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "store/rows-private.h"
 
-#define MAX_COMPONENTS_SIZE (256 * 1024)
+#define MAX_COMPONENTS_SIZE ((gsize)256 * 1024)
 
 /* [[type, hardware, software, source, since_ms], ...] */
 static char *

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "store/rows-private.h"
 
-#define MAX_LIST_SIZE (64 * 1024 * 1024)
+#define MAX_LIST_SIZE ((gsize)64 * 1024 * 1024)
 
 static json_t *
 string_new(const char *text)

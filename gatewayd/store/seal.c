@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -10,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-#define COPY_STEP (1024 * 1024)
+#define COPY_STEP ((gsize)1024 * 1024)
 #define SHOWN_CHARS 12 /* of a digest, in an error */
 
 struct GwSealed {
@@ -158,7 +159,6 @@ int
 gw_seal_copy(int fd, const GwSealed *sealed, GError **error)
 {
   GW_AUTO_FD int memory = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  int ret;
 
   if (memory < 0) {
     gw_fail_errno(error, errno, "cannot take memory for the image");
@@ -172,7 +172,5 @@ gw_seal_copy(int fd, const GwSealed *sealed, GError **error)
   }
   if (!gw_seal_recheck(memory, sealed, error))
     return -1;
-  ret = memory;
-  memory = -1;
-  return ret;
+  return g_steal_fd(&memory);
 }

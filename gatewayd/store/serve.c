@@ -5,6 +5,7 @@
  * very file, unchanged, that was hashed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -250,8 +251,7 @@ open_hashed(const GwStore *store, const GwBlob *blob, int *ret_fd)
   fd = openat(store->blobs_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0 || fstat(fd, &st) < 0 || !is_same_file(&st, &blob->stamp))
     return FALSE;
-  *ret_fd = fd;
-  fd = -1;
+  *ret_fd = g_steal_fd(&fd);
   return TRUE;
 }
 
@@ -355,8 +355,7 @@ take_result(GwBlob *blob, Task *task)
     blob->sealed = g_steal_pointer(&task->sealed);
   if (task->kind == TASK_COPY) {
     blob->stamp.st_ino = 0; /* the copy was hashed, not the file */
-    blob->memory_fd = task->fd;
-    task->fd = -1;
+    blob->memory_fd = g_steal_fd(&task->fd);
   }
 }
 

@@ -21,10 +21,10 @@
 #define SNAPSHOTS "snapshots"
 #define MAX_SNAPSHOTS 24
 #define MAX_SET_ASIDE 3
-#define MAX_SNAPSHOT_SIZE (512 * 1024 * 1024)
+#define MAX_SNAPSHOT_SIZE ((gsize)512 * 1024 * 1024)
 #define DIGEST_CHARS 16
 /* Up to here the whole file is checked at start-up, above only what start-up reads. */
-#define WHOLE_CHECK_SIZE (8 * 1024 * 1024)
+#define WHOLE_CHECK_SIZE ((goffset)8 * 1024 * 1024)
 /* Ids given out after the snapshot was taken are never given again. */
 #define AFTER_RESTORE "UPDATE sequence SET next = next + 1000000; DELETE FROM meta WHERE key = 'lost'"
 
