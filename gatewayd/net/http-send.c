@@ -5,7 +5,7 @@
 
 #define HEAD_ROOM 6144
 #define ONE_CHUNK_MAX 61440
-#define TLS_RECORD 16384
+#define TLS_WINDOW 32768
 #define LARGE 65536 /* bodies that may fill a socket */
 /* In a crowd sockets take little at a time: to offer more has sendfile() look up pages for nothing. */
 #define CROWDED_PIECE 16384
@@ -50,7 +50,7 @@ next_window(GwHttpExchange *connection, const GwHttpRest *rest, gsize allowed, G
   guint8 *scratch = gw_http_server_of(connection)->scratch;
   gboolean is_tls = connection->stream.tls != NULL;
   gboolean has_fd = gw_body_fd(rest->body) >= 0;
-  gsize most = is_tls ? TLS_RECORD - rest->head.size : has_fd ? GW_HTTP_SMALL : GW_HTTP_SCRATCH;
+  gsize most = is_tls ? TLS_WINDOW - rest->head.size : has_fd ? GW_HTTP_SMALL : GW_HTTP_SCRATCH;
   gsize size = MIN(allowed, most);
   const guint8 *mapped = gw_body_map(rest->body);
 

@@ -58,22 +58,42 @@ gw_stream_read(GwStream *stream, void *ret_data, gsize size, gsize *ret_size)
   return GW_STREAM_DONE;
 }
 
-/* Under TLS each write is a record of its own, so the pieces are joined. */
-static GwStreamResult
-write_tls(GwStream *stream, const GwSlice pieces[2], gsize *ret_size)
+/* The first record joins the pieces, so that a head and the start of its body are one segment. */
+static GwTlsResult
+write_first_record(GwStream *stream, const GwSlice pieces[2], gsize *ret_size)
 {
   guint8 record[TLS_RECORD];
   gsize first = MIN(pieces[0].size, sizeof record);
   gsize second = MIN(pieces[1].size, sizeof record - first);
 
   if (first == 0)
-    return result_of_tls(
-        gw_tls_write(stream->tls, pieces[1].data, MIN(pieces[1].size, TLS_RECORD), ret_size));
-  if (second == 0)
-    return result_of_tls(gw_tls_write(stream->tls, pieces[0].data, first, ret_size));
+    return gw_tls_write(stream->tls, pieces[1].data, second, ret_size);
   memcpy(record, pieces[0].data, first);
-  memcpy(record + first, pieces[1].data, second);
-  return result_of_tls(gw_tls_write(stream->tls, record, first + second, ret_size));
+  if (second > 0)
+    memcpy(record + first, pieces[1].data, second);
+  return gw_tls_write(stream->tls, record, first + second, ret_size);
+}
+
+/* As many records as the socket takes. */
+static GwStreamResult
+write_tls(GwStream *stream, const GwSlice pieces[2], gsize *ret_size)
+{
+  GwSlice rest[2] = { pieces[0], pieces[1] };
+  gsize total = 0;
+  GwTlsResult result = GW_TLS_DONE;
+
+  while (result == GW_TLS_DONE && rest[0].size + rest[1].size > 0) {
+    gsize n = 0;
+    gsize of_first;
+
+    result = write_first_record(stream, rest, &n);
+    of_first = MIN(n, rest[0].size);
+    rest[0] = (GwSlice){ rest[0].data + of_first, rest[0].size - of_first };
+    rest[1] = (GwSlice){ rest[1].data + (n - of_first), rest[1].size - (n - of_first) };
+    total += n;
+  }
+  *ret_size = total;
+  return total > 0 ? GW_STREAM_DONE : result_of_tls(result);
 }
 
 GwStreamResult
@@ -105,7 +125,7 @@ send_copy(GwStream *stream, const GwBody *body, guint64 offset, gsize size, gsiz
   GwSlice pieces[2] = { { NULL, 0 }, { NULL, 0 } };
   const guint8 *mapped = gw_body_map(body);
 
-  size = MIN(size, mapped && !stream->tls ? MAPPED_MAX : sizeof copy);
+  size = MIN(size, mapped ? MAPPED_MAX : sizeof copy);
   if (mapped)
     pieces[0] = (GwSlice){ mapped + offset, size };
   else {
