@@ -19,9 +19,11 @@ GwNode *
 gw_commands_node(GwCore *core, const char *id, GError **error)
 {
   GwNode *node = gw_registry_find(core->registry, id);
-  char mac[18];
+  char mac[18] = "";
 
   if (!node && gw_mac_normalize(id, mac))
+    node = gw_registry_find(core->registry, mac);
+  if (!node && *mac)
     node = gw_registry_find_mac(core->registry, mac);
   if (!node)
     gw_fail(error, GW_ERROR_NOT_FOUND,
@@ -50,6 +52,17 @@ find_nodes(GwCore *core, const char *const *ids, GError **error)
       g_ptr_array_add(nodes, node);
   }
   return g_steal_pointer(&nodes);
+}
+
+/* Their ids as the workers know them, however they were spelled; NULL-terminated. */
+static char **
+ids_of(const GPtrArray *nodes)
+{
+  char **ids = g_new0(char *, nodes->len + 1);
+
+  for (guint i = 0; i < nodes->len; i++)
+    ids[i] = g_strdup(((const GwNode *)nodes->pdata[i])->id);
+  return ids;
 }
 
 /* ---- adopt, forget ---- */
@@ -89,6 +102,7 @@ gw_command_adopt(GwCore *core, const GwCaller *caller, const char *const *ids, G
   g_autoptr(GError) error = NULL;
   g_autoptr(GPtrArray) nodes = find_nodes(core, ids, &error);
   g_autoptr(GwChange) change = NULL;
+  g_auto(GStrv) known = NULL;
   guint n_new = 0;
 
   if (!nodes || !check_adoption(core, nodes, options, &error)) {
@@ -104,7 +118,8 @@ gw_command_adopt(GwCore *core, const GwCaller *caller, const char *const *ids, G
                       gw_form_text(options, "location", NULL), change);
   }
   gw_change_finish(g_steal_pointer(&change), then, g_variant_new("(u)", n_new));
-  gw_scheduler_nodes_changed(core, ids);
+  known = ids_of(nodes);
+  gw_scheduler_nodes_changed(core, (const char *const *)known);
 }
 
 /* A node with an open update is not forgotten behind its back: the update is cancelled first, if it can be.
@@ -156,6 +171,7 @@ gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *ids, 
   g_autoptr(GError) error = NULL;
   g_autoptr(GPtrArray) nodes = find_nodes(core, ids, &error);
   g_autoptr(GwChange) change = gw_change_new(core, caller);
+  g_auto(GStrv) known = NULL;
 
   for (guint i = 0; nodes && !error && i < nodes->len; i++)
     end_updates(core, nodes->pdata[i], change, &error);
@@ -164,13 +180,14 @@ gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *ids, 
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
+  known = ids_of(nodes);
   for (guint i = 0; i < nodes->len; i++) {
     drop_pins(core, nodes->pdata[i], change);
     drop_updates(core, nodes->pdata[i]);
     gw_identity_forget(core, nodes->pdata[i], change);
   }
   gw_change_finish(g_steal_pointer(&change), then, NULL);
-  gw_scheduler_nodes_changed(core, ids);
+  gw_scheduler_nodes_changed(core, (const char *const *)known);
 }
 
 /* ---- set ---- */
@@ -183,7 +200,7 @@ static const GwFormKey NODE_KEYS[] = {
 static gboolean
 check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
 {
-  const GwNode *node = gw_registry_find(core->registry, id);
+  const GwNode *node = gw_commands_node(core, id, NULL);
   GwNode stranger = { .id = (char *)id, .plugin = (char *)"" };
   const char *product = gw_form_text(form, "product", node ? node->product : "");
   const GwProduct *found = gw_products_find(core->firmwares, product);

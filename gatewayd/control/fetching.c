@@ -36,7 +36,7 @@ typedef struct {
   int write_fd; /* our copy: the pipe ends when we say so, not when the worker dies */
   GSource *readable;
   GError *failure; /* what the worker said */
-  gboolean is_hopeless, is_lost;
+  gboolean is_hopeless, is_lost, is_unwanted;
 } Fetch;
 
 struct GwFetching {
@@ -190,12 +190,14 @@ end_badly(Fetch *fetch, const GError *error)
   gboolean was_resumed = fetch->offset > 0, was_lost = fetch->is_lost;
   g_autoptr(GError) why = g_error_copy(error); /* it may be the fetch's own */
 
-  end_run(fetch);
-  if (!firmware) {
+  if (firmware)
+    firmware->image_state = GW_IMAGE_WANTED;
+  if (!firmware || fetch->is_unwanted) {
+    end_run(fetch);
     forget(fetch);
     return;
   }
-  firmware->image_state = GW_IMAGE_WANTED;
+  end_run(fetch);
   if (is_wrong && !was_resumed) {
     gw_imports_reject(core, firmware, why->message);
     forget(fetch);
@@ -486,6 +488,7 @@ gw_fetching_cancel(GwFetching *fetching, const GwFirmware *firmware)
   }
   if (wan)
     gw_worker_send(wan, GW_MESSAGE_CANCEL, 0, gw_id_pack(fetch->id), -1);
+  fetch->is_unwanted = TRUE; /* whatever the worker still says */
   take_failure(fetch, "nobody wants it any more", FALSE);
 }
 

@@ -26,10 +26,12 @@ gw_house_partition_share(int dir_fd)
 static void
 put_contact(GwBatch *batch, const char *id, gpointer user)
 {
-  const GwNode *node = gw_registry_find(((GwCore *)user)->registry, id);
+  const GwCore *core = user;
+  const GwNode *node = gw_registry_find(core->registry, id);
 
   if (node)
     gw_rows_put_contact(batch, node);
+  gw_rows_trim_timeline_of(batch, id, core->limits.timeline_rows);
 }
 
 void

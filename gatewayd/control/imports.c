@@ -34,9 +34,12 @@ set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char 
 void
 gw_imports_reject(GwCore *core, GwFirmware *firmware, const char *reason)
 {
-  g_autoptr(GwChange) change = gw_change_new(core, NULL);
+  g_autoptr(GwChange) change = NULL;
   g_autofree char *name = title(firmware);
 
+  if (firmware->state == GW_FIRMWARE_WITHDRAWN)
+    return; /* that stands: a rejected one may come back with the next catalog */
+  change = gw_change_new(core, NULL);
   set_state(core, firmware, GW_FIRMWARE_REJECTED, reason);
   gw_rows_put_firmware(gw_change_batch(change), firmware);
   gw_change_say(change, "firmware.rejected", &(GwAbout){ .firmware_id = firmware->id }, "%s was rejected: %s",

@@ -510,6 +510,14 @@ complete_one(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
     gw_progress_drop_pin(core, pin, change);
 }
 
+static gboolean
+is_withdrawn(const GwCore *core, const GwUpdate *update)
+{
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
+
+  return firmware && firmware->state == GW_FIRMWARE_WITHDRAWN;
+}
+
 void
 gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
 {
@@ -528,6 +536,8 @@ gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
     count_group(core, pin, update, change);
   else
     complete_one(core, pin, update, change);
+  if (is_withdrawn(core, update) && !gw_update_state_is_final(update->state))
+    gw_progress_fact(core, update, GW_FACT_CANCELLED, GW_PROGRESS_UNPROVEN, change);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define ALIASES_MAX 8
+#define ADDRESSES_MAX 16 /* of one node: who takes more is asked about anew */
 #define ALIAS_MAX_SIZE 128
 
 /* Stands in by_mac for a MAC that is nobody's own. */
@@ -14,6 +15,7 @@ struct GwRegistry {
   GHashTable *by_mac;   /* MAC -> GwNode or &SHARED */
   GHashTable *by_alias; /* alias -> GwNode */
   GHashTable *at;       /* address -> GwNode */
+  GHashTable *n_at;     /* GwNode -> at how many addresses: it may have two, and moves */
   guint n_adopted;
 };
 
@@ -26,6 +28,7 @@ gw_registry_new(void)
   registry->by_mac = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   registry->by_alias = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   registry->at = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  registry->n_at = g_hash_table_new(NULL, NULL);
   return registry;
 }
 
@@ -35,6 +38,7 @@ gw_registry_free(GwRegistry *registry)
   if (!registry)
     return;
   g_hash_table_unref(registry->at);
+  g_hash_table_unref(registry->n_at);
   g_hash_table_unref(registry->by_alias);
   g_hash_table_unref(registry->by_mac);
   g_hash_table_unref(registry->by_id);
@@ -90,11 +94,67 @@ gw_registry_add(GwRegistry *registry, GwNode *node)
   return node;
 }
 
+/* ---- addresses ---- */
+
+static void
+count_at(GwRegistry *registry, GwNode *node, int change)
+{
+  int n = GPOINTER_TO_INT(g_hash_table_lookup(registry->n_at, node)) + change;
+
+  if (n > 0)
+    g_hash_table_insert(registry->n_at, node, GINT_TO_POINTER(n));
+  else
+    g_hash_table_remove(registry->n_at, node);
+}
+
+GwNode *
+gw_registry_at(const GwRegistry *registry, const char *address)
+{
+  return g_hash_table_lookup(registry->at, address);
+}
+
+void
+gw_registry_forget_at(GwRegistry *registry, const char *address)
+{
+  GwNode *node = gw_registry_at(registry, address);
+
+  if (!node)
+    return;
+  g_hash_table_remove(registry->at, address);
+  count_at(registry, node, -1);
+}
+
 static gboolean
 is_same(gpointer key, gpointer value, gpointer user)
 {
   return value == user;
 }
+
+/* Most nodes are at the one address that they were heard from last. */
+static void
+leave_addresses(GwRegistry *registry, GwNode *node)
+{
+  if (gw_registry_at(registry, node->address) == node)
+    gw_registry_forget_at(registry, node->address);
+  if (!g_hash_table_contains(registry->n_at, node))
+    return;
+  g_hash_table_foreach_remove(registry->at, is_same, node);
+  g_hash_table_remove(registry->n_at, node);
+}
+
+void
+gw_registry_set_at(GwRegistry *registry, const char *address, GwNode *node)
+{
+  if (gw_registry_at(registry, address) == node)
+    return;
+  gw_registry_forget_at(registry, address);
+  if (GPOINTER_TO_INT(g_hash_table_lookup(registry->n_at, node)) >= ADDRESSES_MAX)
+    leave_addresses(registry, node);
+  g_hash_table_insert(registry->at, g_strdup(address), node);
+  count_at(registry, node, 1);
+}
+
+/* ---- the end of a node ---- */
 
 void
 gw_registry_remove(GwRegistry *registry, GwNode *node)
@@ -103,10 +163,7 @@ gw_registry_remove(GwRegistry *registry, GwNode *node)
   for (guint i = 0; i < node->aliases->len; i++)
     if (gw_registry_find_alias(registry, node->aliases->pdata[i]) == node)
       g_hash_table_remove(registry->by_alias, node->aliases->pdata[i]);
-  if (gw_registry_at(registry, node->address) == node)
-    g_hash_table_remove(registry->at, node->address);
-  else
-    g_hash_table_foreach_remove(registry->at, is_same, node);
+  leave_addresses(registry, node);
   registry->n_adopted -= node->is_adopted ? 1 : 0;
   g_hash_table_remove(registry->by_id, node->id);
 }
@@ -131,25 +188,6 @@ gw_registry_add_alias(GwRegistry *registry, GwNode *node, const char *alias)
   g_ptr_array_add(node->aliases, g_strdup(alias));
   g_hash_table_insert(registry->by_alias, g_strdup(alias), node);
   return TRUE;
-}
-
-GwNode *
-gw_registry_at(const GwRegistry *registry, const char *address)
-{
-  return g_hash_table_lookup(registry->at, address);
-}
-
-void
-gw_registry_set_at(GwRegistry *registry, const char *address, GwNode *node)
-{
-  if (gw_registry_at(registry, address) != node)
-    g_hash_table_insert(registry->at, g_strdup(address), node);
-}
-
-void
-gw_registry_forget_at(GwRegistry *registry, const char *address)
-{
-  g_hash_table_remove(registry->at, address);
 }
 
 void

@@ -113,6 +113,8 @@ char *rig_download(Rig *rig, const RigAsker *asker, const char *version);
 
 /* ---- messages: waits for the first of that type; NULL = none comes although everything is settled ---- */
 RigMessage *rig_take(Rig *rig, gboolean is_lan, GwMessageType type);
+/* The reply of a LAN message: it must come. */
+RigMessage *rig_take_reply(Rig *rig, GwMessageType type, guint32 serial);
 void rig_forget_messages(Rig *rig);
 
 /* ---- the WAN worker ---- */
