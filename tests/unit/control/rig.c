@@ -379,22 +379,29 @@ rig_product(Rig *rig, const char *name, const char *plugin)
   rig_run(rig, gw_command_product_set(rig->core, &rig_caller, name, form, rig_then()));
 }
 
+int
+rig_image(gsize size, char fill)
+{
+  g_autofree char *image = g_malloc(size + 1);
+  int fd;
+
+  memset(image, fill, size);
+  fd = gw_memfd_sealed("image", image, size, NULL);
+  g_assert_cmpint(lseek(fd, 0, SEEK_SET), ==, 0);
+  return fd;
+}
+
 gint64
 rig_import(Rig *rig, const char *product, const char *version, gsize size, char fill)
 {
-  g_autofree char *image = g_malloc(size);
   g_autofree char *text =
       g_strdup_printf("{'product': <'%s'>, 'version': <'%s'>, 'name': <'fw.bin'>}", product, version);
   g_autoptr(GVariant) form = form_of(text);
   g_autoptr(GVariant) result = NULL;
   g_autoptr(GError) error = NULL;
   gint64 id = 0;
-  int fd;
 
-  memset(image, fill, size);
-  fd = gw_memfd_sealed("image", image, size, NULL);
-  g_assert_cmpint(lseek(fd, 0, SEEK_SET), ==, 0);
-  gw_command_import(rig->core, &rig_caller, fd, form, rig_then());
+  gw_command_import(rig->core, &rig_caller, rig_image(size, fill), form, rig_then());
   result = rig_result(rig, &error);
   g_assert_no_error(error);
   g_variant_get(result, "(xs)", &id, NULL);

@@ -72,7 +72,9 @@ GVariant *rig_result(Rig *rig, GError **error);
   G_STMT_END
 /* A product of that plugin. */
 void rig_product(Rig *rig, const char *name, const char *plugin);
-/* An image of @size bytes, all @fill, imported: the firmware's id. */
+/* A descriptor of @size bytes, all @fill. Yours. */
+int rig_image(gsize size, char fill);
+/* Such an image, imported: the firmware's id. */
 gint64 rig_import(Rig *rig, const char *product, const char *version, gsize size, char fill);
 /* Imported, pushed to a node of its own, confirmed: verified. */
 gint64 rig_verified(Rig *rig, const char *product, const char *version);
