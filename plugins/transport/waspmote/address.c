@@ -78,6 +78,12 @@ ftp_address_read_port(GatewayText argument, GatewayText peer, uint16_t *ret_port
   return judge(is_own, (uint32_t)bytes[4] << 8 | bytes[5], ret_port);
 }
 
+static char
+lower(char c)
+{
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* The spelling must be the usual one; the scope behind "%" has another name on each host. */
 static bool
 is_same_ipv6(GatewayText a, GatewayText b)
@@ -85,7 +91,7 @@ is_same_ipv6(GatewayText a, GatewayText b)
   GatewayText one = take(&a, '%'), other = take(&b, '%');
   bool is_same = one.size == other.size && one.size > 0;
   for (size_t i = 0; is_same && i < one.size; i++)
-    is_same = (one.data[i] | 32) == (other.data[i] | 32);
+    is_same = lower(one.data[i]) == lower(other.data[i]);
   return is_same;
 }
 

@@ -121,6 +121,10 @@ begin(FtpStep *step)
     ftp_transfer_fail(step, "426 Aborted.");
     return;
   }
+  if (state->data == FTP_DATA_NONE) { /* it failed while the answer was awaited */
+    ftp_transfer_fail(step, "425 No data connection.");
+    return;
+  }
   if (state->rest > size) {
     ftp_transfer_fail(step, "554 The file ends before that.");
     return;
