@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who may begin, and what is remembered of those who stopped. */
+#include "lan/transfers.h"
+
+#define SIZE 1000
+#define IDLE_MS 5000
+
+typedef struct {
+  GMainContext *context;
+  GwReactor *reactor;
+  GwGauges *gauges;
+  GwTransfers *transfers;
+  guint n_complete, n_interrupted;
+} Site;
+
+static gint64 clock_ms;
+
+static gint64
+now(void)
+{
+  return clock_ms;
+}
+
+static void
+on_told(const GwTold *told, gpointer user)
+{
+  Site *site = user;
+
+  site->n_complete += told->kind == GW_TOLD_COMPLETE;
+  site->n_interrupted += told->kind == GW_TOLD_INTERRUPTED;
+}
+
+static void
+site_up(Site *site, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+
+  clock_ms = 1000000;
+  site->context = g_main_context_new();
+  site->reactor = gw_reactor_new(site->context, &error);
+  g_assert_no_error(error);
+  gw_reactor_set_clock(site->reactor, now);
+  site->gauges = gw_gauges_new(&error);
+  g_assert_no_error(error);
+  site->transfers = gw_transfers_new(site->reactor, site->gauges, on_told, site);
+}
+
+static void
+site_down(Site *site, gconstpointer data)
+{
+  gw_transfers_free(site->transfers);
+  gw_gauges_free(site->gauges);
+  gw_reactor_free(site->reactor);
+  g_main_context_unref(site->context);
+}
+
+static void
+cut(gpointer user)
+{
+  g_error("nobody was to be cut");
+}
+
+static GwSending *
+begin(Site *site, const char *token, const char *peer, guint64 offset)
+{
+  GwAddress address;
+  GwTransferOf of = { .token = token, .node = token, .peer = &address, .size = SIZE, .idle_ms = IDLE_MS };
+
+  g_assert_true(gw_address_parse(peer, 80, &address, NULL));
+  return gw_transfers_begin(site->transfers, &of, offset, cut, site);
+}
+
+/* Half of the image, from its beginning or from its middle. */
+static void
+send_half(Site *site, const char *token, gboolean is_second)
+{
+  GwSending *sending = begin(site, token, "192.0.2.1", is_second ? SIZE / 2 : 0);
+
+  gw_sending_covered(sending, is_second ? SIZE / 2 : 0, SIZE / 2);
+  gw_sending_end(sending, !is_second);
+}
+
+static gboolean
+has_room(const Site *site, const char *peer, gboolean is_never_cut)
+{
+  GwAddress address;
+  GwTransferOf of = { .token = "new", .node = "new", .peer = &address, .size = SIZE };
+
+  of.is_never_cut = is_never_cut;
+  g_assert_true(gw_address_parse(peer, 80, &address, NULL));
+  return gw_transfers_has_room(site->transfers, &of);
+}
+
+static void
+test_segments(Site *site, gconstpointer data)
+{
+  gw_transfers_set_caps(site->transfers, &(GwTransferCaps){ 10, 1, 1 });
+  GwSending *four = begin(site, "four", "192.0.2.1", 0);
+  GwSending *six = begin(site, "six", "[2001:db8:0:1::1]", 0);
+  g_assert_false(has_room(site, "192.0.2.9", FALSE));
+  g_assert_true(has_room(site, "192.0.3.1", FALSE));
+  g_assert_true(has_room(site, "198.51.100.1", FALSE));
+  g_assert_false(has_room(site, "[2001:db8:0:1:ffff::2]", FALSE));
+  g_assert_true(has_room(site, "[2001:db8:0:2::1]", FALSE));
+  gw_sending_end(four, TRUE);
+  gw_sending_end(six, TRUE);
+  g_assert_true(has_room(site, "192.0.2.9", FALSE));
+}
+
+static void
+test_total(Site *site, gconstpointer data)
+{
+  gw_transfers_set_caps(site->transfers, &(GwTransferCaps){ 2, 8, 2 });
+  GwSending *one = begin(site, "one", "192.0.2.1", 0);
+  g_assert_true(has_room(site, "192.0.2.2", FALSE));
+  GwSending *two = begin(site, "two", "198.51.100.1", 0);
+  g_assert_false(has_room(site, "192.0.2.2", FALSE));
+  g_assert_true(has_room(site, "192.0.2.2", TRUE)); /* it hangs if it is not served */
+  gw_sending_end(one, TRUE);
+  g_assert_true(has_room(site, "192.0.2.2", FALSE));
+  gw_sending_end(two, TRUE);
+  g_assert_cmpuint(gw_transfers_open(site->transfers), ==, 0);
+}
+
+/* What is remembered makes a whole of two halves; of so many nodes that stopped, the oldest are forgotten. */
+static void
+test_bounded_memory(Site *site, gconstpointer data)
+{
+  GwSending *open = begin(site, "open", "192.0.2.1", 0);
+
+  gw_sending_covered(open, 0, SIZE / 2);
+  send_half(site, "oldest", FALSE);
+  send_half(site, "second", FALSE);
+  for (guint i = 0; i < GW_TRANSFERS_REMEMBERED - 2; i++) {
+    g_autofree char *token = g_strdup_printf("token-%u", i);
+
+    send_half(site, token, FALSE);
+  }
+  g_assert_cmpuint(site->n_interrupted, ==, GW_TRANSFERS_REMEMBERED);
+  send_half(site, "second", TRUE);
+  g_assert_cmpuint(site->n_complete, ==, 1);
+  send_half(site, "oldest", TRUE);
+  g_assert_cmpuint(site->n_complete, ==, 1);
+  gw_sending_covered(open, SIZE / 2, SIZE / 2); /* older than all of them, but on its way */
+  g_assert_cmpuint(site->n_complete, ==, 2);
+  gw_sending_end(open, FALSE);
+}
+
+#define ADD(path, function) g_test_add(path, Site, NULL, site_up, function, site_down)
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  ADD("/promise/L4/segments", test_segments);
+  ADD("/promise/L4/total", test_total);
+  ADD("/transfers/bounded-memory", test_bounded_memory);
+  return g_test_run();
+}
