@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -107,6 +108,20 @@ open_folder(const char *path, GError **error)
   if (fd < 0)
     gw_fail_errno(error, errno, "cannot open folder %s", path);
   return fd;
+}
+
+/* Two cores on one folder would take each other's sockets away before the database refuses the second. The
+ * lock lasts as long as the descriptor. */
+static int
+lock_folder(const char *path, GError **error)
+{
+  GW_AUTO_FD int fd = open_folder(path, error);
+
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    gw_fail(error, GW_ERROR_BUSY, "another gatewayd runs with folder %s", path);
+    return -1;
+  }
+  return g_steal_fd(&fd);
 }
 
 /* A socket that systemd holds for us under this name, or -1. */
@@ -220,6 +235,7 @@ serve(Options *options, GError **error)
                      : g_file_test(DEFAULT_CONFIG, G_FILE_TEST_EXISTS) ? DEFAULT_CONFIG
                                                                        : NULL;
   g_autoptr(GwConfig) config = gw_config_load(gw_core_schema(), path, error);
+  GW_AUTO_FD int lock_fd = -1;
   g_autoptr(GwCore) core = NULL;
   g_autoptr(GwBus) bus = NULL;
   int level;
@@ -233,7 +249,9 @@ serve(Options *options, GError **error)
     return gw_error_row(GW_ERROR_BAD_INPUT)->exit_status;
   }
   gw_log_init("gatewayd", level);
-  core = start_core(options, config, path, error);
+  lock_fd = lock_folder(options->state, error);
+  if (lock_fd >= 0)
+    core = start_core(options, config, path, error);
   if (core)
     bus = gw_bus_start(core,
                        &(GwBusOptions){ .address = strcmp(options->bus, "system") == 0 ? NULL : options->bus,

@@ -118,6 +118,12 @@ check_sequence(const Intake *intake, GError **error)
 
 /* ---- its releases ---- */
 
+static gboolean
+may_sign(const Intake *intake, const char *product)
+{
+  return gw_keyring_key_allows(intake->keyring, intake->key, product);
+}
+
 static GwFirmware *
 firmware_of(const Intake *intake, const GwRelease *release)
 {
@@ -148,7 +154,7 @@ firmware_of(const Intake *intake, const GwRelease *release)
     g_hash_table_insert(firmware->attributes, g_strdup(key), g_strdup(value));
   firmware->size = release->size;
   g_strlcpy(firmware->sha256, release->sha256, sizeof(firmware->sha256));
-  firmware->is_signed = intake->is_signed;
+  firmware->is_signed = intake->is_signed && may_sign(intake, release->product);
   firmware->sequence = intake->catalog->sequence;
   firmware->state = GW_FIRMWARE_UNVERIFIED;
   firmware->created_ms = firmware->state_changed_ms = gw_core_now(intake->core).wall_ms;
@@ -164,7 +170,7 @@ objection(const Intake *intake, const GwFirmware *firmware)
   const GwFirmware *other;
   g_autoptr(GError) error = NULL;
 
-  if (intake->is_signed && !gw_keyring_key_allows(intake->keyring, intake->key, firmware->product))
+  if (intake->is_signed && !firmware->is_signed)
     return g_strdup_printf("key %s may not sign for product %s",
                            gw_keyring_key_name(intake->keyring, intake->key), firmware->product);
   if (product && !gw_version_check(product->scheme, firmware->software_version, &error))
@@ -181,7 +187,9 @@ objection(const Intake *intake, const GwFirmware *firmware)
   return NULL;
 }
 
-/* Announced again: the image may have moved; and a newer document gives a rejected image another chance. */
+/* Announced again: the image may have moved; and a newer document gives a rejected image another chance. What
+ * a signature speaks for is not taken over by a document without one, or by a key of other products: it would
+ * lend it its own expiry. */
 static void
 refresh(Intake *intake, GwFirmware *known, const GwFirmware *firmware)
 {
@@ -191,6 +199,8 @@ refresh(Intake *intake, GwFirmware *known, const GwFirmware *firmware)
   gboolean is_retried = known->state == GW_FIRMWARE_REJECTED && known->sequence < firmware->sequence &&
                         *known->upstream && !objection(intake, firmware);
 
+  if ((known->is_signed || intake->is_signed) && !firmware->is_signed)
+    return;
   if (is_retried) {
     known->state = GW_FIRMWARE_UNVERIFIED;
     known->image_state = GW_IMAGE_WANTED;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "control/core-private.h"
 
@@ -150,9 +151,10 @@ on_committed(const GError *error, gpointer user)
 {
   g_autoptr(GwChange) change = user;
 
-  if (error)
+  g_hash_table_remove(change->core->changes, change);
+  if (error && !change->core->is_stopping)
     gw_err(GW_SUBJECT_DAEMON, NULL, "a change was not written: %s", error->message);
-  else
+  else if (!error)
     tell_events(change);
   if (change->done)
     change->done(error, change->user);
@@ -165,7 +167,19 @@ gw_change_commit(GwChange *change, GwDbDone done, gpointer user)
 {
   change->done = done;
   change->user = user;
+  g_hash_table_add(change->core->changes, change);
   gw_db_submit(change->core->db, g_steal_pointer(&change->batch), on_committed, change);
+}
+
+void
+gw_changes_abandon(GwCore *core)
+{
+  g_autoptr(GList) left = g_hash_table_get_keys(core->changes);
+  g_autoptr(GError) error = NULL;
+
+  gw_fail(&error, GW_ERROR_STOPPED, "the gateway is stopping");
+  for (GList *link = left; link; link = link->next)
+    on_committed(error, link->data);
 }
 
 void

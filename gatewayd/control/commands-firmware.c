@@ -44,6 +44,20 @@ set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char 
   firmware->reason = g_strdup(reason);
 }
 
+static gboolean
+is_in_use(GwCore *core, const GwFirmware *firmware, GError **error)
+{
+  g_autoptr(GPtrArray) updates = gw_updates_open_of_rule(core->updates, 0);
+
+  for (guint i = 0; i < updates->len; i++)
+    if (((GwUpdate *)updates->pdata[i])->firmware_id == firmware->id)
+      return !gw_fail(error, GW_ERROR_BUSY, "an open update of node %s needs it",
+                      ((GwUpdate *)updates->pdata[i])->node);
+  if (gw_imports_is_needed(core, firmware))
+    return !gw_fail(error, GW_ERROR_BUSY, "a running rule or a promised download needs it; stop that first");
+  return FALSE;
+}
+
 /* ---- edit ---- */
 
 static const GwFormKey EDIT_KEYS[] = {
@@ -91,38 +105,6 @@ swap_forms(GwFirmware *a, GwFirmware *b)
   b->attributes = attributes;
 }
 
-static void
-on_edit_checked(const char *plugin, const GError *error, gpointer user)
-{
-  Edit *edit = user;
-  GwCore *core = edit->core;
-  GwFirmware *firmware = gw_firmwares_find(core->firmwares, edit->id);
-
-  if (!firmware || (error && !g_error_matches(error, GW_ERROR, GW_ERROR_BUSY))) {
-    gw_then_fail(core, edit->then,
-                 error ? g_error_copy(error) : g_error_new(GW_ERROR, GW_ERROR_NOT_FOUND, "it is gone"));
-    edit_free(edit);
-    return;
-  }
-  swap_forms(firmware, edit->candidate);
-  g_free(firmware->plugin);
-  firmware->plugin = g_strdup(error ? "" : plugin);
-  if (*firmware->product && *firmware->software_version)
-    set_state(core, firmware, GW_FIRMWARE_UNVERIFIED, "");
-  if (*firmware->product)
-    gw_imports_product(core, firmware->product, edit->change);
-  gw_firmwares_reindex(core->firmwares);
-  gw_rules_reindex(core->rules);
-  gw_rows_put_firmware(gw_change_batch(edit->change), firmware);
-  gw_change_say(edit->change, "firmware.edited", &(GwAbout){ .firmware_id = firmware->id },
-                "firmware %" G_GINT64_FORMAT " is %s %s now, %s", firmware->id, firmware->product,
-                firmware->software_version, gw_firmware_state_name(firmware->state));
-  gw_change_finish(g_steal_pointer(&edit->change), edit->then,
-                   g_variant_new("(s)", gw_firmware_state_name(firmware->state)));
-  gw_scheduler_changed(core);
-  edit_free(edit);
-}
-
 static GwFirmware *
 copy_form(const GwFirmware *firmware)
 {
@@ -152,12 +134,40 @@ copy_form(const GwFirmware *firmware)
   return copy;
 }
 
+/* What a node is told of it, beside the image. */
+static gboolean
+is_same_release(const GwFirmware *a, const GwFirmware *b)
+{
+  return strcmp(a->product, b->product) == 0 && strcmp(a->software_version, b->software_version) == 0 &&
+         strcmp(a->hardware_version, b->hardware_version) == 0 && strcmp(a->type, b->type) == 0;
+}
+
+/* A signed catalog binds image and release to each other, and a key to its products: neither is undone by
+ * hand. Nor is a node told of one version and then of another with the same bytes. */
+static gboolean
+check_rename(GwCore *core, const GwFirmware *firmware, const GwFirmware *candidate, GError **error)
+{
+  if (is_same_release(firmware, candidate))
+    return TRUE;
+  if (firmware->is_signed && (*firmware->upstream || strcmp(firmware->product, candidate->product) != 0))
+    return gw_fail(error, GW_ERROR_UNTRUSTED,
+                   "firmware %" G_GINT64_FORMAT " is signed as %s %s: only its name and notes can be changed",
+                   firmware->id, firmware->product, firmware->software_version);
+  return !is_in_use(core, firmware, error);
+}
+
 static gboolean
 check_edit(GwCore *core, const GwFirmware *firmware, const GwFirmware *candidate, GError **error)
 {
   const GwProduct *product = gw_products_find(core->firmwares, candidate->product);
   const GwFirmware *other = gw_firmwares_find_version(core->firmwares, candidate, firmware);
 
+  if (firmware->state != GW_FIRMWARE_DRAFT && firmware->state != GW_FIRMWARE_UNVERIFIED)
+    return gw_fail(error, GW_ERROR_BAD_INPUT,
+                   "firmware %" G_GINT64_FORMAT " is %s: only a draft or an unverified one can be changed",
+                   firmware->id, gw_firmware_state_name(firmware->state));
+  if (!check_rename(core, firmware, candidate, error))
+    return FALSE;
   if (*candidate->product && !gw_name_check("product", candidate->product, error))
     return FALSE;
   if (product && *candidate->software_version &&
@@ -172,6 +182,40 @@ check_edit(GwCore *core, const GwFirmware *firmware, const GwFirmware *candidate
   return TRUE;
 }
 
+static void
+on_edit_checked(const char *plugin, const GError *error, gpointer user)
+{
+  Edit *edit = user;
+  GwCore *core = edit->core;
+  g_autoptr(GError) why = NULL;
+  GwFirmware *firmware = gw_commands_firmware(core, edit->id, &why);
+
+  if (firmware && error && !g_error_matches(error, GW_ERROR, GW_ERROR_BUSY))
+    why = g_error_copy(error);
+  if (why || !check_edit(core, firmware, edit->candidate, &why)) { /* again: something else may have begun */
+    gw_then_fail(core, edit->then, g_steal_pointer(&why));
+    edit_free(edit);
+    return;
+  }
+  swap_forms(firmware, edit->candidate);
+  g_free(firmware->plugin);
+  firmware->plugin = g_strdup(error ? "" : plugin);
+  if (*firmware->product && *firmware->software_version)
+    set_state(core, firmware, GW_FIRMWARE_UNVERIFIED, "");
+  if (*firmware->product)
+    gw_imports_product(core, firmware->product, edit->change);
+  gw_firmwares_reindex(core->firmwares);
+  gw_rules_reindex(core->rules);
+  gw_rows_put_firmware(gw_change_batch(edit->change), firmware);
+  gw_change_say(edit->change, "firmware.edited", &(GwAbout){ .firmware_id = firmware->id },
+                "firmware %" G_GINT64_FORMAT " is %s %s now, %s", firmware->id, firmware->product,
+                firmware->software_version, gw_firmware_state_name(firmware->state));
+  gw_change_finish(g_steal_pointer(&edit->change), edit->then,
+                   g_variant_new("(s)", gw_firmware_state_name(firmware->state)));
+  gw_scheduler_changed(core);
+  edit_free(edit);
+}
+
 void
 gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVariant *form, GwThen then)
 {
@@ -181,10 +225,6 @@ gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVaria
   g_autoptr(GwFirmware) candidate = NULL;
   Edit *edit;
 
-  if (firmware && firmware->state != GW_FIRMWARE_DRAFT && firmware->state != GW_FIRMWARE_UNVERIFIED)
-    gw_fail(&error, GW_ERROR_BAD_INPUT,
-            "firmware %" G_GINT64_FORMAT " is %s: only a draft or an unverified one can be changed", id,
-            gw_firmware_state_name(firmware->state));
   if (!error && gw_form_check(form, EDIT_KEYS, more, &error)) {
     candidate = copy_form(firmware);
     gw_imports_take_form(candidate, form, more);
@@ -217,6 +257,9 @@ check_confirm(const GwFirmware *firmware, const GwNode *node, const char *versio
   if (strcmp(firmware->software_version, version) != 0)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "it is version %s, and not the %s that you saw",
                    firmware->software_version, version);
+  if (!node->is_adopted)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s is not adopted: nothing was ever given to it",
+                   node->id);
   if (strcmp(firmware->product, node->product) != 0)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "it is for product %s, and node %s is of product %s",
                    firmware->product, node->id, *node->product ? node->product : "none");
@@ -273,9 +316,8 @@ cancel_updates(GwCore *core, const GwFirmware *firmware, GwChange *change)
 
     if (update->firmware_id == firmware->id)
       gw_progress_cancel(core, update,
-                         update->state >= GW_UPDATE_DOWNLOADED
-                             ? "the firmware was withdrawn before it was proven: outcome unknown"
-                             : "the firmware was withdrawn",
+                         update->state >= GW_UPDATE_DOWNLOADED ? GW_PROGRESS_UNPROVEN
+                                                               : "the firmware was withdrawn",
                          change);
   }
 }
@@ -302,20 +344,6 @@ gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, co
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_fetching_cancel(core->fetching, firmware);
   gw_scheduler_changed(core);
-}
-
-static gboolean
-is_in_use(GwCore *core, const GwFirmware *firmware, GError **error)
-{
-  g_autoptr(GPtrArray) updates = gw_updates_open_of_rule(core->updates, 0);
-
-  for (guint i = 0; i < updates->len; i++)
-    if (((GwUpdate *)updates->pdata[i])->firmware_id == firmware->id)
-      return !gw_fail(error, GW_ERROR_BUSY, "an open update of node %s needs it",
-                      ((GwUpdate *)updates->pdata[i])->node);
-  if (gw_imports_is_needed(core, firmware))
-    return !gw_fail(error, GW_ERROR_BUSY, "a running rule or a promised download needs it; stop that first");
-  return FALSE;
 }
 
 void

@@ -45,6 +45,7 @@ struct GwCore {
   gint64 restored_ms;   /* wall: the snapshot that replaced it is of then; 0 = none */
 
   GwDb *db;
+  GHashTable *changes; /* GwChange on its way to the disk */
   GwStore *store;
   GwEvents *events;
   GwTimeline *timeline;

@@ -240,6 +240,30 @@ gw_core_neighbour_changed(const char *address, const char *mac, gpointer user)
   gw_registry_forget_at(core->registry, address);
 }
 
+void
+gw_identity_device(GwCore *core, const GwAsk *ask, char ret_mac[18])
+{
+  *ret_mac = '\0';
+  (void)find_mac(core, gw_identity_plain_address(ask->address), ask->interface, ret_mac);
+}
+
+gboolean
+gw_identity_is_other(GwCore *core, GwPin *pin, const GwAsk *ask, GwChange *change)
+{
+  char mac[18];
+
+  gw_identity_device(core, ask, mac);
+  if (!*mac || !*pin->mac || strcmp(mac, pin->mac) == 0)
+    return FALSE;
+  if (!pin->is_doubted)
+    gw_change_say(change, "node.two-devices", &(GwAbout){ .node = pin->node },
+                  "%s: %s asks under its name, and %s took the image: what the first asks proves nothing; "
+                  "give each device a name of its own",
+                  pin->node, mac, pin->mac);
+  pin->is_doubted = TRUE;
+  return TRUE;
+}
+
 /* ---- what an ask says beside its question ---- */
 
 void

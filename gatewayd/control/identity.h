@@ -10,6 +10,10 @@
 GwNode *gw_identity_resolve(GwCore *core, const GwAsk *ask, gboolean *ret_is_denied);
 /* Contact, address, MAC, aliases, attributes, hardware, product. Rows and events go into @change. */
 void gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change);
+/* The MAC of the device that asks, whatever name it claims; "" = not known: it is behind a router. */
+void gw_identity_device(GwCore *core, const GwAsk *ask, char ret_mac[18]);
+/* Two devices under one name: what this one asks is no word about the image that the other took. */
+gboolean gw_identity_is_other(GwCore *core, GwPin *pin, const GwAsk *ask, GwChange *change);
 /* Heard without a question: a batch of answers from cache. */
 void gw_identity_contact(GwNode *node, gint64 wall_ms, gint64 boot_ms, guint count);
 /* From now on it may be given firmware. @product or @location NULL: as they are. */

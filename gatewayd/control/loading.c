@@ -49,6 +49,7 @@ static void
 take_pin(const GwPinRow *row, gpointer user)
 {
   GwCore *core = user;
+  const GwNode *node = gw_registry_find(core->registry, row->node);
   GwPin *pin = gw_pin_new();
 
   g_strlcpy(pin->token, row->token, sizeof(pin->token));
@@ -66,6 +67,8 @@ take_pin(const GwPinRow *row, gpointer user)
   pin->given_boot_ms = gw_core_now(core).boot_ms;
   pin->n_downloads = row->n_downloads;
   pin->inference = row->inference;
+  if (node)
+    g_strlcpy(pin->mac, node->mac, sizeof(pin->mac));
   gw_pins_add(core->pins, pin);
 }
 

@@ -295,9 +295,9 @@ repeat_offer(Asked *asked)
 
   asked->pin->is_owed = TRUE;
   asked->pin->used_ms = asked->now.wall_ms;
-  if (is_watched)
+  if (is_watched && !gw_identity_is_other(core, asked->pin, asked->ask, asked->change))
     gw_progress_metadata(core, asked->update, asked->pin, asked->change);
-  else if (!gw_slots_is_held(core->slots, asked->update->id))
+  else if (!is_watched && !gw_slots_is_held(core->slots, asked->update->id))
     gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);
   answer_image(asked, GATEWAY_ANSWER_OFFER, is_watched ? 0 : slot_until_ms(asked));
 }
@@ -518,6 +518,7 @@ give_bytes(Asked *asked)
     answer_nothing(asked, GW_REASON_CAP);
     return;
   }
+  gw_identity_device(core, asked->ask, asked->pin->mac);
   gw_progress_bytes(core, asked->update, asked->pin, asked->change);
   answer_image(asked, GATEWAY_ANSWER_BYTES, asked->pin->is_silent ? 0 : slot_until_ms(asked));
 }

@@ -495,6 +495,16 @@ count_group(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
   gw_progress_put_pin(core, pin, change);
 }
 
+/* It could not be cut when its firmware was withdrawn; now that it is through, it ends as the others did. */
+static gboolean
+end_withdrawn(GwCore *core, GwUpdate *update, GwChange *change)
+{
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
+
+  return firmware && firmware->state == GW_FIRMWARE_WITHDRAWN &&
+         gw_progress_fact(core, update, GW_FACT_CANCELLED, GW_PROGRESS_UNPROVEN, change);
+}
+
 static void
 complete_one(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
 {
@@ -502,20 +512,12 @@ complete_one(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
     gw_inference_start(&pin->inference, gw_core_now(core).boot_ms);
   if (!gw_progress_fact(core, update, GW_FACT_ALL_SENT, "every byte was acknowledged", change))
     pin->inference.is_open = update->state == GW_UPDATE_DOWNLOADED && pin->inference.is_open;
-  if (gw_pins_of_update(core->pins, update->id) != pin)
+  if (end_withdrawn(core, update, change) || gw_pins_of_update(core->pins, update->id) != pin)
     return;
   if (pin->is_silent && !gw_update_state_is_final(update->state))
     gw_progress_put_pin(core, pin, change);
   else
     gw_progress_drop_pin(core, pin, change);
-}
-
-static gboolean
-is_withdrawn(const GwCore *core, const GwUpdate *update)
-{
-  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
-
-  return firmware && firmware->state == GW_FIRMWARE_WITHDRAWN;
 }
 
 void
@@ -536,8 +538,6 @@ gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
     count_group(core, pin, update, change);
   else
     complete_one(core, pin, update, change);
-  if (is_withdrawn(core, update) && !gw_update_state_is_final(update->state))
-    gw_progress_fact(core, update, GW_FACT_CANCELLED, GW_PROGRESS_UNPROVEN, change);
 }
 
 static void

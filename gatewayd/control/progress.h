@@ -6,6 +6,8 @@
 #include "control/core-private.h"
 #include "link/messages.h"
 
+#define GW_PROGRESS_UNPROVEN "the firmware was withdrawn before it was proven: outcome unknown"
+
 /* FALSE = the fact means nothing in this state. @detail for people. */
 gboolean gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const char *detail, GwChange *change);
 /* Its deadline, retry or inference may be due. */
