@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "codes.h"
 
-#define SD_CARD "is there an SD card in the node, FAT16 and at most 2 GB? Push it in again, or replace it"
+#define SD_CARD "is there an SD card in the node, of at most 2 GB? Push it in again, or replace it"
 #define SD_FULL "the SD card is full, worn or write-protected: format or replace it"
 #define SERVER                                                                                               \
-  "check server address, port, user and password in the sketch, and `gatewayctl node show` for its login"
+  "check server address, port, user and password in the sketch, and `gatewayctl nodes show` for its login"
 #define NO_UPGRADE                                                                                           \
-  "did the login appear in `gatewayctl events`? If not, the node did not reach us: check network and port "  \
-  "21; if so, "                                                                                              \
-  "the data connection failed: check passive-ports= in the firewall"
+  "is there a contact of this node in its timeline? If not, it did not reach us: check network and "         \
+  "port 21; if so, the data connection failed: check passive-ports= in the firewall"
 #define OUR_FILE "the file did not come from this gateway: the node speaks to another FTP server"
 #define NOTHING_DUE "no mistake: no firmware is due for this node. `gatewayctl explain` says why"
 #define RAISE_VERSION                                                                                        \
@@ -16,9 +15,8 @@
 #define NEW_SIZE                                                                                             \
   "an interrupted download: the node tries again by itself. If it stays so, look for a proxy between us"
 #define IMAGE                                                                                                \
-  "look at the update's timeline: no bytes asked for means firewall or passive-ports=; some bytes means a "  \
-  "weak link; "                                                                                              \
-  "refused means that window or rule closed meanwhile"
+  "look at the update's timeline: no bytes asked for means firewall or passive-ports=; some bytes mean "     \
+  "a weak link; refused means that window or rule closed meanwhile"
 #define NETWORK                                                                                              \
   "modem and mobile network: signal, SIM, APN, user and password of the APN in the library's header"
 #define MODEM "the modem refused a setting: power-cycle it, then check its firmware version against the guide"
