@@ -2,6 +2,7 @@
 """`meson install` puts everything where it belongs, and a plugin's author needs nothing but what was installed."""
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 
@@ -15,7 +16,11 @@ OTHERS = ["etc/gatewayd/gatewayd.conf", "usr/include/gatewayd/gateway-plugin.h",
           "usr/share/dbus-1/interfaces/org.gatewayd.Gateway1.xml",
           "usr/share/dbus-1/system-services/org.gatewayd.Gateway1.service",
           "usr/share/dbus-1/system.d/org.gatewayd.Gateway1.conf", "usr/share/polkit-1/actions/org.gatewayd.policy",
-          "usr/share/polkit-1/rules.d/org.gatewayd.rules"]
+          "usr/share/polkit-1/rules.d/org.gatewayd.rules", "usr/lib/sysusers.d/gatewayd.conf",
+          "usr/lib/systemd/system/gatewayd.service", "usr/lib/systemd/system/gatewayd-wan.service",
+          "usr/lib/systemd/system/gatewayd-lan@.service",
+          "usr/lib/systemd/system/gatewayd-lan@net.service.d/net.conf",
+          "usr/lib/systemd/system/gatewayd-lan@serial.service.d/serial.conf"]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,17 @@ def test_nothing_else_is_installed(installed):
     expected = {*PROGRAMS, *(file.replace("LIB", lib) for file in OTHERS),
                 *(f"{lib}/gatewayd/plugins/{name}.so" for name in PLUGINS)}
     assert files == expected
+
+
+def test_units_start_what_is_installed(installed):
+    units = sorted((installed / "usr/lib/systemd/system").glob("*.service"))
+    for unit in units:
+        program, *options = re.search(r"^ExecStart=(.+)$", unit.read_text(), re.M)[1].split()
+        known = subprocess.run([installed / program.lstrip("/"), "--help"], capture_output=True, text=True).stdout
+        assert known, f"{unit.name} starts {program}"
+        for option in options:
+            assert option.partition("=")[0] in known, f"{unit.name}: {program} has no {option}"
+    assert len(units) == 3
 
 
 def test_example_builds_against_the_installed_header(installed, source, tmp_path):
