@@ -221,9 +221,8 @@ const GwCommand gw_commands_catalog[] = {
     .n_min = 2,
     .n_max = 2,
     .help = "sign a catalog document: writes FILE.sig",
-    .more =
-        "KEY.pem is a private key without a password: Ed25519, ECDSA P-256, or RSA of 2048 bits or more.\n"
-        "The file is checked first. The signature is over its exact bytes: change one, and sign again.",
+    .more = "KEY.pem is a private key without a password: Ed25519, ECDSA P-256, or RSA of 2048 bits or more. "
+            "The file is checked first. The signature is over its exact bytes: change one, and sign again.",
     .run = run_sign },
   { .noun = "catalog",
     .verb = "check",
@@ -233,7 +232,7 @@ const GwCommand gw_commands_catalog[] = {
     .args = check_args,
     .help = "check a catalog document, and show what it offers",
     .more =
-        "Fails for a document that a gateway would refuse or call stale. A sequence lower than one that a\n"
+        "Fails for a document that a gateway would refuse or call stale. A sequence lower than one that a "
         "gateway has seen cannot be found here.",
     .run = run_check },
   { .noun = NULL },

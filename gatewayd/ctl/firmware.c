@@ -336,7 +336,7 @@ const GwCommand gw_commands_firmware[] = {
   { "firmware", "edit", "ID", 1, 1, EDIT_ARGS, "complete or change the form of a draft",
     "  gatewayctl firmware edit 7 --product=weather --version=5", run_edit },
   { "firmware", "confirm", "ID", 1, 1, CONFIRM_ARGS, "say that you saw it run: it is verified",
-    "A firmware is proven on one node before rules may give it to many. Push it to one node, look at the\n"
+    "A firmware is proven on one node before rules may give it to many. Push it to one node, look at the "
     "device, then say so; your name is kept with it.\n\n"
     "  gatewayctl firmware confirm 7 --node=sensor-7 --version=5",
     run_confirm },
@@ -348,8 +348,7 @@ const GwCommand gw_commands_firmware[] = {
     run_import },
   { "push", NULL, "[FILE] NODE", 1, 2, PUSH_ARGS, "give one firmware to one node",
     "The only way an unverified firmware gets anywhere: to that one node. With FILE it is imported first, "
-    "for\n"
-    "the product of the node.\n\n"
+    "for the product of the node.\n\n"
     "  gatewayctl push weather-5.bin sensor-7 --version=5\n"
     "  gatewayctl push --firmware=7 sensor-7",
     run_push },

@@ -102,8 +102,9 @@ print_command(const GwCommand *command)
 {
   g_autofree char *usage = synopsis(command);
 
-  g_print("Usage: gatewayctl %s%s\n\n%c%s.\n", usage, command->args ? " [OPTION...]" : "",
-          g_ascii_toupper(*command->help), command->help + 1);
+  g_print("Usage: gatewayctl %s%s\n\n%c%s%s\n", usage, command->args ? " [OPTION...]" : "",
+          g_ascii_toupper(*command->help), command->help + 1,
+          g_str_has_suffix(command->help, "?") ? "" : ".");
   if (command->more) {
     g_print("\n");
     gw_text_print_lines(command->more, 0, WIDTH);
@@ -150,6 +151,8 @@ next_when_offline(const GwCtl *ctl, const GError *error)
     return g_strdup(
         "start it: systemctl start gatewayd; why it stopped: journalctl -u gatewayd; a gateway in the "
         "foreground is found with --bus=ADDRESS or GATEWAYD_BUS");
+  if (strstr(error->message, "Permission denied") || strstr(error->message, "connection is closed"))
+    return g_strdup("is that the bus of another user? Run gatewayctl as that user, or as root");
   if (strstr(error->message, "cannot be reached"))
     return g_strdup(
         "is the address right, and does that bus run? --bus=ADDRESS or GATEWAYD_BUS names another");
@@ -184,8 +187,9 @@ static char *
 next_when_not_found(const GwLine *line, const GwCtl *ctl, const GError *error)
 {
   const char *noun = line->command && has_list(line->command->noun) ? line->command->noun : NULL;
+  gboolean is_node = ctl->is_refused && line->command && strstr(line->command->operands, "NODE");
 
-  if (strchr(error->message, ';') || (!noun && !ctl->is_refused))
+  if (strchr(error->message, ';') || (!noun && !is_node))
     return NULL; /* it says what to do, or a file is not there */
   return g_strdup_printf("gatewayctl %s list shows what there is", noun ? noun : "nodes");
 }
@@ -206,6 +210,7 @@ gw_help_next(const GwLine *line, const GwCtl *ctl, const GError *error)
     return g_strdup(
         "gatewayctl cache shows what fills it, [cache] size= in gatewayd.conf how much it may take");
   case GW_ERROR_BUSY:
+    return strstr(error->message, "first") ? NULL : g_strdup("try again in a moment");
   case GW_ERROR_TIMED_OUT:
     return g_strdup("try again in a moment");
   case GW_ERROR_INTERNAL:

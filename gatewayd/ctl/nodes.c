@@ -156,8 +156,10 @@ const GwCommand gw_commands_nodes[] = {
     GW_LIST_MORE "\n\n  gatewayctl nodes --filter=product=weather --sort=-last", run_list },
   { "nodes", "show", "NODE", 1, 1, NULL, "one node in full", NULL, run_show },
   { "nodes", "adopt", "NODE...", 1, G_MAXUINT, ADOPT_ARGS, "let these nodes have firmware",
-    "A node that was heard is a stranger until it is adopted: it gets no firmware.\n\n"
-    "  gatewayctl nodes adopt sensor-1 sensor-2 --product=weather --location=\"Plant 2/Roof\"",
+    "A node that was heard is a stranger until it is adopted: it gets no firmware. From then on it gets "
+    "firmware of its product alone. Adopting it again changes what is given here.\n\n"
+    "  gatewayctl nodes adopt sensor-1 sensor-2 --product=weather\n"
+    "  gatewayctl nodes adopt sensor-3 --product=weather --location=\"Plant 2/Roof\"",
     run_adopt },
   { "nodes", "forget", "NODE...", 1, G_MAXUINT, NULL, "forget them; heard again, they are strangers", NULL,
     run_forget },
