@@ -120,7 +120,7 @@ main(int argc, char *argv[])
   (void)signal(SIGPIPE, SIG_IGN); /* the core may give up a fetch at any time */
   if (!parse_options(&argc, &argv, &options, &error) || (level = read_level(options.log_level)) < 0 ||
       argc > 1) {
-    g_printerr("gatewayd-wan: %s\n", error ? error->message : "bad arguments, see --help");
+    g_printerr("gatewayd-wan: %s; see --help\n", error ? error->message : "bad arguments");
     return 2;
   }
   if (options.is_version) {

@@ -369,8 +369,7 @@ GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .title = "Folder or USB stick",
   .version = "1",
   .setup = "Put catalog.json, catalog.json.sig and the images into the folder, or only images: these are "
-           "listed as\n"
-           "drafts to be completed. The WAN worker's user must be able to read it.",
+           "listed as drafts to be completed. The WAN worker's user must be able to read it.",
   .settings = SETTINGS,
   .n_settings = GATEWAY_COUNT(SETTINGS),
   .functions = &FUNCTIONS,

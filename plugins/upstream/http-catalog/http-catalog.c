@@ -311,8 +311,8 @@ GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .name = "http-catalog",
   .title = "Catalog on a web server",
   .version = "1",
-  .setup = "Put catalog.json, catalog.json.sig and the images on any web server. Make the catalog with\n"
-           "\"gatewayctl catalog sign\", and give the gateway the public key in a [keyring NAME].",
+  .setup = "Put catalog.json, catalog.json.sig and the images on any web server. Sign the catalog "
+           "with \"gatewayctl catalog sign\", and give the gateway the public key in a [keyring NAME].",
   .settings = SETTINGS,
   .n_settings = GATEWAY_COUNT(SETTINGS),
   .functions = &FUNCTIONS,
