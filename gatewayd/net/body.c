@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAP_MAX (16u << 20)
@@ -15,7 +16,8 @@ struct GwBody {
   int n_refs;
   int fd;
   guint64 size;
-  guint8 *bytes; /* mapped if there is a descriptor, else our copy */
+  guint8 *bytes;    /* mapped if there is a descriptor, else our copy */
+  gboolean is_safe; /* to be touched */
   char *etag;
   GDestroyNotify notify;
   gpointer notify_user;
@@ -34,21 +36,24 @@ is_sealed(int fd)
 GwBody *
 gw_body_new_fd(int fd, guint64 size, const char *etag, GError **error)
 {
-  GW_AUTO_FD int owned_fd = fd;
-  guint8 *bytes = NULL;
+  struct stat status;
   GwBody *body;
 
-  if (size > 0 && size <= MAP_MAX && is_sealed(fd) && (guint64)lseek(fd, 0, SEEK_END) >= size) {
-    bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-    if (bytes == MAP_FAILED) {
-      gw_fail_errno(error, errno, "cannot map %" G_GUINT64_FORMAT " bytes", size);
-      return NULL;
-    }
+  if (fstat(fd, &status) < 0) {
+    gw_fail_errno(error, errno, "cannot look at an image's descriptor");
+    gw_close(&fd);
+    return NULL;
   }
   body = gw_body_new_bytes(NULL, 0, etag);
-  body->fd = g_steal_fd(&owned_fd);
+  body->fd = fd;
   body->size = size;
-  body->bytes = bytes;
+  body->is_safe = FALSE;
+  if (size == 0 || size > G_MAXSIZE || (guint64)status.st_size < size)
+    return body; /* reads will tell */
+  body->bytes = mmap(NULL, (gsize)size, PROT_READ, MAP_SHARED, fd, 0);
+  if (body->bytes == MAP_FAILED)
+    body->bytes = NULL; /* no room in the address space: it can still be read */
+  body->is_safe = body->bytes && size <= MAP_MAX && is_sealed(fd);
   return body;
 }
 
@@ -61,6 +66,7 @@ gw_body_new_bytes(const void *data, gsize size, const char *etag)
   body->fd = -1;
   body->size = size;
   body->bytes = g_memdup2(data, size);
+  body->is_safe = TRUE;
   body->etag = g_strdup(etag);
   return body;
 }
@@ -116,6 +122,12 @@ gw_body_fd(const GwBody *body)
 const guint8 *
 gw_body_map(const GwBody *body)
 {
+  return body->is_safe ? body->bytes : NULL;
+}
+
+const guint8 *
+gw_body_lend(const GwBody *body)
+{
   return body->bytes;
 }
 
@@ -127,7 +139,7 @@ gw_body_read(const GwBody *body, guint64 offset, void *ret_data, gsize size)
 
   if (n == 0)
     return 0;
-  if (body->bytes) {
+  if (body->is_safe) {
     memcpy(ret_data, body->bytes + offset, n);
     return (gssize)n;
   }

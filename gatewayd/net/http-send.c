@@ -52,7 +52,7 @@ next_window(GwHttpExchange *connection, const GwHttpRest *rest, gsize allowed, G
   gboolean has_fd = gw_body_fd(rest->body) >= 0;
   gsize most = is_tls ? TLS_WINDOW - rest->head.size : has_fd ? GW_HTTP_SMALL : GW_HTTP_SCRATCH;
   gsize size = MIN(allowed, most);
-  const guint8 *mapped = gw_body_map(rest->body);
+  const guint8 *mapped = is_tls ? gw_body_map(rest->body) : gw_body_lend(rest->body);
 
   *ret_window = (GwSlice){ NULL, 0 };
   if (!is_tls && has_fd && (rest->left > size || rest->head.size == 0))

@@ -123,6 +123,25 @@ test_short_file_is_a_reset(void)
   }
 }
 
+/* It is cut while it is mapped: the kernel meets the missing page, not we. */
+static void
+test_shrinking_file_is_a_reset(void)
+{
+  g_autoptr(Rig) rig = rig_new(&(RigSetup){ 0 });
+  g_autoptr(Peer) peer = peer_new(rig, NULL);
+  int fd = make_file(300000);
+
+  gw_body_unref(rig->image);
+  rig->image = gw_body_new_fd(fd, 300000, NULL, NULL);
+  g_assert_nonnull(gw_body_lend(rig->image));
+  g_assert_null(gw_body_map(rig->image));
+  g_assert_cmpint(ftruncate(fd, 5000), ==, 0);
+  peer_say(peer, "GET /image HTTP/1.1\r\nHost: h\r\nRange: bytes=9000-9999\r\n\r\n");
+  peer_hear_end(peer);
+  g_assert_true(peer->is_reset);
+  g_assert_cmpuint(rig->n_complete, ==, 0);
+}
+
 static void
 on_accept(const GwAccepted *accepted, gpointer user)
 {
@@ -200,6 +219,7 @@ main(int argc, char **argv)
   g_test_add_func("/net/body/read", test_read);
   g_test_add_func("/net/body/plain-file", test_plain_file_is_served);
   g_test_add_func("/net/body/short-file", test_short_file_is_a_reset);
+  g_test_add_func("/net/body/shrinking-file", test_shrinking_file_is_a_reset);
   g_test_add_func("/net/listener/inherited", test_inherited_socket);
   g_test_add_func("/net/listener/in-use", test_address_in_use);
   g_test_add_func("/net/listener/any", test_any_address);
