@@ -133,7 +133,10 @@ resolve_name(GwCore *core, const GwAsk *ask)
   }
   if (!node)
     node = find_by_aliases(core, ask);
-  return node ? node : make_node(core, name, identity, ask);
+  if (!node)
+    return make_node(core, name, identity, ask);
+  node->is_group |= ask->identity == GATEWAY_IDENTITY_GROUP; /* entered by hand, and never heard so far */
+  return node;
 }
 
 /* ---- a node without a name ---- */

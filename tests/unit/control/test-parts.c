@@ -106,6 +106,48 @@ test_aliases(void)
   g_assert_null(gw_registry_find_alias(registry, "imei=1"));
 }
 
+/* One device at two addresses (IPv4 and IPv6, or a new lease): none of them leads to it when it is gone. */
+static void
+test_addresses(void)
+{
+  g_autoptr(GwRegistry) registry = gw_registry_new();
+  GwNode *a = gw_registry_add(registry, gw_node_new("a"));
+  GwNode *b = gw_registry_add(registry, gw_node_new("b"));
+
+  gw_registry_set_at(registry, "10.0.0.1", a);
+  gw_registry_set_at(registry, "fe80::1", a);
+  gw_registry_set_at(registry, "10.0.0.2", b);
+  gw_registry_set_at(registry, "10.0.0.2", a); /* the lease went from one to the other */
+  g_free(a->address);
+  a->address = g_strdup("fe80::1");
+  gw_registry_remove(registry, a);
+  g_assert_null(gw_registry_at(registry, "10.0.0.1"));
+  g_assert_null(gw_registry_at(registry, "fe80::1"));
+  g_assert_null(gw_registry_at(registry, "10.0.0.2"));
+  gw_registry_remove(registry, b);
+}
+
+/* Who takes a new address for each request is not remembered at all of them. */
+static void
+test_addresses_are_bounded(void)
+{
+  g_autoptr(GwRegistry) registry = gw_registry_new();
+  GwNode *a = gw_registry_add(registry, gw_node_new("a"));
+  guint n_known = 0;
+
+  for (int i = 0; i < 1000; i++) {
+    g_autofree char *address = g_strdup_printf("fe80::%x", i);
+    gw_registry_set_at(registry, address, a);
+  }
+  for (int i = 0; i < 1000; i++) {
+    g_autofree char *address = g_strdup_printf("fe80::%x", i);
+    n_known += gw_registry_at(registry, address) == a;
+  }
+  g_assert_cmpuint(n_known, >=, 1);
+  g_assert_cmpuint(n_known, <=, 16);
+  g_assert_true(gw_registry_at(registry, "fe80::3e7") == a);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -115,5 +157,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/tokens", test_tokens);
   g_test_add_func("/control/registry/macs", test_macs_behind_a_router);
   g_test_add_func("/control/registry/aliases", test_aliases);
+  g_test_add_func("/control/registry/addresses", test_addresses);
+  g_test_add_func("/control/registry/addresses-are-bounded", test_addresses_are_bounded);
   return g_test_run();
 }
