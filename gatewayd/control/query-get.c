@@ -170,8 +170,9 @@ add_table(GVariantBuilder *details, const char *key, GHashTable *table)
   gpointer name, value;
 
   g_variant_builder_init(&pairs, G_VARIANT_TYPE("a{ss}"));
-  g_hash_table_iter_init(&iter, table);
-  while (g_hash_table_iter_next(&iter, &name, &value))
+  if (table)
+    g_hash_table_iter_init(&iter, table);
+  while (table && g_hash_table_iter_next(&iter, &name, &value))
     g_variant_builder_add(&pairs, "{ss}", name, value);
   g_variant_builder_add(details, "{sv}", key, g_variant_builder_end(&pairs));
 }

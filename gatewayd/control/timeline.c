@@ -12,7 +12,7 @@ typedef struct {
   gint64 begun_boot_ms, flush_boot_ms;
   guint64 count;
   const char *kind;
-  char *text;
+  char *text; /* shared by all nodes that ask the same */
   gboolean is_dirty;
 } Run;
 
@@ -33,7 +33,7 @@ run_free(gpointer data)
 {
   Run *run = data;
 
-  g_free(run->text);
+  g_ref_string_release(run->text);
   g_free(run);
 }
 
@@ -81,7 +81,7 @@ begin_run(GwTimeline *timeline, const GwTimelineNote *note, gint64 boot_ms)
     .flush_boot_ms = boot_ms + FLUSH_FIRST_MS,
     .count = note->count,
     .kind = note->kind,
-    .text = g_strdup(note->text),
+    .text = g_ref_string_new_intern(note->text),
     .is_dirty = TRUE,
   };
   g_hash_table_insert(timeline->runs, g_strdup(note->node), run);

@@ -34,7 +34,7 @@ typedef struct {
   char *product, *plugin, *location, *address, *mac; /* never NULL, may be "" */
   GPtrArray *aliases;                                /* "mac=02:...", "imei=..." */
   GPtrArray *labels;                                 /* char * */
-  GHashTable *attributes;                            /* char * -> char *, at most 32 */
+  GHashTable *attributes;                            /* char * -> char *, at most 32; NULL = none */
   GArray *components;                                /* GwComponent, at most 8 */
   GwIdentity identity;                               /* strongest seen */
   gboolean is_adopted, is_group, is_set_aside;

@@ -118,7 +118,10 @@ read_node(const GwRow *row, gpointer user)
     gw_rows_read_text(texts[i], row, 1 + i);
   gw_rows_read_strings(gw_row_text(row, 6), node->aliases);
   gw_rows_read_strings(gw_row_text(row, 7), node->labels);
-  gw_rows_read_map(gw_row_text(row, 8), node->attributes);
+  if (strcmp(gw_row_text(row, 8), "{}") != 0) {
+    node->attributes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    gw_rows_read_map(gw_row_text(row, 8), node->attributes);
+  }
   read_components(gw_row_text(row, 9), node);
   (void)gw_identity_parse(gw_row_text(row, 10), &node->identity);
   node->is_adopted = gw_row_int(row, 11) != 0;

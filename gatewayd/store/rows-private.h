@@ -13,6 +13,7 @@
 char *gw_rows_write_strings(const GPtrArray *strings);
 /* NULL = NULL. In the order of the texts, so that the same set gives the same bytes. */
 char *gw_rows_write_set(GHashTable *set);
+/* NULL = {}. */
 char *gw_rows_write_map(GHashTable *map);
 /* What cannot be read adds nothing. */
 void gw_rows_read_strings(const char *json, GPtrArray *strings);

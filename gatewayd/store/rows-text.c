@@ -67,8 +67,9 @@ gw_rows_write_map(GHashTable *map)
   GHashTableIter iter;
   gpointer key, value;
 
-  g_hash_table_iter_init(&iter, map);
-  while (g_hash_table_iter_next(&iter, &key, &value)) {
+  if (map)
+    g_hash_table_iter_init(&iter, map);
+  while (map && g_hash_table_iter_next(&iter, &key, &value)) {
     g_autofree char *valid = g_utf8_make_valid(key, -1);
 
     (void)json_object_set_new(object, valid, string_new(value));
