@@ -21,7 +21,8 @@ static const GwOption OPTIONS[] = {
     "least important line that is logged" },
 
   { "clock", "trust", GW_OPTION_CHOICE, "auto", 0, 0, "auto|always",
-    "auto: no push starts until the clock is synchronised; always: it is right from the start" },
+    "auto: rules with hours or dates wait until the clock is synchronised; always: it is right from the "
+    "start" },
 
   { "limits", "transfers", GW_OPTION_INTEGER, "64", 1, 100000, NULL, "downloads by nodes at once" },
   { "limits", "attempts", GW_OPTION_INTEGER, "3", 1, 100, NULL,
@@ -59,11 +60,15 @@ static const GwOption OPTIONS[] = {
     "connections from the address of a node that is not adopted" },
   { "lan", "adopted-connections", GW_OPTION_INTEGER, "32", 1, 100000, NULL,
     "connections from the address of an adopted node" },
+  { "lan", "segment-transfers", GW_OPTION_INTEGER, "8", 1, 100000, NULL,
+    "downloads at once by nodes of one network segment" },
+  { "lan", "node-transfers", GW_OPTION_INTEGER, "2", 1, 1000, NULL, "downloads at once by one node" },
   { "lan", "rate", GW_OPTION_SIZE, "0", 0, 0, NULL, "bytes per second to all nodes together; 0 = unlimited" },
   { "lan", "transfer-rate", GW_OPTION_SIZE, "0", 0, 0, NULL,
     "bytes per second of one download; 0 = unlimited" },
-  { "lan", "tls-certificate", GW_OPTION_PATH, NULL, 0, 0, NULL,
-    "PEM chain for listeners with TLS; its key is the systemd credential \"tls-key\" of the LAN worker" },
+  { "lan", "tls-certificate", GW_OPTION_PATH, NULL, 0, 0, NULL, "PEM chain for listeners with TLS" },
+  { "lan", "tls-key", GW_OPTION_STRING, "tls-key", 0, 0, NULL,
+    "systemd credential of the LAN worker that holds its key" },
 
   { "wan", "proxy", GW_OPTION_STRING, "", 0, 0, NULL, "URL of the proxy to the clouds; empty: none" },
   { "wan", "ca-file", GW_OPTION_PATH, NULL, 0, 0, NULL,
@@ -92,7 +97,8 @@ static const GwOption OPTIONS[] = {
 
   { "plugin", "enabled", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL, "no: it is not loaded" },
   { "plugin", "listen", GW_OPTION_LIST, NULL, 0, 0, NULL,
-    "ADDRESS:PORT, :PORT or the name of a line, in place of the plugin's own ports" },
+    "ADDRESS:PORT or :PORT, with \"tls:\" in front for TLS, or the name of a line; default: the plugin's "
+    "ports" },
   { "plugin", "inference-requests", GW_OPTION_INTEGER, NULL, 1, 1000, NULL,
     "silent makes: so many metadata requests without bytes mean success; default: the plugin's" },
   { "plugin", "inference-apart", GW_OPTION_DURATION, NULL, 0, YEAR_MS, NULL,
@@ -111,7 +117,7 @@ static const GwOption OPTIONS[] = {
 };
 
 static const char *const INSTANCED[] = { "upstream", "keyring", "plugin", "line", NULL };
-static const char *const OPEN[] = { "upstream", "plugin", "line", "lan", "wan", NULL };
+static const char *const OPEN[] = { "upstream", "plugin", "line", NULL };
 
 const GwConfigSchema *
 gw_core_schema(void)
