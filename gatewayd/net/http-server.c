@@ -109,6 +109,7 @@ gw_http_server_listen(GwHttpServer *server, const GwListen *where, GwTls *tls, g
   GwListen listen_on = *where;
 
   listen_on.refusal = tls ? NULL : refusal;
+  listen_on.has_long_queue = tls != NULL;
   port->listener = gw_listener_new(server->reactor, server->gate, &listen_on, on_accept, port, error);
   if (!port->listener) {
     port_free(port);

@@ -159,18 +159,20 @@ take_socket(const GwListen *listen_on, GError **error)
 }
 
 static gboolean
-start(GwListener *listener, guint backlog, GError **error)
+start(GwListener *listener, const GwListen *listen_on, GError **error)
 {
   struct sockaddr_storage sockaddr = { 0 };
   socklen_t size = sizeof sockaddr;
   int fd = listener->watch.fd;
 
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
-  set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_LOW_WATER);
+  if (!listen_on->has_long_queue) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_LOW_WATER);
+  }
   if (!g_unix_set_fd_nonblocking(fd, TRUE, error))
     return FALSE;
-  if (listen(fd, (int)(backlog ? backlog : BACKLOG)) < 0 ||
+  if (listen(fd, (int)(listen_on->backlog ? listen_on->backlog : BACKLOG)) < 0 ||
       getsockname(fd, (struct sockaddr *)&sockaddr, &size) < 0 ||
       !gw_reactor_add(listener->reactor, &listener->watch, EPOLLIN))
     return gw_fail_errno(error, errno, "cannot listen");
@@ -195,7 +197,7 @@ gw_listener_new(GwReactor *reactor, GwGate *gate, const GwListen *listen_on, GwA
   listener->refusal = listen_on->refusal;
   listener->accept = accept_func;
   listener->user = user;
-  return start(listener, listen_on->backlog, error) ? g_steal_pointer(&listener) : NULL;
+  return start(listener, listen_on, error) ? g_steal_pointer(&listener) : NULL;
 }
 
 void

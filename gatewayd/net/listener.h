@@ -7,9 +7,11 @@
 #include "net/reactor.h"
 
 typedef struct {
-  GwAddress address;   /* port 0: the kernel picks one, see gw_listener_address() */
-  int inherited_fd;    /* >= 0: a listening socket to take over instead of binding; -1 = none */
-  guint backlog;       /* 0 = 1024 */
+  GwAddress address;       /* port 0: the kernel picks one, see gw_listener_address() */
+  int inherited_fd;        /* >= 0: a listening socket to take over instead of binding; -1 = none */
+  gboolean has_long_queue; /* what waits to be sent is not capped: better where bytes are made as they are
+                              written */
+  guint backlog;           /* 0 = 1024 */
   const char *refusal; /* what a refused peer is told before we close, borrowed for ever; NULL = nothing */
 } GwListen;
 

@@ -177,7 +177,7 @@ gw_stream_limit_queue(GwStream *stream, guint n_transfers)
 {
   int bytes = n_transfers <= FEW_TRANSFERS ? 65536 : n_transfers <= MANY_TRANSFERS ? 32768 : 16384;
 
-  if (!stream->is_tty)
+  if (!stream->is_tty && !(stream->tls && n_transfers <= FEW_TRANSFERS))
     setsockopt(stream->watch.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 

@@ -58,6 +58,7 @@ class Server:
 
     def __init__(self, name, port, tls_port, *processes):
         self.name, self.port, self.tls_port, self.processes = name, port, tls_port, processes
+        self.memory_at_start = 0
 
     def pids(self):
         return [pid for process in self.processes for pid in tree_of(process.pid)]
@@ -145,6 +146,7 @@ class Bench:
         self.servers.append(server)
         wait_for_port(server.port, server.processes[0])
         wait_for_port(server.tls_port, server.processes[-1])
+        server.memory_at_start = server.user_memory()
         return server
 
     def stop(self):

@@ -77,7 +77,7 @@ SMALL_WINDOW = 11680  # what a small device's stack offers
 
 
 def slow_readers(bench, server):
-    before = server.user_memory(), tcp_memory()
+    before = server.memory_at_start, tcp_memory()
     command = bench.load_command(server, '/256k.bin', connections=N_SLOW, rate=SLOW_RATE, sources=16,
                                  window=SMALL_WINDOW)
     cpu = server.cpu_s()
