@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from bench import LOAD_CORE, MIB, pinned
+from real import b17, b19
 
 MANIFEST = '/manifest.json'
 
@@ -164,4 +165,6 @@ LINES = {
     'B8': ('idle connections grow from 0 to 9,000', b8),
     'B13': ('TLS 1.3: full handshake; keep-alive; bulk', b13),
     'B14': ('hashing an image while it is fetched', b14),
+    'B17': ('per-node manifests, 10,000 known nodes, a rule each hundred', b17),
+    'B19': ('WAN bytes of one image for eight nodes', b19),
 }

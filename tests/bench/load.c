@@ -98,7 +98,7 @@ fail(Connection *connection, const char *what)
 
 /* ---- requests ---- */
 
-/* "{}" becomes the number of a node. */
+/* "{}" becomes the number of a node: one after the other. */
 static void
 word_path(char *ret_path, gsize room)
 {
@@ -106,7 +106,7 @@ word_path(char *ret_path, gsize room)
 
   if (hole)
     g_snprintf(ret_path, room, "%.*s%d%s", (int)(hole - options.path), options.path,
-               g_rand_int_range(dice, 0, (gint32)MAX(options.nodes, 1)), hole + 2);
+               (int)(counts.n_issued % MAX(options.nodes, 1)), hole + 2);
   else
     g_strlcpy(ret_path, options.path, room);
 }

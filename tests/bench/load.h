@@ -7,7 +7,7 @@
 
 typedef struct {
   int port;
-  const char *path;          /* a {} in it becomes a random number below `nodes` */
+  const char *path;          /* a {} in it becomes a number below `nodes` */
   guint connections;         /* at a time */
   double seconds;            /* so long... */
   guint64 requests;          /* ...or so many */
