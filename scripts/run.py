@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
@@ -32,6 +33,10 @@ inference-bytes=3s
 """
 
 
+def tell(text):
+    print(textwrap.fill(text, 80, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False), flush=True)
+
+
 class Show:
     def __init__(self, folder):
         self.folder, self.step_number = folder, 0
@@ -42,11 +47,12 @@ class Show:
 
     def step(self, text):
         self.step_number += 1
-        print(f"\n{self.step_number}. {text}", flush=True)
+        print()
+        tell(f"{self.step_number}. {text}")
 
     @staticmethod
     def say(text):
-        print(f"   {text}", flush=True)
+        tell(f"   {text}")
 
     def publish(self, sequence, releases):
         command = ["/usr/bin/python3", SOURCE / "tests/nodes/cloud/sample-cloud.py", "publish", self.folder / "cloud",
@@ -147,13 +153,16 @@ class Show:
     def epilogue(self):
         ctl = os.path.relpath(BUILD / "gatewayd/gatewayctl")
         print(f"""
-All nodes are updated; the gateway stays up until Ctrl-C. Look around from another terminal:
+All nodes are updated; the gateway stays up until Ctrl-C. Look around from
+another terminal, in {os.getcwd()}:
    export GATEWAYD_BUS={self.gateway.bus}
    {ctl} status
    {ctl} nodes list
    {ctl} explain {NODES[0]}
    {ctl} events
-Logs and the nodes' own words are in {self.folder}. The dashboard is not there yet: the command line is the door.
+   {ctl} --help
+Logs and the nodes' own words are in {self.folder}
+until then. docs/by-hand.md does the same in commands to type yourself.
 """, flush=True)
 
     def stop(self):
@@ -172,7 +181,8 @@ def main():
     show = Show(pathlib.Path(tempfile.mkdtemp(prefix="gatewayd-run-")))
     try:
         show.play()
-        show.epilogue()
+        if not options.once:
+            show.epilogue()
         while not options.once:
             time.sleep(3600)
     except KeyboardInterrupt:
