@@ -237,18 +237,6 @@ on_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer us
 
 /* ---- how it runs ---- */
 
-static gboolean
-is_needed(const guint8 sha256[GW_SHA256_LEN], gpointer user)
-{
-  GwCore *core = user;
-  char hex[GW_SHA256_HEX_LEN + 1];
-  const GwFirmware *firmware;
-
-  gw_hex(sha256, GW_SHA256_LEN, hex);
-  firmware = gw_firmwares_find_image(core->firmwares, hex, NULL);
-  return firmware && gw_imports_is_needed(core, firmware);
-}
-
 static GwExpected
 expected_of(GwCore *core, const GwFirmware *firmware)
 {
@@ -269,7 +257,7 @@ start_ingest(Fetch *fetch, guint64 offset)
   g_autoptr(GError) error = NULL;
 
   clear_source(fetch);
-  gw_store_make_room(core->store, firmware->size, is_needed, core);
+  gw_imports_make_room(core, firmware->size);
   fetch->offset = expected.offset = offset;
   fetch->ingest =
       gw_ingest_start(core->store, &expected, g_steal_fd(&fetch->read_fd), on_ingested, fetch, &error);

@@ -11,6 +11,7 @@
 
 #define MINUTE_MS G_GINT64_CONSTANT(60000)
 #define HOUR_MS (60 * MINUTE_MS)
+#define MENDED_MS (30 * 24 * HOUR_MS)
 #define TIMELINE_ROWS_MAX 2000000 /* of all nodes: some 256 MiB */
 
 guint64
@@ -74,11 +75,20 @@ drop_idle_pins(GwCore *core, GwChange *change)
     gw_progress_drop_pin(core, idle->pdata[i], change);
 }
 
+/* A failure may turn out to have been a success: its node is only heard late. */
+static gboolean
+may_be_mended(const GwUpdate *update, const GwNow *now)
+{
+  return (update->state == GW_UPDATE_FAILED || update->state == GW_UPDATE_EXPIRED) &&
+         now->wall_ms - update->finished_ms < MENDED_MS;
+}
+
 /* Ended updates matter as long as their rule lives, or a pin of theirs does. */
 static void
 drop_ended_updates(GwCore *core)
 {
   g_autoptr(GPtrArray) ended = g_ptr_array_new();
+  GwNow now = gw_core_now(core);
   GHashTableIter iter;
   gpointer value;
 
@@ -88,7 +98,7 @@ drop_ended_updates(GwCore *core)
     const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
 
     if (gw_update_state_is_final(update->state) && !(rule && gw_rule_is_live(rule)) &&
-        !gw_pins_of_update(core->pins, update->id))
+        !gw_pins_of_update(core->pins, update->id) && !may_be_mended(update, &now))
       g_ptr_array_add(ended, value);
   }
   for (guint i = 0; i < ended->len; i++)

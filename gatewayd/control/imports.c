@@ -2,6 +2,7 @@
 #include "control/imports.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -78,6 +79,64 @@ gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware)
     if (gw_rule_is_live(rule) && ((GwRule *)rule)->firmware_id == firmware->id)
       return TRUE;
   return gw_pins_has_firmware(core->pins, firmware->id);
+}
+
+static gboolean
+is_needed(const guint8 sha256[GW_SHA256_LEN], gpointer user)
+{
+  GwCore *core = user;
+  char hex[GW_SHA256_HEX_LEN + 1];
+  const GwFirmware *firmware;
+
+  gw_hex(sha256, GW_SHA256_LEN, hex);
+  firmware = gw_firmwares_find_image(core->firmwares, hex, NULL);
+  return firmware && gw_imports_is_needed(core, firmware);
+}
+
+static void
+mark_gone(GwFirmware *firmware, GwChange *change)
+{
+  firmware->image_state = GW_IMAGE_WANTED;
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  gw_change_say(change, "firmware.image-gone", &(GwAbout){ .firmware_id = firmware->id },
+                "the image of %s %s is not in the cache any more", firmware->product,
+                firmware->software_version);
+}
+
+guint
+gw_imports_match(GwCore *core, GwChange *change)
+{
+  g_autoptr(GPtrArray) names = gw_store_list(core->store);
+  g_autoptr(GHashTable) present = g_hash_table_new(g_str_hash, g_str_equal);
+  GHashTableIter iter;
+  gpointer value;
+  guint n_gone = 0;
+
+  for (guint i = 0; i < names->len; i++)
+    g_hash_table_add(present, names->pdata[i]);
+  gw_firmwares_iter(core->firmwares, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwFirmware *firmware = value;
+
+    if (firmware->image_state != GW_IMAGE_SEALED || g_hash_table_contains(present, firmware->sha256))
+      continue;
+    mark_gone(firmware, change);
+    n_gone++;
+  }
+  return n_gone;
+}
+
+void
+gw_imports_make_room(GwCore *core, guint64 bytes)
+{
+  g_autoptr(GwChange) change = NULL;
+
+  if (gw_store_make_room(core->store, bytes, is_needed, core) == 0)
+    return;
+  change = gw_change_new(core, NULL);
+  if (gw_imports_match(core, change) > 0)
+    gw_scheduler_changed(core); /* nobody is offered what is gone */
+  gw_change_commit_if_any(g_steal_pointer(&change));
 }
 
 GwProduct *
@@ -209,26 +268,15 @@ import_fail(Import *import, const GError *error)
   import_free(import);
 }
 
-static void
-import_finish(Import *import)
+/* An entry that lost its image gets it back from the same file. */
+static gboolean
+is_mended_by(const GwFirmware *first, const GwFirmware *firmware)
 {
-  GwCore *core = import->core;
-  GwFirmware *firmware = g_steal_pointer(&import->firmware);
-  g_autoptr(GwChange) change = gw_change_new(core, &import->caller);
-  g_autofree char *name = title(firmware);
+  gboolean is_same_image = !*firmware->sha256 || strcmp(first->sha256, firmware->sha256) == 0;
 
-  firmware->id = gw_db_next_id(core->db, GW_SEQUENCE_FIRMWARE);
-  firmware->image_state = GW_IMAGE_SEALED;
-  gw_firmwares_add(core->firmwares, firmware);
-  if (*firmware->product)
-    gw_imports_product(core, firmware->product, change);
-  gw_rows_put_firmware(gw_change_batch(change), firmware);
-  gw_change_say(change, "firmware.imported", &(GwAbout){ .firmware_id = firmware->id },
-                "%s was imported: %" G_GUINT64_FORMAT " bytes, %s", name, firmware->size,
-                gw_firmware_state_name(firmware->state));
-  gw_change_finish(g_steal_pointer(&change), import->then,
-                   g_variant_new("(xs)", firmware->id, gw_firmware_state_name(firmware->state)));
-  import_free(import);
+  return first->image_state != GW_IMAGE_SEALED && is_same_image &&
+         strcmp(first->product, firmware->product) == 0 &&
+         strcmp(first->software_version, firmware->software_version) == 0;
 }
 
 static gboolean
@@ -239,12 +287,45 @@ check_duplicates(const GwCore *core, const GwFirmware *firmware, GError **error)
 
   if (!first && *firmware->software_version)
     first = gw_firmwares_find_version(core->firmwares, firmware, NULL);
-  if (!first)
+  if (!first || is_mended_by(first, firmware))
     return TRUE;
   return gw_fail(error, GW_ERROR_EXISTS,
                  "firmware %" G_GINT64_FORMAT " (%s %s) is that image or that version already; delete or "
                  "withdraw it, or use another version",
                  first->id, first->product, first->software_version);
+}
+
+static GwFirmware *
+enter_firmware(Import *import, GwChange *change)
+{
+  GwCore *core = import->core;
+  GwFirmware *firmware = gw_firmwares_find_image(core->firmwares, import->firmware->sha256, NULL);
+
+  if (!firmware) {
+    import->firmware->id = gw_db_next_id(core->db, GW_SEQUENCE_FIRMWARE);
+    firmware = gw_firmwares_add(core->firmwares, g_steal_pointer(&import->firmware));
+  }
+  firmware->image_state = GW_IMAGE_SEALED;
+  if (*firmware->product)
+    gw_imports_product(core, firmware->product, change);
+  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  return firmware;
+}
+
+static void
+import_finish(Import *import)
+{
+  g_autoptr(GwChange) change = gw_change_new(import->core, &import->caller);
+  GwFirmware *firmware = enter_firmware(import, change);
+  g_autofree char *name = title(firmware);
+
+  gw_change_say(change, "firmware.imported", &(GwAbout){ .firmware_id = firmware->id },
+                "%s was imported: %" G_GUINT64_FORMAT " bytes, %s", name, firmware->size,
+                gw_firmware_state_name(firmware->state));
+  gw_change_finish(g_steal_pointer(&change), import->then,
+                   g_variant_new("(xs)", firmware->id, gw_firmware_state_name(firmware->state)));
+  gw_scheduler_changed(import->core);
+  import_free(import);
 }
 
 static void
@@ -371,6 +452,10 @@ start_import(Import *import, GVariant *form, int fd, GError **error)
   GwExpected expected = { .max_size = core->limits.max_image };
   const char *sha256 = gw_form_text(form, "sha256", "");
 
+  struct stat info;
+
+  if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+    gw_imports_make_room(core, (guint64)info.st_size);
   if (*sha256)
     gw_unhex(sha256, GW_SHA256_LEN, expected.sha256);
   if (*import->signature) {

@@ -12,6 +12,10 @@ void gw_imports_reject(GwCore *core, GwFirmware *firmware, const char *reason);
 void gw_imports_lost(GwCore *core, GwFirmware *firmware, const char *reason);
 /* A live rule or a pin needs the image. */
 gboolean gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware);
+/* Images that nothing needs go, least recently served first, until so many bytes are free. */
+void gw_imports_make_room(GwCore *core, guint64 bytes);
+/* Entries whose image is not in the cache any more lose that claim. Returns how many. */
+guint gw_imports_match(GwCore *core, GwChange *change);
 /* A product of that name, made if missing. NULL: it is no name. */
 GwProduct *gw_imports_product(GwCore *core, const char *name, GwChange *change);
 

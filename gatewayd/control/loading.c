@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/imports.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
 #include "control/upstreams.h"
@@ -95,39 +96,19 @@ load_rows(GwCore *core, GError **error)
 
 /* ---- images ---- */
 
-static gboolean
-is_listed(const GPtrArray *names, const char *sha256)
-{
-  for (guint i = 0; i < names->len; i++)
-    if (strcmp(names->pdata[i], sha256) == 0)
-      return TRUE;
-  return FALSE;
-}
-
 /* A row that says "sealed" without its blob: fetched again when needed. The other way round needs nothing: a
  * blob without a row is found by whoever fetches it, or evicted. */
 static void
 match_images(GwCore *core, GwChange *change)
 {
-  g_autoptr(GPtrArray) names = gw_store_list(core->store);
   GHashTableIter iter;
   gpointer value;
 
   gw_firmwares_iter(core->firmwares, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    GwFirmware *firmware = value;
-    gboolean is_here = is_listed(names, firmware->sha256);
-
-    if (firmware->image_state == GW_IMAGE_FETCHING)
-      firmware->image_state = GW_IMAGE_WANTED;
-    if (firmware->image_state != GW_IMAGE_SEALED || is_here)
-      continue;
-    firmware->image_state = GW_IMAGE_WANTED;
-    gw_rows_put_firmware(gw_change_batch(change), firmware);
-    gw_change_say(change, "firmware.image-lost", &(GwAbout){ .firmware_id = firmware->id },
-                  "the image of %s %s is not in the cache any more", firmware->product,
-                  firmware->software_version);
-  }
+  while (g_hash_table_iter_next(&iter, NULL, &value))
+    if (((GwFirmware *)value)->image_state == GW_IMAGE_FETCHING)
+      ((GwFirmware *)value)->image_state = GW_IMAGE_WANTED;
+  gw_imports_match(core, change);
 }
 
 /* ---- updates ---- */

@@ -3,158 +3,13 @@
 
 #include <string.h>
 
+#include "control/asked.h"
 #include "control/fetching.h"
 #include "control/identity.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
-#include "control/verbs.h"
 #include "link/table.h"
-
-#define CACHE_MAX_MS 3600000 /* no answer is repeated from cache for longer */
-#define UNTRUSTED_MS 60000   /* the clock may become trusted */
-#define BUSY_CACHE_MS 1000   /* caps and commits change by the second */
-#define FETCH_CACHE_MS 30000 /* a sealed image raises the epoch anyway */
-#define LATER_S 30
-
-/* One question on its way to its answer. */
-typedef struct {
-  GwCore *core;
-  GwWorker *worker;
-  guint32 serial;
-  const GwAsk *ask;
-  GwNow now;
-  GwNode *node; /* NULL = a stranger who cannot be named */
-  GwUpdate *update;
-  GwPin *pin;
-  GwVerdict verdict;
-  GwChange *change;
-} Asked;
-
-/* ---- what goes back ---- */
-
-static void
-send_answer(Asked *asked, GwAnswer *answer)
-{
-  answer->node = asked->node ? asked->node->id : (char *)"";
-  answer->is_adopted = asked->node && asked->node->is_adopted;
-  answer->epoch = asked->core->epoch;
-  gw_worker_send(asked->worker, GW_MESSAGE_ANSWER, asked->serial, gw_answer_pack(answer), -1);
-}
-
-/* An operator's verb goes with an answer that brings nothing else, once. */
-static void
-send_with_verb(Asked *asked, GwAnswer *answer)
-{
-  g_autoptr(GwVerb) verb = asked->node && asked->node->is_adopted && asked->ask->kind == GW_ASK_OFFER
-                               ? gw_verbs_take(asked->core, asked->node->id, asked->change)
-                               : NULL;
-
-  if (verb) {
-    answer->verb = verb->name;
-    answer->verb_argument = verb->argument;
-    answer->until_boot_ms = 0;
-  }
-  send_answer(asked, answer);
-}
-
-/* When the reason may be another: an edge of a window, the end of a wait, or soon. */
-static gint64
-until_ms(const Asked *asked, GwReason reason)
-{
-  const GwVerdict *verdict = &asked->verdict;
-  gint64 wait_ms = CACHE_MAX_MS;
-
-  if (reason == GW_REASON_CAP || reason == GW_REASON_BUSY)
-    wait_ms = BUSY_CACHE_MS;
-  else if (reason == GW_REASON_BEING_FETCHED)
-    wait_ms = FETCH_CACHE_MS;
-  else if (reason == GW_REASON_WINDOW && !asked->now.is_trusted)
-    wait_ms = UNTRUSTED_MS;
-  if (verdict->wait_ms > 0)
-    wait_ms = MIN(wait_ms, verdict->wait_ms);
-  if (verdict->until_wall_ms != G_MAXINT64 && verdict->until_wall_ms > 0)
-    wait_ms = MIN(wait_ms, MAX(verdict->until_wall_ms - asked->now.wall_ms, 0));
-  return asked->now.boot_ms + wait_ms;
-}
-
-static gboolean
-is_for_later(GwReason reason)
-{
-  return reason == GW_REASON_CAP || reason == GW_REASON_BUSY || reason == GW_REASON_BEING_FETCHED;
-}
-
-static void
-answer_nothing(Asked *asked, GwReason reason)
-{
-  gboolean is_bytes = asked->ask->kind == GW_ASK_BYTES;
-  gboolean is_later = is_for_later(reason) || is_bytes;
-  GwAnswer answer = {
-    .kind = is_later ? GATEWAY_ANSWER_LATER : GATEWAY_ANSWER_NOTHING,
-    .reason = (int)reason,
-    .wait_s = is_later ? LATER_S : (guint32)(asked->verdict.wait_ms / 1000),
-    .until_boot_ms = is_bytes ? 0 : until_ms(asked, reason),
-  };
-
-  send_with_verb(asked, &answer);
-}
-
-static void
-answer_kind(Asked *asked, int kind)
-{
-  GwAnswer answer = { .kind = kind };
-
-  send_answer(asked, &answer);
-}
-
-static GVariant *
-pairs_of(GHashTable *table)
-{
-  GVariantBuilder builder;
-  GHashTableIter iter;
-  gpointer key, value;
-
-  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
-  g_hash_table_iter_init(&iter, table);
-  while (g_hash_table_iter_next(&iter, &key, &value))
-    g_variant_builder_add(&builder, "{ss}", key, value);
-  return g_variant_ref_sink(g_variant_builder_end(&builder));
-}
-
-static void
-answer_image(Asked *asked, int kind, gint64 until_boot_ms)
-{
-  const GwFirmware *firmware = gw_firmwares_find(asked->core->firmwares, asked->pin->firmware_id);
-  g_autoptr(GVariant) attributes = pairs_of(firmware->attributes);
-  GwAnswer answer = {
-    .kind = kind,
-    .update = gw_update_number(asked->pin->update_id),
-    .until_boot_ms = until_boot_ms,
-    .mode = firmware->is_downgrade_allowed ? GATEWAY_MODE_DOWNGRADE : GATEWAY_MODE_NORMAL,
-    .token = asked->pin->token,
-    .name = firmware->name,
-    .product = firmware->product,
-    .type = firmware->type,
-    .hardware_version = firmware->hardware_version,
-    .software_version = firmware->software_version,
-    .notes = firmware->notes,
-    .size = firmware->size,
-    .digests = firmware->digests,
-    .attributes = attributes,
-    .is_never_cut = asked->pin->is_never_cut,
-  };
-
-  send_answer(asked, &answer);
-}
-
-/* As long as its slot, but not for ever while a transfer runs. */
-static gint64
-slot_until_ms(const Asked *asked)
-{
-  return MIN(gw_slots_lapse_ms(asked->core->slots, asked->pin->update_id), asked->now.boot_ms + CACHE_MAX_MS);
-}
-
-/* ---- offers ---- */
 
 /* Where an answer goes when its commit is done: everything may be gone by then. */
 typedef struct {
@@ -184,7 +39,7 @@ on_pin_durable(const GError *error, gpointer user)
   GwCore *core = promise->core;
   GwPin *pin = gw_pins_find(core->pins, promise->token);
   GwAsk ask = { .kind = promise->kind };
-  Asked asked = {
+  GwAsked asked = {
     .core = core,
     .worker = core->workers ? gw_workers_find(core->workers, promise->worker_id) : NULL,
     .serial = promise->serial,
@@ -203,13 +58,13 @@ on_pin_durable(const GError *error, gpointer user)
   if (!asked.worker)
     return;
   if (asked.pin && asked.node && gw_firmwares_find(core->firmwares, pin->firmware_id))
-    answer_image(&asked, GATEWAY_ANSWER_OFFER, slot_until_ms(&asked));
+    gw_asked_image(&asked, GATEWAY_ANSWER_OFFER, gw_asked_slot_until_ms(&asked));
   else
-    answer_nothing(&asked, GW_REASON_BUSY);
+    gw_asked_nothing(&asked, GW_REASON_BUSY);
 }
 
 static GwUpdate *
-make_update(Asked *asked, const GwFirmware *firmware, const GwRule *rule)
+make_update(GwAsked *asked, const GwFirmware *firmware, const GwRule *rule)
 {
   const GwComponent *component = gw_node_component_for(asked->node, asked->ask->type);
   GwUpdate *update = gw_update_new();
@@ -229,7 +84,7 @@ make_update(Asked *asked, const GwFirmware *firmware, const GwRule *rule)
 }
 
 static GwPin *
-make_pin(Asked *asked)
+make_pin(GwAsked *asked)
 {
   GwPin *pin = gw_pin_new();
 
@@ -247,7 +102,7 @@ make_pin(Asked *asked)
 
 /* The rules want something else of this node now: the open update ends, and says so. */
 static void
-supersede(Asked *asked)
+supersede(GwAsked *asked)
 {
   gw_progress_fact(asked->core, asked->update, GW_FACT_SUPERSEDED, "a newer rule or firmware takes its place",
                    asked->change);
@@ -256,7 +111,7 @@ supersede(Asked *asked)
 }
 
 static gboolean
-is_other_offer(const Asked *asked)
+is_other_offer(const GwAsked *asked)
 {
   return asked->update && asked->verdict.rule &&
          (asked->update->rule_id != asked->verdict.rule->id ||
@@ -265,7 +120,7 @@ is_other_offer(const Asked *asked)
 
 /* Pin, update and slot are made, and the answer waits until they are on disk. */
 static void
-promise_offer(Asked *asked)
+promise_offer(GwAsked *asked)
 {
   GwCore *core = asked->core;
   Promise *promise;
@@ -288,7 +143,7 @@ promise_offer(Asked *asked)
 /* The same metadata again. That of a silent make under watch is never given from cache: each of its asks
  * counts. */
 static void
-repeat_offer(Asked *asked)
+repeat_offer(GwAsked *asked)
 {
   GwCore *core = asked->core;
   gboolean is_watched = asked->pin->inference.is_open;
@@ -299,25 +154,34 @@ repeat_offer(Asked *asked)
     gw_progress_metadata(core, asked->update, asked->pin, asked->change);
   else if (!is_watched && !gw_slots_is_held(core->slots, asked->update->id))
     gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);
-  answer_image(asked, GATEWAY_ANSWER_OFFER, is_watched ? 0 : slot_until_ms(asked));
+  gw_asked_image(asked, GATEWAY_ANSWER_OFFER, is_watched ? 0 : gw_asked_slot_until_ms(asked));
+}
+
+/* A slot that is held for the same offer; else room for one more. */
+static gboolean
+has_room(const GwAsked *asked)
+{
+  const GwSlots *slots = asked->core->slots;
+  const GwRule *rule = asked->verdict.rule;
+
+  if (asked->update && gw_slots_is_held(slots, asked->update->id) && !is_other_offer(asked))
+    return TRUE;
+  return gw_slots_has_room(slots, rule ? rule->id : 0, rule ? rule->cap : 0);
 }
 
 static void
-give_offer(Asked *asked)
+give_offer(GwAsked *asked)
 {
-  GwCore *core = asked->core;
-  const GwRule *rule = asked->verdict.rule;
   gboolean is_watched = asked->pin && asked->pin->inference.is_open;
 
-  if (is_other_offer(asked))
-    supersede(asked);
-  if (!is_watched && !(asked->update && gw_slots_is_held(core->slots, asked->update->id)) &&
-      !gw_slots_has_room(core->slots, rule ? rule->id : 0, rule ? rule->cap : 0)) {
-    answer_nothing(asked, GW_REASON_CAP);
+  if (!is_watched && !has_room(asked)) {
+    gw_asked_nothing(asked, GW_REASON_CAP);
     return;
   }
+  if (is_other_offer(asked))
+    supersede(asked);
   if (asked->pin && !asked->pin->is_durable)
-    answer_nothing(asked, GW_REASON_BUSY); /* the same node asked twice within one commit */
+    gw_asked_nothing(asked, GW_REASON_BUSY); /* the same node asked twice within one commit */
   else if (asked->pin && asked->update->state != GW_UPDATE_SCHEDULED)
     repeat_offer(asked);
   else
@@ -327,7 +191,7 @@ give_offer(Asked *asked)
 /* A node that asks for metadata again, long after it was given some and without having asked for bytes, may
  * have newer firmware instead. */
 static gboolean
-is_pin_stale(const Asked *asked)
+is_pin_stale(const GwAsked *asked)
 {
   const GwPin *pin = asked->pin;
   const GatewayPlugin *plugin;
@@ -340,7 +204,7 @@ is_pin_stale(const Asked *asked)
 }
 
 static GwVerdict
-decide_offer(Asked *asked)
+decide_offer(GwAsked *asked)
 {
   GwUpdate afresh = { 0 };
   GwSituation situation = {
@@ -361,7 +225,7 @@ decide_offer(Asked *asked)
 
 /* It asks for metadata: whatever image an ended update owed it, it is not fetching that one. */
 static void
-drop_owed_pins(Asked *asked)
+drop_owed_pins(GwAsked *asked)
 {
   const GPtrArray *pins = gw_pins_of_node(asked->core->pins, asked->node->id);
 
@@ -380,7 +244,7 @@ drop_owed_pins(Asked *asked)
 /* The rule was stopped, or the firmware withdrawn, and the transport had to be spared: now the node asks for
  * metadata, so it is fetching nothing, and the offer ends. */
 static void
-end_spared_offer(Asked *asked)
+end_spared_offer(GwAsked *asked)
 {
   const GwUpdate *update = asked->update;
   const GwRule *rule = update ? gw_rules_find(asked->core->rules, update->rule_id) : NULL;
@@ -401,7 +265,7 @@ end_spared_offer(Asked *asked)
 }
 
 static void
-clear_power_cycle(Asked *asked)
+clear_power_cycle(GwAsked *asked)
 {
   if (!asked->node->needs_power_cycle)
     return;
@@ -410,7 +274,7 @@ clear_power_cycle(Asked *asked)
 }
 
 static void
-note(Asked *asked)
+note(GwAsked *asked)
 {
   g_autofree char *text =
       g_strdup_printf("%s%s: %s", *asked->ask->software_version ? "runs " : "", asked->ask->software_version,
@@ -429,7 +293,7 @@ note(Asked *asked)
 }
 
 static void
-ask_offer(Asked *asked)
+ask_offer(GwAsked *asked)
 {
   GwCore *core = asked->core;
 
@@ -447,131 +311,32 @@ ask_offer(Asked *asked)
   }
   if (asked->verdict.reason == GW_REASON_BEING_FETCHED)
     gw_fetching_want(core->fetching, gw_firmwares_find(core->firmwares, asked->verdict.firmware->id));
-  answer_nothing(asked, asked->verdict.reason);
-}
-
-/* ---- bytes ---- */
-
-/* A token that another known device shows is not its own. */
-static gboolean
-is_others(const Asked *asked, const GwPin *pin)
-{
-  const GwNode *owner = gw_registry_find(asked->core->registry, pin->node);
-  const GwNode *asker = gw_registry_at(asked->core->registry, gw_identity_plain_address(asked->ask->address));
-
-  return owner && asker && owner != asker && *owner->mac && *asker->mac &&
-         strcmp(owner->mac, asker->mac) != 0;
-}
-
-static GwPin *
-find_by_image(const Asked *asked)
-{
-  const GPtrArray *pins = asked->node ? gw_pins_of_node(asked->core->pins, asked->node->id) : NULL;
-
-  for (guint i = pins ? pins->len : 0; i > 0; i--) {
-    GwPin *pin = pins->pdata[i - 1];
-    const GwFirmware *firmware = gw_firmwares_find(asked->core->firmwares, pin->firmware_id);
-
-    if (firmware && (!*asked->ask->image_name || strcmp(firmware->name, asked->ask->image_name) == 0))
-      return pin;
-  }
-  return NULL;
-}
-
-static GwPin *
-find_pin(Asked *asked)
-{
-  GwPin *pin;
-  gboolean is_denied;
-
-  if (*asked->ask->token) {
-    pin = gw_pins_find(asked->core->pins, asked->ask->token);
-    return pin && pin->is_durable && !is_others(asked, pin) ? pin : NULL;
-  }
-  asked->node = gw_identity_resolve(asked->core, asked->ask, &is_denied);
-  pin = find_by_image(asked);
-  return pin && pin->is_durable ? pin : NULL;
-}
-
-static GwVerdict
-decide_bytes(const Asked *asked)
-{
-  GwSituation situation = {
-    .node = asked->node,
-    .type = asked->pin->type,
-    .update = asked->update,
-    .is_never_cut = asked->pin->is_never_cut,
-    .is_silent = asked->pin->is_silent,
-    .is_for_bytes = TRUE,
-  };
-
-  return gw_scheduler_decide(asked->core, &situation, &asked->now);
-}
-
-static void
-give_bytes(Asked *asked)
-{
-  GwCore *core = asked->core;
-  const GwRule *rule = gw_rules_find(core->rules, asked->update->rule_id);
-
-  if (!gw_scheduler_take(core, asked->update, rule, asked->pin->is_never_cut)) {
-    answer_nothing(asked, GW_REASON_CAP);
-    return;
-  }
-  gw_identity_device(core, asked->ask, asked->pin->mac);
-  gw_progress_bytes(core, asked->update, asked->pin, asked->change);
-  answer_image(asked, GATEWAY_ANSWER_BYTES, asked->pin->is_silent ? 0 : slot_until_ms(asked));
-}
-
-static void
-ask_bytes(Asked *asked)
-{
-  GwCore *core = asked->core;
-
-  asked->pin = find_pin(asked);
-  asked->update = asked->pin ? gw_updates_find(core->updates, asked->pin->update_id) : NULL;
-  asked->node = asked->pin ? gw_registry_find(core->registry, asked->pin->node) : asked->node;
-  if (!asked->update || !asked->node) {
-    answer_kind(asked, GATEWAY_ANSWER_UNKNOWN);
-    return;
-  }
-  gw_identity_contact(asked->node, asked->now.wall_ms, asked->now.boot_ms, 1);
-  asked->verdict = decide_bytes(asked);
-  if (asked->verdict.is_offer) {
-    give_bytes(asked);
-    return;
-  }
-  if (asked->verdict.reason == GW_REASON_BEING_FETCHED)
-    gw_fetching_want(core->fetching, gw_firmwares_find(core->firmwares, asked->verdict.firmware->id));
-  if (asked->verdict.reason == GW_REASON_NO_RULE || asked->verdict.reason == GW_REASON_WITHDRAWN)
-    answer_kind(asked, GATEWAY_ANSWER_UNKNOWN);
-  else
-    answer_nothing(asked, asked->verdict.reason);
+  gw_asked_nothing(asked, asked->verdict.reason);
 }
 
 /* ---- the door ---- */
 
 static void
-ask_named(Asked *asked)
+ask_named(GwAsked *asked)
 {
   gboolean is_denied;
 
   asked->node = gw_identity_resolve(asked->core, asked->ask, &is_denied);
   if (!asked->node) {
-    answer_kind(asked, is_denied ? GATEWAY_ANSWER_DENIED : GATEWAY_ANSWER_UNKNOWN);
+    gw_asked_kind(asked, is_denied ? GATEWAY_ANSWER_DENIED : GATEWAY_ANSWER_UNKNOWN);
     return;
   }
   gw_identity_learn(asked->core, asked->node, asked->ask, asked->change);
   if (asked->ask->kind == GW_ASK_OFFER)
     ask_offer(asked);
   else
-    answer_kind(asked, GATEWAY_ANSWER_ACCEPTED);
+    gw_asked_kind(asked, GATEWAY_ANSWER_ACCEPTED);
 }
 
 void
 gw_offers_ask(GwCore *core, GwWorker *worker, guint32 serial, const GwAsk *ask)
 {
-  Asked asked = {
+  GwAsked asked = {
     .core = core,
     .worker = worker,
     .serial = serial,
@@ -581,7 +346,7 @@ gw_offers_ask(GwCore *core, GwWorker *worker, guint32 serial, const GwAsk *ask)
   };
 
   if (ask->kind == GW_ASK_BYTES)
-    ask_bytes(&asked);
+    gw_offers_bytes(&asked);
   else
     ask_named(&asked);
   if (asked.change)

@@ -397,21 +397,23 @@ tell_version(GwCore *core, GwUpdate *update, const char *version, GwChange *chan
     gw_progress_fact(core, update, fact_of_version(update, firmware, version), detail, change);
 }
 
-/* A late success still counts: one that had failed or expired under a rule that still lives. */
+/* A late success still counts: for the newest that had failed or expired. */
 static void
 tell_ended(GwCore *core, const GwNode *node, const char *version, GwChange *change)
 {
-  g_autoptr(GPtrArray) rules = g_ptr_array_new();
+  GwUpdate *newest = NULL;
+  GHashTableIter iter;
+  gpointer value;
 
-  gw_rules_collect(core->rules, node, rules);
-  for (guint i = 0; i < rules->len; i++) {
-    const GwRule *rule = rules->pdata[i];
-    GwUpdate *ended = gw_updates_ended(core->updates, node->id, rule->id);
-    const GwFirmware *firmware = ended ? gw_firmwares_find(core->firmwares, ended->firmware_id) : NULL;
+  gw_updates_iter(core->updates, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwUpdate *update = value;
 
-    if (firmware && strcmp(firmware->software_version, version) == 0)
-      tell_version(core, ended, version, change);
+    if (strcmp(update->node, node->id) == 0 && (!newest || update->id > newest->id))
+      newest = update;
   }
+  if (newest && gw_update_state_is_final(newest->state))
+    tell_version(core, newest, version, change);
 }
 
 /* A claim that is no proof is better than nothing, and never better than what was heard. */

@@ -284,6 +284,24 @@ test_broken_fetch_is_tried_again(void)
   rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
 }
 
+/* Room is made by what nothing needs; what is gone is not offered as if it were there. */
+static void
+test_room_is_made(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n[cache]\nsize=9000\n");
+  g_autoptr(RigMessage) first = NULL, second = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, first, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+  publish(rig, 2, "weather", "6", 'b');
+  second = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, second, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "version", "6", "image", "sealed");
+  rig_assert_column(rig, "firmware", "version", "5", "image", "wanted");
+}
+
 static void
 test_lost_worker_fetches_again(void)
 {
@@ -345,6 +363,7 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/U4/serves-on", test_expired_serves_on);
   g_test_add_func("/promise/C3/single-flight", test_single_flight);
   g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
+  g_test_add_func("/control/catalog/room", test_room_is_made);
   g_test_add_func("/control/catalog/lost-worker", test_lost_worker_fetches_again);
   g_test_add_func("/control/catalog/bare-file", test_bare_file_is_a_draft);
   status = g_test_run();

@@ -119,6 +119,21 @@ test_not_heard_again_has_failed(void)
   assert_state(rig, "failed");
 }
 
+/* Heard after all, days later: what had failed is a success, and stays counted as one. */
+static void
+test_late_success_counts(void)
+{
+  g_autoptr(Rig) rig = pushed(&OLD);
+
+  g_free(rig_download(rig, &OLD, "5"));
+  rig_pass(rig, 3 * RIG_DAY_MS);
+  assert_state(rig, "failed");
+  rig_expect_nothing(rig, &NEW, GATEWAY_REASON_NO_RULE);
+  assert_state(rig, "succeeded");
+  rig_expect_nothing(rig, &OLD, GATEWAY_REASON_NO_RULE); /* and it is no news that undoes it */
+  assert_state(rig, "succeeded");
+}
+
 static void
 test_stalled(void)
 {
@@ -295,6 +310,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/outcomes/attempts-and-waits", test_attempts_and_waits);
   g_test_add_func("/control/outcomes/refused", test_refused_ends_it);
   g_test_add_func("/control/outcomes/not-heard-again", test_not_heard_again_has_failed);
+  g_test_add_func("/control/outcomes/late-success", test_late_success_counts);
   g_test_add_func("/control/outcomes/stalled", test_stalled);
   g_test_add_func("/control/outcomes/never-asked", test_offered_and_never_asked);
   g_test_add_func("/control/outcomes/interrupted-may-resume", test_interrupted_may_resume);

@@ -261,7 +261,10 @@ test_image_is_gone(void)
   rig_connect_lan(rig);
   rig_assert_column(rig, "firmware", "id", "1", "image", "wanted");
   rig_expect_nothing(rig, &TOLD, GATEWAY_REASON_BEING_FETCHED);
-  g_assert_cmpuint(rig_count_events(rig, "firmware.image-lost"), ==, 1);
+  g_assert_cmpuint(rig_count_events(rig, "firmware.image-gone"), ==, 1);
+  /* the same file brings it back, under its own number */
+  g_assert_cmpint(rig_import(rig, "weather", "5", 5000, 'x'), ==, 1);
+  g_free(rig_expect_offer(rig, &TOLD, "5"));
 }
 
 int
