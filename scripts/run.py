@@ -177,7 +177,8 @@ def main():
     parser = argparse.ArgumentParser(prog="./run", description="Shows the gateway at work, then stays up.")
     parser.add_argument("--once", action="store_true", help="stop when all nodes are updated")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     show = Show(pathlib.Path(tempfile.mkdtemp(prefix="gatewayd-run-")))
     try:
         show.play()
@@ -189,9 +190,9 @@ def main():
         pass
     except (TimeoutError, AssertionError, RuntimeError) as error:
         print(f"\n./run failed: {error}\nlogs: {show.folder}", file=sys.stderr)
-        show.stop()
         return 1
-    show.stop()
+    finally:
+        show.stop()
     shutil.rmtree(show.folder)
     return 0
 
