@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "control/asked.h"
+#include "control/evidence.h"
 #include "control/fetching.h"
 #include "control/identity.h"
-#include "control/progress.h"
 #include "control/scheduler.h"
 #include "link/table.h"
 
@@ -76,7 +76,7 @@ give_bytes(GwAsked *asked)
     return;
   }
   gw_identity_device(core, asked->ask, asked->pin->mac);
-  gw_progress_bytes(core, asked->update, asked->pin, asked->change);
+  gw_evidence_bytes(core, asked->update, asked->pin, asked->change);
   gw_asked_image(asked, GATEWAY_ANSWER_BYTES, asked->pin->is_silent ? 0 : gw_asked_slot_until_ms(asked));
 }
 

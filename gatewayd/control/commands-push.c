@@ -9,8 +9,6 @@
 #include "control/form.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
-#include "control/workers.h"
-#include "link/messages.h"
 
 static const GwFormKey PUSH_KEYS[] = { { "downgrade", 'b' }, { NULL, 0 } };
 
@@ -174,7 +172,7 @@ run_push(Push *push, GwFirmware *firmware, GwNode *node)
   gw_commands_run_rule(core, rule, push->change);
   gw_change_finish(g_steal_pointer(&push->change), push->then, g_variant_new("(x)", rule->id));
   gw_scheduler_node_changed(core, node->id);
-  gw_workers_tell_lan(core->workers, GW_MESSAGE_WAKE, gw_wake_pack(node->plugin, node->id, "", ""));
+  gw_scheduler_wake(core, node);
 }
 
 static void

@@ -121,6 +121,7 @@ on_start_checked(const char *plugin, const GError *error, gpointer user)
   gw_commands_run_rule(core, rule, start->change);
   gw_change_finish(g_steal_pointer(&start->change), start->then, NULL);
   gw_scheduler_changed(core);
+  gw_scheduler_wake_targets(core, firmware);
   g_free(start);
 }
 

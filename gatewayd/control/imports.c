@@ -181,6 +181,7 @@ make_available(GwCore *core, GwFirmware *firmware, const char *plugin)
                 firmware->size, firmware->sha256);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
   gw_scheduler_changed(core);
+  gw_scheduler_wake_targets(core, firmware);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/asked.h"
+#include "control/evidence.h"
 #include "control/fetching.h"
 #include "control/identity.h"
 #include "control/progress.h"
@@ -151,7 +152,7 @@ repeat_offer(GwAsked *asked)
   asked->pin->is_owed = TRUE;
   asked->pin->used_ms = asked->now.wall_ms;
   if (is_watched && !gw_identity_is_other(core, asked->pin, asked->ask, asked->change))
-    gw_progress_metadata(core, asked->update, asked->pin, asked->change);
+    gw_evidence_metadata(core, asked->update, asked->pin, asked->change);
   else if (!is_watched && !gw_slots_is_held(core->slots, asked->update->id))
     gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);
   gw_asked_image(asked, GATEWAY_ANSWER_OFFER, is_watched ? 0 : gw_asked_slot_until_ms(asked));
@@ -297,7 +298,7 @@ ask_offer(GwAsked *asked)
 {
   GwCore *core = asked->core;
 
-  gw_progress_heard(core, asked->node, asked->ask, asked->change);
+  gw_evidence_heard(core, asked->node, asked->ask, asked->change);
   clear_power_cycle(asked);
   drop_owed_pins(asked);
   asked->update = gw_updates_open(core->updates, asked->node->id, asked->ask->type);

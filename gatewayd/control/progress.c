@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/scheduler.h"
 #include "control/workers.h"
+#include "link/messages.h"
 
 /* Numbers of a plugin that is not here just now are asked for again. */
 #define PLUGIN_AWAY_MS 60000
@@ -17,8 +18,8 @@ set_reason(GwUpdate *update, const char *reason)
   update->reason = g_strdup(reason ? reason : "");
 }
 
-static GwInferenceRule
-inference_rule(const GwCore *core, const GwPin *pin)
+GwInferenceRule
+gw_progress_inference(const GwCore *core, const GwPin *pin)
 {
   return gw_plugin_inference(gw_plugins_find(core->plugins, pin->plugin), pin->plugin, core->config);
 }
@@ -95,7 +96,7 @@ gw_progress_watch(GwCore *core, const GwUpdate *update)
   else if (!gw_update_state_is_final(update->state) && *update->deadline.boot_id)
     due_ms = gw_deadline_boot_ms(&update->deadline, &now);
   if (pin && pin->inference.is_open && !gw_update_state_is_final(update->state)) {
-    GwInferenceRule rule = inference_rule(core, pin);
+    GwInferenceRule rule = gw_progress_inference(core, pin);
 
     due_ms = MIN(due_ms, gw_inference_next_ms(&pin->inference, &rule));
   }
@@ -115,8 +116,8 @@ gw_progress_watch_all(GwCore *core)
 
 /* ---- one fact ---- */
 
-static void
-put(GwCore *core, const GwUpdate *update, GwFact fact, const char *detail, GwChange *change)
+void
+gw_progress_note(GwCore *core, const GwUpdate *update, GwFact fact, const char *detail, GwChange *change)
 {
   GwNow now = gw_core_now(core);
   GwHistoryRow history = {
@@ -131,8 +132,8 @@ put(GwCore *core, const GwUpdate *update, GwFact fact, const char *detail, GwCha
   gw_rows_put_history(gw_change_batch(change), &history);
 }
 
-static void
-say(GwCore *core, const GwUpdate *update, const char *what, const char *detail, GwChange *change)
+void
+gw_progress_say(GwCore *core, const GwUpdate *update, const char *what, const char *detail, GwChange *change)
 {
   const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
   g_autofree char *type = g_strdup_printf("update.%s", what);
@@ -247,9 +248,9 @@ gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const char *detail
   what = what_happened(update, before, &transition);
   if (gw_update_state_is_final(update->state))
     close_update(core, update, change);
-  put(core, update, fact, detail, change);
+  gw_progress_note(core, update, fact, detail, change);
   if (what)
-    say(core, update, what, detail, change);
+    gw_progress_say(core, update, what, detail, change);
   gw_progress_watch(core, update);
   if (update->state >= GW_UPDATE_DOWNLOADED || update->state == GW_UPDATE_SCHEDULED)
     gw_scheduler_node_changed(core, update->node);
@@ -261,7 +262,7 @@ gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const char *detail
 static void
 check_inference(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
 {
-  GwInferenceRule rule = inference_rule(core, pin);
+  GwInferenceRule rule = gw_progress_inference(core, pin);
 
   if (!gw_plugins_find(core->plugins, pin->plugin)) {
     gw_core_alarm(core, GW_ALARM_UPDATE, update->id, gw_core_now(core).boot_ms + PLUGIN_AWAY_MS);
@@ -282,8 +283,8 @@ check_inference(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
   }
 }
 
-static gboolean
-is_of_group(const GwCore *core, const GwUpdate *update)
+gboolean
+gw_progress_is_of_group(const GwCore *core, const GwUpdate *update)
 {
   const GwNode *node = gw_registry_find(core->registry, update->node);
 
@@ -308,8 +309,18 @@ check_stalled(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
     return;
   }
   gw_scheduler_release(core, update->id);
-  gw_progress_fact(core, update, is_of_group(core, update) ? GW_FACT_INTERRUPTED : GW_FACT_STALLED,
+  gw_progress_fact(core, update,
+                   gw_progress_is_of_group(core, update) ? GW_FACT_INTERRUPTED : GW_FACT_STALLED,
                    "no byte moved any more", change);
+}
+
+static void
+wake(GwCore *core, const GwUpdate *update)
+{
+  const GwNode *node = gw_registry_find(core->registry, update->node);
+
+  if (node)
+    gw_scheduler_wake(core, node);
 }
 
 static void
@@ -318,6 +329,7 @@ check_deadline(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
   switch (update->state) {
   case GW_UPDATE_SCHEDULED:
     gw_progress_fact(core, update, GW_FACT_RETRY, "the wait is over", change);
+    wake(core, update);
     break;
   case GW_UPDATE_OFFERED:
     gw_progress_fact(core, update, GW_FACT_EXPIRED, "it was offered, and its bytes were never asked for",
@@ -375,198 +387,6 @@ gw_progress_resume(GwCore *core)
       gw_inference_gap(&pin->inference);
     gw_progress_watch(core, update);
   }
-}
-
-/* ---- what was heard ---- */
-
-static GwFact
-fact_of_version(const GwUpdate *update, const GwFirmware *firmware, const char *version)
-{
-  if (strcmp(version, firmware->software_version) == 0)
-    return GW_FACT_HEARD_TARGET;
-  return strcmp(version, update->version_before) == 0 ? GW_FACT_HEARD_OLD : GW_FACT_HEARD_OTHER;
-}
-
-static void
-tell_version(GwCore *core, GwUpdate *update, const char *version, GwChange *change)
-{
-  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
-  g_autofree char *detail = g_strdup_printf("heard running %s", version);
-
-  if (firmware)
-    gw_progress_fact(core, update, fact_of_version(update, firmware, version), detail, change);
-}
-
-/* A late success still counts: for the newest that had failed or expired. */
-static void
-tell_ended(GwCore *core, const GwNode *node, const char *version, GwChange *change)
-{
-  GwUpdate *newest = NULL;
-  GHashTableIter iter;
-  gpointer value;
-
-  gw_updates_iter(core->updates, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    GwUpdate *update = value;
-
-    if (strcmp(update->node, node->id) == 0 && (!newest || update->id > newest->id))
-      newest = update;
-  }
-  if (newest && gw_update_state_is_final(newest->state))
-    tell_version(core, newest, version, change);
-}
-
-/* A claim that is no proof is better than nothing, and never better than what was heard. */
-static gboolean
-set_version(GwCore *core, GwNode *node, const GwAsk *ask)
-{
-  GwComponent *component = gw_node_add_component(node, ask->type);
-  GwVersionSource source = ask->is_version_proof ? GW_SOURCE_HEARD : GW_SOURCE_INFERRED;
-
-  if (!component || (component->source == GW_SOURCE_HEARD && !ask->is_version_proof))
-    return FALSE;
-  if (strcmp(component->software_version, ask->software_version) == 0 && component->source == source)
-    return FALSE;
-  gw_component_set(component, ask->software_version, source, gw_core_now(core).wall_ms);
-  return TRUE;
-}
-
-void
-gw_progress_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change)
-{
-  GwUpdate *update = gw_updates_open(core->updates, node->id, ask->type);
-  gboolean is_news;
-
-  if (!*ask->software_version || node->is_group || strlen(ask->software_version) > 64)
-    return;
-  is_news = set_version(core, node, ask);
-  if (ask->is_version_proof && update)
-    tell_version(core, update, ask->software_version, change);
-  if (ask->is_version_proof && !update && is_news)
-    tell_ended(core, node, ask->software_version, change);
-  if (is_news && node->is_adopted) {
-    gw_rows_put_node(gw_change_batch(change), node);
-    gw_change_say(change, "node.version", &(GwAbout){ .node = node->id }, "%s runs version %s (%s)", node->id,
-                  ask->software_version, ask->is_version_proof ? "heard" : "claimed");
-  }
-}
-
-/* ---- silent makes ---- */
-
-void
-gw_progress_metadata(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
-{
-  GwInferenceRule rule = inference_rule(core, pin);
-  guint n_before = pin->inference.n_counted;
-
-  if (!pin->inference.is_open)
-    return;
-  gw_inference_metadata(&pin->inference, &rule, gw_core_now(core).boot_ms);
-  if (pin->inference.n_counted == n_before)
-    return;
-  gw_progress_put_pin(core, pin, change);
-  gw_progress_watch(core, update);
-}
-
-void
-gw_progress_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
-{
-  pin->used_boot_ms = gw_core_now(core).boot_ms;
-  if (!pin->is_silent || is_of_group(core, update) || update->state < GW_UPDATE_DOWNLOADED ||
-      gw_update_state_is_final(update->state))
-    return;
-  gw_inference_bytes(&pin->inference, pin->used_boot_ms);
-  pin->is_owed = pin->is_never_cut;
-  gw_progress_fact(core, update, GW_FACT_BYTES_AGAIN, "it asked for the image that it had completely",
-                   change);
-  if (gw_pins_of_update(core->pins, update->id) == pin)
-    gw_progress_put_pin(core, pin, change);
-}
-
-/* ---- transfers ---- */
-
-/* A group's members come one by one: their downloads are counted, and nothing is said about any of them. */
-static void
-count_group(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
-{
-  g_autofree char *detail = g_strdup_printf("%u downloads by members of the group", pin->n_downloads);
-
-  if (!gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change))
-    put(core, update, GW_FACT_ALL_SENT, detail, change);
-  say(core, update, "downloaded-by-member", detail, change);
-  gw_progress_put_pin(core, pin, change);
-}
-
-/* It could not be cut when its firmware was withdrawn; now that it is through, it ends as the others did. */
-static gboolean
-end_withdrawn(GwCore *core, GwUpdate *update, GwChange *change)
-{
-  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
-
-  return firmware && firmware->state == GW_FIRMWARE_WITHDRAWN &&
-         gw_progress_fact(core, update, GW_FACT_CANCELLED, GW_PROGRESS_UNPROVEN, change);
-}
-
-static void
-complete_one(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
-{
-  if (pin->is_silent)
-    gw_inference_start(&pin->inference, gw_core_now(core).boot_ms);
-  if (!gw_progress_fact(core, update, GW_FACT_ALL_SENT, "every byte was acknowledged", change))
-    pin->inference.is_open = update->state == GW_UPDATE_DOWNLOADED && pin->inference.is_open;
-  if (end_withdrawn(core, update, change) || gw_pins_of_update(core->pins, update->id) != pin)
-    return;
-  if (pin->is_silent && !gw_update_state_is_final(update->state))
-    gw_progress_put_pin(core, pin, change);
-  else
-    gw_progress_drop_pin(core, pin, change);
-}
-
-void
-gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
-{
-  GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
-
-  pin->n_downloads++;
-  pin->is_owed = FALSE;
-  pin->used_ms = gw_core_now(core).wall_ms;
-  gw_scheduler_release(core, pin->update_id);
-  if (!update) {
-    gw_progress_drop_pin(core, pin, change);
-    return;
-  }
-  update->acked = update->size = size ? size : update->size;
-  if (is_of_group(core, update) && !gw_update_state_is_final(update->state))
-    count_group(core, pin, update, change);
-  else
-    complete_one(core, pin, update, change);
-}
-
-static void
-note_power_cycle(GwCore *core, const GwPin *pin, GwChange *change)
-{
-  GwNode *node = gw_registry_find(core->registry, pin->node);
-
-  if (!pin->is_never_cut || !node || node->needs_power_cycle || node->is_group)
-    return;
-  node->needs_power_cycle = TRUE;
-  gw_rows_put_node(gw_change_batch(change), node);
-  gw_change_say(change, "node.needs-power-cycle", &(GwAbout){ .node = node->id, .update_id = pin->update_id },
-                "%s: its download broke off; it stays silent until it is reset: power-cycle it", node->id);
-}
-
-void
-gw_progress_interrupted(GwCore *core, GwPin *pin, guint64 acked, const char *detail, GwChange *change)
-{
-  GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
-
-  gw_scheduler_release(core, pin->update_id);
-  if (!update)
-    return;
-  if (update->state == GW_UPDATE_DOWNLOADING)
-    note_power_cycle(core, pin, change);
-  update->acked = MAX(update->acked, acked);
-  gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change);
 }
 
 gboolean

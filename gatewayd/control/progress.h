@@ -4,7 +4,6 @@
  * has two ways in: heard by proof, or inferred. Main thread. */
 #pragma once
 #include "control/core-private.h"
-#include "link/messages.h"
 
 #define GW_PROGRESS_UNPROVEN "the firmware was withdrawn before it was proven: outcome unknown"
 
@@ -19,18 +18,17 @@ void gw_progress_watch_all(GwCore *core);
  * the alarms of all open updates are set by the numbers that it brought. */
 void gw_progress_resume(GwCore *core);
 
-/* A node said which version it runs. Facts go to its open update, and to one that had failed. */
-void gw_progress_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change);
-/* A silent make asked for metadata again and was given the same; or for bytes it had. */
-void gw_progress_metadata(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change);
-void gw_progress_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change);
-/* The whole image was acknowledged. */
-void gw_progress_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change);
-/* A transfer ended early, at @acked. */
-void gw_progress_interrupted(GwCore *core, GwPin *pin, guint64 acked, const char *detail, GwChange *change);
 /* The transfer of an update that must end: as far as the transport can be cut. FALSE = it cannot, it goes on.
  */
 gboolean gw_progress_cancel(GwCore *core, GwUpdate *update, const char *reason, GwChange *change);
 
 void gw_progress_put_pin(GwCore *core, const GwPin *pin, GwChange *change);
 void gw_progress_drop_pin(GwCore *core, GwPin *pin, GwChange *change);
+
+/* For evidence.c: a row and a line of history, an event, without a new state; and what they hang on. */
+void gw_progress_note(GwCore *core, const GwUpdate *update, GwFact fact, const char *detail,
+                      GwChange *change);
+void gw_progress_say(GwCore *core, const GwUpdate *update, const char *what, const char *detail,
+                     GwChange *change);
+GwInferenceRule gw_progress_inference(const GwCore *core, const GwPin *pin);
+gboolean gw_progress_is_of_group(const GwCore *core, const GwUpdate *update);

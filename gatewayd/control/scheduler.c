@@ -7,6 +7,7 @@
 #include "control/workers.h"
 #include "link/messages.h"
 
+#define WAKE_MAX 1000 /* sessions told at once; the others ask by themselves */
 #define NODES_MAX 100 /* more than so many changed nodes are one epoch */
 
 static const GwFirmware *
@@ -141,6 +142,51 @@ void
 gw_scheduler_node_changed(GwCore *core, const char *node)
 {
   gw_scheduler_nodes_changed(core, (const char *const[]){ node, NULL });
+}
+
+void
+gw_scheduler_wake(GwCore *core, const GwNode *node)
+{
+  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, node->plugin);
+
+  if (plugin && plugin->kind == GATEWAY_SESSION && node->is_adopted)
+    gw_workers_tell_lan(core->workers, GW_MESSAGE_WAKE, gw_wake_pack(node->plugin, node->id, "", ""));
+}
+
+static gboolean
+is_target(const GwCore *core, const GwNode *node, const GwFirmware *firmware, GPtrArray *rules)
+{
+  const char *text;
+
+  g_ptr_array_set_size(rules, 0);
+  gw_rules_collect(core->rules, node, rules);
+  for (guint i = 0; i < rules->len; i++) {
+    const GwRule *rule = rules->pdata[i];
+
+    if (rule->state == GW_RULE_RUNNING && rule->firmware_id == firmware->id &&
+        gw_rule_targets(rule, node, firmware, &text))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void
+gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware)
+{
+  g_autoptr(GPtrArray) rules = g_ptr_array_new();
+  GHashTableIter iter;
+  gpointer node;
+  guint n = 0;
+
+  gw_registry_iter(core->registry, &iter);
+  while (n < WAKE_MAX && g_hash_table_iter_next(&iter, NULL, &node)) {
+    const GatewayPlugin *plugin = gw_plugins_find(core->plugins, ((GwNode *)node)->plugin);
+
+    if (!plugin || plugin->kind != GATEWAY_SESSION || !is_target(core, node, firmware, rules))
+      continue;
+    gw_scheduler_wake(core, node);
+    n++;
+  }
 }
 
 /* ---- rules in time ---- */

@@ -24,6 +24,11 @@ void gw_scheduler_lapse(GwCore *core, gint64 update_id);
 void gw_scheduler_changed(GwCore *core);
 void gw_scheduler_node_changed(GwCore *core, const char *node);
 void gw_scheduler_nodes_changed(GwCore *core, const char *const *nodes);
+/* Something may be due for a node whose session is open: it is told to ask. Others ask in their own rhythm.
+ */
+void gw_scheduler_wake(GwCore *core, const GwNode *node);
+/* The same for all nodes that a running rule of this firmware is for; at most 1000. */
+void gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware);
 /* The rule's dates: sets its alarm; when it is over, ends what it has not begun. */
 void gw_scheduler_watch_rule(GwCore *core, const GwRule *rule);
 void gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "control/evidence.h"
 #include "control/house.h"
 #include "control/identity.h"
 #include "control/progress.h"
@@ -94,7 +95,7 @@ take_report(GwCore *core, const GwAsk *ask, GwChange *change)
   fact = fact_of((GatewayTellState)ask->state);
   if (update && fact)
     gw_progress_fact(core, update, fact, words, change);
-  gw_progress_heard(core, node, ask, change);
+  gw_evidence_heard(core, node, ask, change);
   return update || ask->kind != GW_ASK_TELL ? GATEWAY_ANSWER_ACCEPTED : GATEWAY_ANSWER_UNKNOWN;
 }
 
@@ -137,9 +138,9 @@ take_transfer(GwCore *core, GwWorker *worker, const GwTold *told, GwChange *chan
   if (told->kind == GW_TOLD_BEGUN)
     take_begun(core, worker, pin, change);
   else if (told->kind == GW_TOLD_COMPLETE)
-    gw_progress_complete(core, pin, told->size, change);
+    gw_evidence_complete(core, pin, told->size, change);
   else if (told->kind == GW_TOLD_INTERRUPTED)
-    gw_progress_interrupted(core, pin, told->acked, told->detail, change);
+    gw_evidence_interrupted(core, pin, told->acked, told->detail, change);
   else
     take_undone(core, pin, told->detail, change);
   return GATEWAY_ANSWER_ACCEPTED;
@@ -193,7 +194,7 @@ interrupt(GwCore *core, GwPin *pin, const char *why, GwChange *change)
 {
   const GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
 
-  gw_progress_interrupted(core, pin, update ? update->acked : 0, why, change);
+  gw_evidence_interrupted(core, pin, update ? update->acked : 0, why, change);
 }
 
 void

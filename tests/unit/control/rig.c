@@ -206,6 +206,13 @@ rig_stop_core(Rig *rig)
 }
 
 void
+rig_connect_mute(Rig *rig)
+{
+  g_clear_pointer(&rig->lan, gw_link_free);
+  rig->lan = connect_to(rig, "lan", rig->lan_messages);
+}
+
+void
 rig_connect_lan(Rig *rig)
 {
   GVariant *tables[] = { gw_plugin_table_pack(&SILENT), gw_plugin_table_pack(&TOLD) };
@@ -268,6 +275,29 @@ rig_new_at(const char *folder, const char *config)
   rig_connect_lan(rig);
   rig_connect_wan(rig);
   return rig;
+}
+
+void
+rig_spoil_files(const char *folder)
+{
+  g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+  const char *name;
+
+  g_assert_nonnull(dir);
+  while ((name = g_dir_read_name(dir))) {
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    int fd;
+
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+      rig_spoil_files(path);
+      continue;
+    }
+    g_assert_cmpint(g_chmod(path, 0600), ==, 0);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(pwrite(fd, "!", 1, 100), ==, 1);
+    gw_close(&fd);
+  }
 }
 
 void

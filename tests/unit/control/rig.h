@@ -42,6 +42,10 @@ void rig_stop_core(Rig *rig);
 void rig_start_core(Rig *rig);
 void rig_connect_lan(Rig *rig);
 void rig_connect_wan(Rig *rig);
+/* A connection to the LAN's door without a word. */
+void rig_connect_mute(Rig *rig);
+/* Flips a byte of every file below the folder. */
+void rig_spoil_files(const char *folder);
 /* Time passes on both clocks; what became due is done and on disk. */
 void rig_pass(Rig *rig, gint64 ms);
 /* Runs until nothing waits any more: what was asked for is on disk. */
