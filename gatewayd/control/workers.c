@@ -309,18 +309,29 @@ greet(GwWorker *worker, guint32 serial)
 }
 
 static void
-on_hello(GwWorker *worker, guint32 serial, GVariant *payload)
+take_hello(GwWorker *worker, guint32 serial, const GwHello *hello)
 {
-  GwHello hello;
-
-  if (!gw_hello_unpack(payload, &hello) || !take_name(worker, &hello)) {
+  if (!take_name(worker, hello)) {
     gw_log_peer(&worker->workers->log_limit, LOG_WARNING, GW_SUBJECT_LINK, worker->name,
                 "a hello of another kind or version than ours (%d)", GW_LINK_VERSION);
     return;
   }
   gw_info(GW_SUBJECT_LINK, worker->name, "connected, uid %u, build %s", worker->uid, worker->build);
-  learn_plugins(worker, hello.plugins);
+  learn_plugins(worker, hello->plugins);
   greet(worker, serial);
+}
+
+static void
+on_hello(GwWorker *worker, guint32 serial, GVariant *payload)
+{
+  GwHello hello;
+
+  if (!gw_hello_unpack(payload, &hello)) {
+    gw_log_peer(&worker->workers->log_limit, LOG_WARNING, GW_SUBJECT_LINK, worker->name,
+                "a hello that cannot be read");
+    return;
+  }
+  take_hello(worker, serial, &hello);
   gw_hello_clear(&hello);
 }
 
