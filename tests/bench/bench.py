@@ -149,9 +149,12 @@ class Bench:
         server.memory_at_start = server.user_memory()
         return server
 
+    def stop_servers(self):
+        while self.servers:
+            self.servers.pop().stop()
+
     def stop(self):
-        for server in self.servers:
-            server.stop()
+        self.stop_servers()
         shutil.rmtree(self.folder)
 
     # ---- load ----
