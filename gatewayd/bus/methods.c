@@ -128,6 +128,20 @@ run_node_set(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_credential_make(const GwMethodCall *call, GError **error)
+{
+  gw_command_credential_make(call->core, call->caller, name_of(call), call->then);
+  return TRUE;
+}
+
+static gboolean
+run_credential_revoke(const GwMethodCall *call, GError **error)
+{
+  gw_command_credential_revoke(call->core, call->caller, name_of(call), call->then);
+  return TRUE;
+}
+
+static gboolean
 run_explain(const GwMethodCall *call, GError **error)
 {
   gw_command_explain(call->core, call->caller, name_of(call), call->then);
@@ -327,6 +341,8 @@ static const GwMethod METHODS[] = {
   { "AdoptNodes", GW_ROLE_OPERATE, ADOPT_OPTIONS, run_adopt, NULL },
   { "ForgetNodes", GW_ROLE_OPERATE, NULL, run_forget, NULL },
   { "SetNode", GW_ROLE_OPERATE, NULL, run_node_set, NULL },
+  { "MakeCredential", GW_ROLE_OPERATE, NULL, run_credential_make, NULL },
+  { "RevokeCredential", GW_ROLE_OPERATE, NULL, run_credential_revoke, NULL },
   { "Explain", GW_ROLE_READ, NULL, run_explain, NULL },
   { "CreateRule", GW_ROLE_OPERATE, NULL, run_rule_create, NULL },
   { "PreviewRule", GW_ROLE_READ, NULL, run_rule_preview, NULL },

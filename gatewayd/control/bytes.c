@@ -36,16 +36,17 @@ find_by_image(const GwAsked *asked)
 }
 
 static GwPin *
-find_pin(GwAsked *asked)
+find_pin(GwAsked *asked, gboolean *ret_is_denied)
 {
   GwPin *pin;
-  gboolean is_denied;
+
+  *ret_is_denied = FALSE;
 
   if (*asked->ask->token) {
     pin = gw_pins_find(asked->core->pins, asked->ask->token);
     return pin && pin->is_durable && !is_others(asked, pin) ? pin : NULL;
   }
-  asked->node = gw_identity_resolve(asked->core, asked->ask, &is_denied);
+  asked->node = gw_identity_resolve(asked->core, asked->ask, ret_is_denied);
   pin = find_by_image(asked);
   return pin && pin->is_durable ? pin : NULL;
 }
@@ -84,12 +85,13 @@ void
 gw_offers_bytes(GwAsked *asked)
 {
   GwCore *core = asked->core;
+  gboolean is_denied;
 
-  asked->pin = find_pin(asked);
+  asked->pin = find_pin(asked, &is_denied);
   asked->update = asked->pin ? gw_updates_find(core->updates, asked->pin->update_id) : NULL;
   asked->node = asked->pin ? gw_registry_find(core->registry, asked->pin->node) : asked->node;
   if (!asked->update || !asked->node) {
-    gw_asked_kind(asked, GATEWAY_ANSWER_UNKNOWN);
+    gw_asked_kind(asked, is_denied ? GATEWAY_ANSWER_DENIED : GATEWAY_ANSWER_UNKNOWN);
     return;
   }
   gw_identity_contact(asked->node, asked->now.wall_ms, asked->now.boot_ms, 1);

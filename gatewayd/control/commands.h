@@ -58,6 +58,10 @@ void gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *
 /* @form: product, location, labels (as), version, hardware, type, set-aside (b). Unknown id: the node is
  * made, adopted. */
 void gw_command_node_set(GwCore *core, const GwCaller *caller, const char *node, GVariant *form, GwThen then);
+/* A new login secret for an adopted node, in place of the one before; said this once. -> (s secret) */
+void gw_command_credential_make(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
+/* From now on nothing that it shows is right. */
+void gw_command_credential_revoke(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 /* Why does this node get what it gets? -> a{sv}: lines (as), reason, advice, and the numbers behind them */
 void gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 

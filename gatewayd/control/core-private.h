@@ -5,6 +5,7 @@
 #include "control/alarms.h"
 #include "control/change.h"
 #include "control/core.h"
+#include "control/credentials.h"
 #include "control/events.h"
 #include "control/firmwares.h"
 #include "control/keyrings.h"
@@ -31,6 +32,12 @@ typedef struct {
   gint64 timeline_age_ms, events;
   guint64 max_image;
 } GwLimits;
+
+/* So many of something in an hour. */
+typedef struct {
+  gint64 boot_ms; /* begin of the hour */
+  guint n;
+} GwAllowance;
 
 struct GwCore {
   GMainContext *context;
@@ -59,15 +66,15 @@ struct GwCore {
   GwAlarms *alarms;
   GwPlugins *plugins;
   GwKeyrings *keyrings;
+  GwCredentials *credentials;
   GwUpstreams *upstreams;
   GwFetching *fetching;
   GwVerbs *verbs;
   GwWorkers *workers;
 
-  gint64 seen_boot_ms; /* begin of the hour in which strangers were counted */
-  guint n_seen;
-  guint n_imports; /* running */
-  guint32 epoch;   /* of the rules: cached answers of an earlier one are void */
+  GwAllowance seen, refused; /* events about strangers, and about wrong logins */
+  guint n_imports;           /* running */
+  guint32 epoch;             /* of the rules: cached answers of an earlier one are void */
   GSource *timer;
 };
 

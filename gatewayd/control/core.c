@@ -210,6 +210,7 @@ free_nouns(GwCore *core)
   gw_upstreams_free(core->upstreams);
   gw_plugins_free(core->plugins);
   gw_keyrings_free(core->keyrings);
+  gw_credentials_free(core->credentials);
   gw_pins_free(core->pins);
   gw_updates_free(core->updates);
   gw_rules_free(core->rules);
@@ -273,7 +274,8 @@ gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error)
   core->workers = gw_workers_new(core, config, lan_fd, wan_fd);
   gw_core_take_config(core, config);
   core->keyrings = gw_keyrings_load(config, error);
-  if (!core->keyrings || !open_database(core, places->state_fd, error) ||
+  core->credentials = core->keyrings ? gw_credentials_open(places->state_fd, error) : NULL;
+  if (!core->credentials || !open_database(core, places->state_fd, error) ||
       !open_store(core, places->cache_fd, error))
     return NULL;
   core->timeline = gw_timeline_new(core->db);

@@ -8,7 +8,7 @@
 #include "control/timeline.h"
 #include "link/table.h"
 
-#define SEEN_EVENTS_PER_HOUR 100 /* strangers that get an event; the list of nodes names all */
+#define EVENTS_PER_HOUR 100 /* about strangers; the list of nodes names all. And about wrong logins */
 #define HOUR_MS G_GINT64_CONSTANT(3600000)
 #define ID_TRIES 100
 
@@ -22,17 +22,22 @@ gw_identity_plain_address(const char *address)
 
 /* A flood of names must not become a flood of rows on flash: strangers live in memory, and so many events an
  * hour speak of them. */
+static gboolean
+is_allowed(const GwCore *core, GwAllowance *allowance)
+{
+  GwNow now = gw_core_now(core);
+
+  if (now.boot_ms - allowance->boot_ms > HOUR_MS)
+    *allowance = (GwAllowance){ .boot_ms = now.boot_ms };
+  return allowance->n++ < EVENTS_PER_HOUR;
+}
+
 static void
 say_seen(GwCore *core, const GwNode *node)
 {
-  GwNow now = gw_core_now(core);
   g_autoptr(GwChange) change = NULL;
 
-  if (now.boot_ms - core->seen_boot_ms > HOUR_MS) {
-    core->seen_boot_ms = now.boot_ms;
-    core->n_seen = 0;
-  }
-  if (core->n_seen++ >= SEEN_EVENTS_PER_HOUR)
+  if (!is_allowed(core, &core->seen))
     return;
   change = gw_change_new(core, NULL);
   gw_change_say(change, "node.seen", &(GwAbout){ .node = node->id }, "%s was heard for the first time, at %s",
@@ -110,14 +115,48 @@ find_by_aliases(GwCore *core, const GwAsk *ask)
   return NULL;
 }
 
+/* ---- a node with a secret ---- */
+
+/* Who showed it is not known: the name is what was typed, and the address where it came from. */
+static void
+say_refused(GwCore *core, const GwNode *node, const GwAsk *ask)
+{
+  g_autoptr(GwChange) change = NULL;
+  GwAbout about = { .node = node ? node->id : NULL, .name = node ? NULL : ask->node };
+
+  if (!is_allowed(core, &core->refused) || !gw_node_check_id(ask->node, NULL))
+    return;
+  change = gw_change_new(core, NULL);
+  gw_change_say(change, "node.login-refused", &about, "a login as %s from %s was refused: %s", ask->node,
+                gw_identity_plain_address(ask->address),
+                !node                       ? "there is no such node"
+                : !*node->credential_digest ? "the node has no credential"
+                                            : "the credential is wrong");
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+}
+
+/* Nobody becomes known by showing a secret: the node was there before, and was given it. The digest is made
+ * for every name, so that the time tells nobody which there are. */
+static GwNode *
+resolve_login(GwCore *core, const GwAsk *ask)
+{
+  char mac[18];
+  GwNode *node = gw_registry_find(core->registry, gw_mac_normalize(ask->node, mac) ? mac : ask->node);
+  gboolean is_right = gw_credentials_is_right(core->credentials, node ? node->id : "", ask->credential,
+                                              node ? node->credential_digest : "");
+
+  if (is_right && node->is_adopted && is_compatible(node, ask))
+    return node;
+  say_refused(core, node, ask);
+  return NULL;
+}
+
 /* A name that another transport uses for a node of its own gets the transport's name behind it. */
 static GwNode *
 resolve_name(GwCore *core, const GwAsk *ask)
 {
   char mac[18];
   const char *name = gw_mac_normalize(ask->node, mac) ? mac : ask->node;
-  GwIdentity identity =
-      ask->identity == GATEWAY_IDENTITY_CREDENTIAL ? GW_IDENTITY_CREDENTIAL : GW_IDENTITY_CLAIMED;
   GwNode *node = gw_registry_find(core->registry, name);
   g_autofree char *longer = NULL;
 
@@ -134,7 +173,7 @@ resolve_name(GwCore *core, const GwAsk *ask)
   if (!node)
     node = find_by_aliases(core, ask);
   if (!node)
-    return make_node(core, name, identity, ask);
+    return make_node(core, name, GW_IDENTITY_CLAIMED, ask);
   node->is_group |= ask->identity == GATEWAY_IDENTITY_GROUP; /* entered by hand, and never heard so far */
   return node;
 }
@@ -213,20 +252,19 @@ resolve_address(GwCore *core, const GwAsk *ask)
   return node;
 }
 
-/* A node with a secret of its own must show it; one that has none cannot be entered by showing any. */
-static gboolean
-is_credential_right(const GwNode *node, const GwAsk *ask)
-{
-  return ask->identity != GATEWAY_IDENTITY_CREDENTIAL && !*node->credential_digest;
-}
-
 GwNode *
 gw_identity_resolve(GwCore *core, const GwAsk *ask, gboolean *ret_is_denied)
 {
   gboolean has_name = ask->identity != GATEWAY_IDENTITY_ADDRESS && *ask->node;
-  GwNode *node = has_name ? resolve_name(core, ask) : resolve_address(core, ask);
+  GwNode *node;
 
-  *ret_is_denied = node && !is_credential_right(node, ask);
+  if (ask->identity == GATEWAY_IDENTITY_CREDENTIAL) {
+    node = resolve_login(core, ask);
+    *ret_is_denied = !node;
+    return node;
+  }
+  node = has_name ? resolve_name(core, ask) : resolve_address(core, ask);
+  *ret_is_denied = node && *node->credential_digest; /* one with a secret of its own must show it */
   return *ret_is_denied ? NULL : node;
 }
 
@@ -346,6 +384,15 @@ learn_hardware(GwNode *node, const GwAsk *ask)
   return component && replace_text(&component->hardware_version, ask->hardware_version);
 }
 
+static gboolean
+learn_strength(GwNode *node, const GwAsk *ask)
+{
+  if (ask->identity != GATEWAY_IDENTITY_CREDENTIAL || node->identity == GW_IDENTITY_CREDENTIAL)
+    return FALSE;
+  node->identity = GW_IDENTITY_CREDENTIAL;
+  return TRUE;
+}
+
 /* What it says it is, if there is such a product; else the only product of its transport. */
 static GwProduct *
 learn_product(GwCore *core, GwNode *node, const GwAsk *ask)
@@ -369,6 +416,7 @@ gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change
   GwProduct *product;
 
   is_changed |= learn_aliases(core, node, ask);
+  is_changed |= learn_strength(node, ask);
   is_changed |= learn_hardware(node, ask);
   is_changed |= replace_text(&node->plugin, *node->plugin ? "" : ask->plugin);
   learn_attributes(node, ask);

@@ -315,6 +315,28 @@ ask_offer(GwAsked *asked)
   gw_asked_nothing(asked, asked->verdict.reason);
 }
 
+/* ---- introductions ---- */
+
+/* It asks nothing yet, but may be told what it is pinned to; to know that is no evidence. */
+static void
+ask_introduce(GwAsked *asked)
+{
+  const GPtrArray *pins = gw_pins_of_node(asked->core->pins, asked->node->id);
+
+  for (guint i = pins ? pins->len : 0; i > 0 && !asked->pin; i--) {
+    GwPin *pin = pins->pdata[i - 1];
+    const GwUpdate *update = gw_updates_find(asked->core->updates, pin->update_id);
+
+    if (pin->is_durable && update && !gw_update_state_is_final(update->state) &&
+        gw_firmwares_find(asked->core->firmwares, pin->firmware_id))
+      asked->pin = pin;
+  }
+  if (asked->pin)
+    gw_asked_image(asked, GATEWAY_ANSWER_ACCEPTED, 0);
+  else
+    gw_asked_kind(asked, GATEWAY_ANSWER_ACCEPTED);
+}
+
 /* ---- the door ---- */
 
 static void
@@ -331,7 +353,7 @@ ask_named(GwAsked *asked)
   if (asked->ask->kind == GW_ASK_OFFER)
     ask_offer(asked);
   else
-    gw_asked_kind(asked, GATEWAY_ANSWER_ACCEPTED);
+    ask_introduce(asked);
 }
 
 void

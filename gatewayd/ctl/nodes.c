@@ -72,6 +72,36 @@ run_set(GwCtl *ctl, const GwArgs *args, GError **error)
 }
 
 static gboolean
+revoke_credential(GwCtl *ctl, const char *node, GError **error)
+{
+  g_autoptr(GVariant) result = NULL;
+
+  if (!gw_ctl_simple(ctl, "RevokeCredential", g_variant_new("(s)", node), &result, error))
+    return FALSE;
+  if (!gw_ctl_print_result(ctl, "RevokeCredential", result))
+    g_print("%s has no login any more\n", node);
+  return TRUE;
+}
+
+static gboolean
+run_credential(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  const char *node = args->operands[0], *secret;
+  g_autoptr(GVariant) result = NULL;
+
+  if (gw_args_has(args, "revoke"))
+    return revoke_credential(ctl, node, error);
+  if (!gw_ctl_simple(ctl, "MakeCredential", g_variant_new("(s)", node), &result, error))
+    return FALSE;
+  if (gw_ctl_print_result(ctl, "MakeCredential", result))
+    return TRUE;
+  g_variant_get(result, "(&s)", &secret);
+  g_print("login:    %s\npassword: %s\n", node, secret);
+  g_printerr("It is shown this once; an earlier one is void now.\n");
+  return TRUE;
+}
+
+static gboolean
 run_product_list(GwCtl *ctl, const GwArgs *args, GError **error)
 {
   return gw_ctl_list(ctl, "products", args, error);
@@ -140,6 +170,11 @@ static const GwArg SET_ARGS[] = {
   { NULL, 0, NULL, NULL, NULL },
 };
 
+static const GwArg CREDENTIAL_ARGS[] = {
+  { "revoke", GW_ARG_FLAG, NULL, NULL, "take it away: no login of this node is right any more" },
+  { NULL, 0, NULL, NULL, NULL },
+};
+
 static const GwArg PRODUCT_ARGS[] = {
   { "plugin", GW_ARG_TEXT, "plugin", "NAME", "transport that its nodes speak: gatewayctl plugins" },
   { "scheme", GW_ARG_TEXT, "scheme", "SCHEME", "order of versions: opaque, integer, byte, lex8 or dotted" },
@@ -165,6 +200,14 @@ const GwCommand gw_commands_nodes[] = {
     run_forget },
   { "nodes", "set", "NODE", 1, 1, SET_ARGS, "change a node, or enter one that was not heard yet",
     "  gatewayctl nodes set sensor-9 --product=weather --label=roof --label=spare", run_set },
+  { "nodes", "credential", "NODE", 1, 1, CREDENTIAL_ARGS,
+    "make a login for a node whose transport asks for one",
+    "The password is random and shown once; only a digest is kept. Doing it again makes a new one, and the "
+    "old "
+    "one is void.\n\n"
+    "  gatewayctl node credential mote-7\n"
+    "  gatewayctl node credential mote-7 --revoke",
+    run_credential },
   { "product", "list", "", 0, 0, gw_list_args, "what kinds of nodes there are", GW_LIST_MORE,
     run_product_list },
   { "product", "show", "NAME", 1, 1, NULL, "one product in full", NULL, run_product_show },

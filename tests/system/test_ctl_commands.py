@@ -61,6 +61,8 @@ LINES = [
      "product-set ('p', {'plugin': <'g'>, 'series-chars': <4>, 'auto-adopt': <true>})"),
     ("products", "list ('products', [], {}, '', '', 500)"),
     ("explain a", "explain ('a',)"),
+    ("node credential a", "credential-make ('a',)"),
+    ("node credential a --revoke", "credential-revoke ('a',)"),
     ("rules", "list ('rules', [], {}, '', '', 500)"),
     ("rules show 3", "get ('rules', '3')"),
     ("rules preview 3", "rule-preview (3,)"),

@@ -22,6 +22,7 @@ static const char *const DEFAULTS[][2] = {
   { "firmware-edit", "('unverified',)" },
   { "push", "(int64 1,)" },
   { "adopt", "(uint32 1,)" },
+  { "credential-make", "('abcdefghijkmn',)" },
   { "explain", "{'lines': <['nothing to say']>, 'reason': <'none'>}" },
   { "rule-create", "(int64 1,)" },
   { "rule-preview", "{'matching': <uint32 0>, 'unknown': <uint32 0>}" },
@@ -271,6 +272,20 @@ gw_command_node_set(GwCore *core, const GwCaller *caller, const char *node, GVar
 {
   note(core, "node-set", caller, g_variant_new("(s@a{sv})", node, form));
   answer(core, "node-set", NULL, then);
+}
+
+void
+gw_command_credential_make(GwCore *core, const GwCaller *caller, const char *node, GwThen then)
+{
+  note(core, "credential-make", caller, g_variant_new("(s)", node));
+  answer(core, "credential-make", NULL, then);
+}
+
+void
+gw_command_credential_revoke(GwCore *core, const GwCaller *caller, const char *node, GwThen then)
+{
+  note(core, "credential-revoke", caller, g_variant_new("(s)", node));
+  answer(core, "credential-revoke", NULL, then);
 }
 
 void

@@ -18,11 +18,12 @@ ask_of(const RigAsker *asker, GwAskKind kind)
     .listener = (char *)"",
     .address = (char *)(asker->address ? asker->address : "127.0.0.1"),
     .interface = (char *)"",
-    .identity = !asker->node      ? GATEWAY_IDENTITY_ADDRESS
-                : asker->is_group ? GATEWAY_IDENTITY_GROUP
-                                  : GATEWAY_IDENTITY_CLAIMED,
+    .identity = !asker->node        ? GATEWAY_IDENTITY_ADDRESS
+                : asker->is_group   ? GATEWAY_IDENTITY_GROUP
+                : asker->credential ? GATEWAY_IDENTITY_CREDENTIAL
+                                    : GATEWAY_IDENTITY_CLAIMED,
     .node = (char *)(asker->node ? asker->node : ""),
-    .credential = (char *)"",
+    .credential = (char *)(asker->credential ? asker->credential : ""),
     .product = (char *)"",
     .type = (char *)"",
     .hardware_version = (char *)"",
@@ -31,7 +32,7 @@ ask_of(const RigAsker *asker, GwAskKind kind)
     .is_never_cut = is_silent,
     .is_silent = is_silent,
     .token = (char *)(asker->token ? asker->token : ""),
-    .image_name = (char *)"",
+    .image_name = (char *)(asker->image ? asker->image : ""),
     .code = (char *)"",
     .detail = (char *)"",
   };
@@ -62,6 +63,14 @@ GwAnswer
 rig_ask_bytes(Rig *rig, const RigAsker *asker)
 {
   GwAsk ask = ask_of(asker, GW_ASK_BYTES);
+
+  return send_ask(rig, &ask);
+}
+
+GwAnswer
+rig_introduce(Rig *rig, const RigAsker *asker)
+{
+  GwAsk ask = ask_of(asker, GW_ASK_INTRODUCE);
 
   return send_ask(rig, &ask);
 }

@@ -105,9 +105,11 @@ char *rig_explain(Rig *rig, const char *node);
 typedef struct {
   const char *plugin, *node, *version, *token, *address;
   gboolean is_group;
+  const char *credential, *image; /* shown with the name; asked for by name */
 } RigAsker;
 GwAnswer rig_ask(Rig *rig, const RigAsker *asker);
 GwAnswer rig_ask_bytes(Rig *rig, const RigAsker *asker);
+GwAnswer rig_introduce(Rig *rig, const RigAsker *asker);
 void rig_expect_nothing(Rig *rig, const RigAsker *asker, int reason);
 /* The offer's token. Caller frees. */
 char *rig_expect_offer(Rig *rig, const RigAsker *asker, const char *version);
