@@ -38,7 +38,7 @@ def read_tree(root, build):
                             and not os.path.exists(os.path.join(folder, f, 'build.ninja')))
         for name in names:
             path = os.path.join(folder, name)
-            if name.endswith(BINARY_ENDINGS) or not os.path.isfile(path):
+            if name == '.git' or name.endswith(BINARY_ENDINGS) or not os.path.isfile(path):
                 continue
             with open(path, 'rb') as file:
                 tree[os.path.relpath(path, root)] = file.read().decode('utf-8', 'replace')
