@@ -7,8 +7,8 @@
 #define ONE_CHUNK_MAX 61440
 #define TLS_WINDOW 32768
 #define LARGE 65536 /* bodies that may fill a socket */
-/* In a crowd sockets take little at a time: to offer more has sendfile() look up pages for nothing. */
-#define CROWDED_PIECE 16384
+/* In a crowd each takes one piece a turn: gw_stream_limit_queue(). */
+#define CROWDED_PIECE 40960
 #define WARM_MAX 4096
 #define CACHE_LINE 64
 
@@ -123,6 +123,8 @@ pump(GwHttpExchange *connection, GwHttpRest *rest, GwPaceFlow *flow)
       return BLOCKED;
     if (result != GW_STREAM_DONE)
       return BROKEN;
+    if (connection->stream.is_refilled && body_left(rest) > 0 && body_left(rest) < before)
+      return BLOCKED;
     budget -= MIN(budget, before - body_left(rest));
   }
   return SENT;

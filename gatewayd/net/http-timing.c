@@ -6,7 +6,7 @@
 /* Of what is written and not acknowledged; doubles up to the pace of progress. */
 #define ACK_POLL_MS 16
 #define CROWDED_ACK_POLL_MS 256
-#define CROWDED_POLL_MS 1000
+#define CROWDED_POLL_MS 2000
 #define STUCK_POLL_MS 10
 
 static GwHttpServer *

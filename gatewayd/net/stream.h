@@ -16,6 +16,7 @@ typedef struct {
   GwTlsSession *tls;
   guint64 written; /* without TLS: bytes handed to the kernel */
   gboolean is_tty;
+  gboolean is_refilled; /* it is one of a crowd */
 } GwStream;
 
 typedef enum { GW_STREAM_DONE, GW_STREAM_BLOCKED, GW_STREAM_CLOSED, GW_STREAM_BROKEN } GwStreamResult;

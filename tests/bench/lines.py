@@ -75,6 +75,7 @@ def tcp_memory():
 
 N_SLOW, SLOW_SIZE, SLOW_RATE = 5000, MIB // 4, 32768
 SMALL_WINDOW = 11680  # what a small device's stack offers
+N_SAMPLES = 40        # of the TCP memory, between a quarter and three quarters: all readers are filled in step
 
 
 def slow_readers(bench, server):
@@ -83,13 +84,17 @@ def slow_readers(bench, server):
                                  window=SMALL_WINDOW)
     cpu = server.cpu_s()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as load:
-        time.sleep(SLOW_SIZE / SLOW_RATE / 2)
-        user, tcp = (now - then for now, then in zip((server.user_memory(), tcp_memory()), before))
+        time.sleep(SLOW_SIZE / SLOW_RATE / 4)
+        tcp = [tcp_memory() - before[1]]
+        for _ in range(N_SAMPLES):
+            time.sleep(SLOW_SIZE / SLOW_RATE / 2 / N_SAMPLES)
+            tcp.append(tcp_memory() - before[1])
+        user = server.user_memory() - before[0]
         output, _ = load.communicate()
     if load.returncode:
         raise SystemExit(f'slow readers of {server.name} failed with {load.returncode}: {output.decode()}')
     report = json.loads(output)
-    return {'user': user / N_SLOW / 1024, 'tcp': tcp / N_SLOW / 1024, 'cpu': server.cpu_s() - cpu,
+    return {'user': user / N_SLOW / 1024, 'tcp': statistics.mean(tcp) / N_SLOW / 1024, 'cpu': server.cpu_s() - cpu,
             'slowest': report['p99_us'] / 1e6 / (SLOW_SIZE / SLOW_RATE)}
 
 
