@@ -227,7 +227,8 @@ set_component(GwCore *core, GwNode *node, GVariant *form, GError **error)
   component = gw_node_add_component(node, gw_form_text(form, "type", ""));
   if (!component)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s has 8 parts already", node->id);
-  gw_form_take(form, "hardware", &component->hardware_version);
+  gw_shared_text_set(&component->hardware_version,
+                     gw_form_text(form, "hardware", component->hardware_version));
   if (gw_form_has(form, "version"))
     gw_component_set(component, gw_form_text(form, "version", ""), GW_SOURCE_ENTERED,
                      gw_core_now(core).wall_ms);
@@ -254,21 +255,21 @@ enter_node(GwCore *core, const char *id)
   GwNode *node = gw_node_new(is_mac ? mac : id);
 
   node->identity = is_mac ? GW_IDENTITY_MAC : GW_IDENTITY_CLAIMED;
-  if (is_mac) {
-    g_free(node->mac);
-    node->mac = g_strdup(mac);
-  }
+  if (is_mac)
+    g_strlcpy(node->mac, mac, sizeof node->mac);
   return gw_registry_add(core->registry, node);
 }
 
 static void
 set_aside(GwNode *node, GVariant *form, const GwCaller *caller)
 {
+  g_autofree char *reason = NULL;
+
   if (!gw_form_has(form, "set-aside"))
     return;
+  reason = g_strdup_printf("by %s", caller->name);
   node->is_set_aside = gw_form_flag(form, "set-aside", FALSE);
-  g_free(node->set_aside_reason);
-  node->set_aside_reason = node->is_set_aside ? g_strdup_printf("by %s", caller->name) : g_strdup("");
+  gw_shared_text_set(&node->set_aside_reason, node->is_set_aside ? reason : "");
 }
 
 void

@@ -74,8 +74,7 @@ make_node(GwCore *core, const char *id, GwIdentity identity, const GwAsk *ask)
   node->identity = identity;
   node->is_group = ask->identity == GATEWAY_IDENTITY_GROUP;
   node->first_ms = gw_core_now(core).wall_ms;
-  g_free(node->plugin);
-  node->plugin = g_strdup(ask->plugin);
+  gw_shared_text_set(&node->plugin, ask->plugin);
   g_free(node->address);
   node->address = g_strdup(gw_identity_plain_address(ask->address));
   gw_registry_add(core->registry, node);
@@ -328,6 +327,12 @@ replace_text(char **text, const char *value)
 }
 
 static gboolean
+replace_shared(const char **text, const char *value)
+{
+  return *value && gw_shared_text_set(text, value);
+}
+
+static gboolean
 learn_place(GwCore *core, GwNode *node, const GwAsk *ask)
 {
   const char *address = gw_identity_plain_address(ask->address);
@@ -381,7 +386,7 @@ learn_hardware(GwNode *node, const GwAsk *ask)
   if (!*ask->type && !*ask->hardware_version)
     return FALSE;
   component = gw_node_add_component(node, ask->type);
-  return component && replace_text(&component->hardware_version, ask->hardware_version);
+  return component && replace_shared(&component->hardware_version, ask->hardware_version);
 }
 
 static gboolean
@@ -404,7 +409,7 @@ learn_product(GwCore *core, GwNode *node, const GwAsk *ask)
   product = *ask->product ? gw_products_find(core->firmwares, ask->product)
                           : gw_products_find_sole(core->firmwares, ask->plugin);
   if (product && (!*product->plugin || strcmp(product->plugin, ask->plugin) == 0))
-    replace_text(&node->product, product->name);
+    gw_shared_text_set(&node->product, product->name);
   return product;
 }
 
@@ -418,7 +423,7 @@ gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change
   is_changed |= learn_aliases(core, node, ask);
   is_changed |= learn_strength(node, ask);
   is_changed |= learn_hardware(node, ask);
-  is_changed |= replace_text(&node->plugin, *node->plugin ? "" : ask->plugin);
+  is_changed |= replace_shared(&node->plugin, *node->plugin ? "" : ask->plugin);
   learn_attributes(node, ask);
   product = learn_product(core, node, ask);
   gw_identity_contact(node, now.wall_ms, now.boot_ms, 1);
@@ -470,11 +475,9 @@ gw_identity_adopt(GwCore *core, GwNode *node, const char *product, const char *l
   gboolean is_new = !node->is_adopted;
 
   if (product)
-    replace_text(&node->product, product);
-  if (location) {
-    g_free(node->location);
-    node->location = g_strdup(location);
-  }
+    replace_shared(&node->product, product);
+  if (location)
+    gw_shared_text_set(&node->location, location);
   gw_registry_set_adopted(core->registry, node, TRUE);
   complete_product(core, node, change);
   gw_rows_put_node(gw_change_batch(change), node);

@@ -174,8 +174,7 @@ gw_registry_set_mac(GwRegistry *registry, GwNode *node, const char *mac)
   if (strcmp(node->mac, mac) == 0)
     return;
   unindex_mac(registry, node);
-  g_free(node->mac);
-  node->mac = g_strdup(mac);
+  g_strlcpy(node->mac, mac, sizeof node->mac);
   index_mac(registry, node);
 }
 

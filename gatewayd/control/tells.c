@@ -158,8 +158,7 @@ take_crash(GwCore *core, const GwTold *told, GwChange *change)
                 told->detail);
   if (node && !node->is_set_aside && strcmp(told->code, "set-aside") == 0) {
     node->is_set_aside = TRUE;
-    g_free(node->set_aside_reason);
-    node->set_aside_reason = g_strdup("the LAN worker died twice while it served this node");
+    gw_shared_text_set(&node->set_aside_reason, "the LAN worker died twice while it served this node");
     gw_rows_put_node(gw_change_batch(change), node);
     gw_change_say(change, "node.set-aside", &about, "%s was set aside: %s", node->id, node->set_aside_reason);
     gw_scheduler_node_changed(core, node->id);

@@ -48,9 +48,9 @@ static void
 component_clear(gpointer data)
 {
   GwComponent *component = data;
-  g_free(component->type);
-  g_free(component->hardware_version);
-  g_free(component->software_version);
+  gw_shared_text_clear(&component->type);
+  gw_shared_text_clear(&component->hardware_version);
+  gw_shared_text_clear(&component->software_version);
 }
 
 GwNode *
@@ -58,12 +58,11 @@ gw_node_new(const char *id)
 {
   GwNode *node = g_new0(GwNode, 1);
   node->id = g_strdup(id);
-  node->product = g_strdup("");
-  node->plugin = g_strdup("");
-  node->location = g_strdup("");
+  gw_shared_text_set(&node->product, "");
+  gw_shared_text_set(&node->plugin, "");
+  gw_shared_text_set(&node->location, "");
+  gw_shared_text_set(&node->set_aside_reason, "");
   node->address = g_strdup("");
-  node->mac = g_strdup("");
-  node->set_aside_reason = g_strdup("");
   node->aliases = g_ptr_array_new_with_free_func(g_free);
   node->labels = g_ptr_array_new_with_free_func(g_free);
   node->components = g_array_new(FALSE, TRUE, sizeof(GwComponent));
@@ -78,12 +77,11 @@ gw_node_free(GwNode *node)
   if (!node)
     return;
   g_free(node->id);
-  g_free(node->product);
-  g_free(node->plugin);
-  g_free(node->location);
+  gw_shared_text_clear(&node->product);
+  gw_shared_text_clear(&node->plugin);
+  gw_shared_text_clear(&node->location);
+  gw_shared_text_clear(&node->set_aside_reason);
   g_free(node->address);
-  g_free(node->mac);
-  g_free(node->set_aside_reason);
   g_clear_pointer(&node->aliases, g_ptr_array_unref);
   g_clear_pointer(&node->labels, g_ptr_array_unref);
   g_clear_pointer(&node->attributes, g_hash_table_unref);
@@ -161,12 +159,10 @@ gw_node_add_component(GwNode *node, const char *type)
     return found;
   if (node->components->len >= MAX_COMPONENTS)
     return NULL;
-  GwComponent component = {
-    .type = g_strdup(type),
-    .hardware_version = g_strdup(""),
-    .software_version = g_strdup(""),
-    .source = GW_SOURCE_UNKNOWN,
-  };
+  GwComponent component = { .source = GW_SOURCE_UNKNOWN };
+  gw_shared_text_set(&component.type, type);
+  gw_shared_text_set(&component.hardware_version, "");
+  gw_shared_text_set(&component.software_version, "");
   g_array_append_val(node->components, component);
   return &g_array_index(node->components, GwComponent, node->components->len - 1);
 }
@@ -174,11 +170,8 @@ gw_node_add_component(GwNode *node, const char *type)
 void
 gw_component_set(GwComponent *component, const char *software_version, GwVersionSource source, gint64 wall_ms)
 {
-  if (strcmp(component->software_version, software_version) != 0 || component->source != source)
+  if (gw_shared_text_set(&component->software_version, software_version) || component->source != source)
     component->since_ms = wall_ms;
-  char *copy = g_strdup(software_version);
-  g_free(component->software_version);
-  component->software_version = copy;
   component->source = source;
 }
 

@@ -2,6 +2,7 @@
 /* A constrained device as the registry knows it. Owned by control/registry; pure. */
 #pragma once
 #include "base/clock.h"
+#include "base/shared-text.h"
 
 /* How sure its name is; stronger is greater. */
 typedef enum {
@@ -24,25 +25,26 @@ const char *gw_version_source_name(GwVersionSource source);
 
 /* One updatable part of a node; most nodes have one, of type "". */
 typedef struct {
-  char *type, *hardware_version, *software_version; /* never NULL */
+  const char *type, *hardware_version, *software_version; /* shared texts, never NULL */
   GwVersionSource source;
   gint64 since_ms; /* wall */
 } GwComponent;
 
 typedef struct {
-  char *id;                                          /* stable name: [A-Za-z0-9._:@-]{1,64} */
-  char *product, *plugin, *location, *address, *mac; /* never NULL, may be "" */
-  GPtrArray *aliases;                                /* "mac=02:...", "imei=..." */
-  GPtrArray *labels;                                 /* char * */
-  GHashTable *attributes;                            /* char * -> char *, at most 32; NULL = none */
-  GArray *components;                                /* GwComponent, at most 8 */
-  GwIdentity identity;                               /* strongest seen */
+  char *id;                                /* stable name: [A-Za-z0-9._:@-]{1,64} */
+  const char *product, *plugin, *location; /* shared texts, never NULL, may be "" */
+  char *address, mac[18];                  /* may be "" */
+  GPtrArray *aliases;                      /* "mac=02:...", "imei=..." */
+  GPtrArray *labels;                       /* char * */
+  GHashTable *attributes;                  /* char * -> char *, at most 32; NULL = none */
+  GArray *components;                      /* GwComponent, at most 8 */
+  GwIdentity identity;                     /* strongest seen */
   gboolean is_adopted, is_group, is_set_aside;
-  char *set_aside_reason;
-  gboolean needs_power_cycle; /* a never-cut make whose transfer broke: silent until it is reset */
-  char credential_digest[65]; /* keyed, hex; "" = none */
-  gint64 first_ms, last_ms;   /* wall, first and last contact */
-  gint64 last_boot_ms;        /* boot clock of the last contact in this boot, 0 = none */
+  const char *set_aside_reason; /* a shared text */
+  gboolean needs_power_cycle;   /* a never-cut make whose transfer broke: silent until it is reset */
+  char credential_digest[65];   /* keyed, hex; "" = none */
+  gint64 first_ms, last_ms;     /* wall, first and last contact */
+  gint64 last_boot_ms;          /* boot clock of the last contact in this boot, 0 = none */
   guint64 n_contacts;
 } GwNode;
 

@@ -76,7 +76,7 @@ set_up(GwConnection *connection, gboolean is_wal, GError **error)
   if (!gw_connection_exec(connection,
                           "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"
                           "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
-                          "PRAGMA cache_size = -2000; PRAGMA synchronous = FULL;",
+                          "PRAGMA cache_size = -512; PRAGMA synchronous = FULL;",
                           error))
     return FALSE;
   if (!is_wal)

@@ -59,8 +59,7 @@ read_components(const char *json, GwNode *node)
     component = gw_node_add_component(node, type);
     if (!component)
       continue;
-    g_free(component->hardware_version);
-    component->hardware_version = g_strdup(hardware);
+    gw_shared_text_set(&component->hardware_version, hardware);
     gw_component_set(component, software, source_of(source), since_ms);
     component->since_ms = since_ms;
   }
@@ -112,10 +111,12 @@ read_node(const GwRow *row, gpointer user)
 {
   const NodeReader *reader = user;
   GwNode *node = gw_node_new(gw_row_text(row, 0));
-  char **texts[] = { &node->product, &node->plugin, &node->location, &node->address, &node->mac };
 
-  for (int i = 0; i < (int)G_N_ELEMENTS(texts); i++)
-    gw_rows_read_text(texts[i], row, 1 + i);
+  gw_shared_text_set(&node->product, gw_row_text(row, 1));
+  gw_shared_text_set(&node->plugin, gw_row_text(row, 2));
+  gw_shared_text_set(&node->location, gw_row_text(row, 3));
+  gw_rows_read_text(&node->address, row, 4);
+  g_strlcpy(node->mac, gw_row_text(row, 5), sizeof node->mac);
   gw_rows_read_strings(gw_row_text(row, 6), node->aliases);
   gw_rows_read_strings(gw_row_text(row, 7), node->labels);
   if (strcmp(gw_row_text(row, 8), "{}") != 0) {
@@ -127,7 +128,7 @@ read_node(const GwRow *row, gpointer user)
   node->is_adopted = gw_row_int(row, 11) != 0;
   node->is_group = gw_row_int(row, 12) != 0;
   node->is_set_aside = gw_row_int(row, 13) != 0;
-  gw_rows_read_text(&node->set_aside_reason, row, 14);
+  gw_shared_text_set(&node->set_aside_reason, gw_row_text(row, 14));
   node->needs_power_cycle = gw_row_int(row, 15) != 0;
   g_strlcpy(node->credential_digest, gw_row_text(row, 16), sizeof node->credential_digest);
   node->first_ms = gw_row_int(row, 17);

@@ -59,10 +59,10 @@ void
 site_up(Site *site, gconstpointer data)
 {
   site->node = gw_node_new("pump-7");
-  set(&site->node->product, "pump");
+  gw_shared_text_set(&site->node->product, "pump");
   site->node->is_adopted = TRUE;
   GwComponent *component = gw_node_add_component(site->node, "");
-  set(&component->hardware_version, "A");
+  gw_shared_text_set(&component->hardware_version, "A");
   gw_component_set(component, "5", GW_SOURCE_HEARD, 0);
   site->product = gw_product_new("pump");
   site->product->scheme = GW_VERSION_INTEGER;

@@ -222,19 +222,19 @@ test_fits(Site *site, gconstpointer data)
   set(&firmware->hardware_version, "B");
   g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, &text), ==, GW_REASON_WRONG_HARDWARE);
   g_assert_nonnull(strstr(text, "hardware version"));
-  set(&component->hardware_version, ""); /* not known: it does not stand in the way */
+  gw_shared_text_set(&component->hardware_version, ""); /* not known: it does not stand in the way */
   g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_NONE);
 
   set(&firmware->plugin, "one");
   g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_NONE);
-  set(&site->node->plugin, "two");
+  gw_shared_text_set(&site->node->plugin, "two");
   g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, &text), ==, GW_REASON_WRONG_HARDWARE);
   g_assert_nonnull(strstr(text, "transport"));
-  set(&site->node->plugin, "one");
+  gw_shared_text_set(&site->node->plugin, "one");
 
   set(&firmware->type, "mcu");
   g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_NONE);
-  set(&component->type, "wifi");
+  gw_shared_text_set(&component->type, "wifi");
   g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, &text), ==, GW_REASON_WRONG_HARDWARE);
   g_assert_nonnull(strstr(text, "no part"));
 }

@@ -28,16 +28,16 @@ static void
 test_set_aside(Site *site, gconstpointer data)
 {
   site->node->is_set_aside = TRUE;
-  set(&site->node->product, "");
+  gw_shared_text_set(&site->node->product, "");
   assert_no(site, GW_REASON_SET_ASIDE);
 }
 
 static void
 test_unknown_product(Site *site, gconstpointer data)
 {
-  set(&site->node->product, "valve");
+  gw_shared_text_set(&site->node->product, "valve");
   assert_no(site, GW_REASON_UNKNOWN_PRODUCT);
-  set(&site->node->product, "");
+  gw_shared_text_set(&site->node->product, "");
   assert_no(site, GW_REASON_UNKNOWN_PRODUCT);
 }
 
@@ -321,7 +321,7 @@ static void
 test_components_are_told_apart(Site *site, gconstpointer data)
 {
   GwComponent *radio = gw_node_component(site->node, "");
-  set(&radio->type, "wifi");
+  gw_shared_text_set(&radio->type, "wifi");
   GwComponent *controller = gw_node_add_component(site->node, "mcu");
   gw_component_set(controller, "6", GW_SOURCE_HEARD, 0);
   set(&site->firmware[1]->type, "wifi");

@@ -229,12 +229,9 @@ static GwNode *
 pump(void)
 {
   GwNode *node = gw_node_new("pump-7");
-  g_free(node->product);
-  node->product = g_strdup("pump");
-  g_free(node->location);
-  node->location = g_strdup("north/hall-1");
-  g_free(node->mac);
-  node->mac = g_strdup("02:00:00:00:00:07");
+  gw_shared_text_set(&node->product, "pump");
+  gw_shared_text_set(&node->location, "north/hall-1");
+  g_strlcpy(node->mac, "02:00:00:00:00:07", sizeof node->mac);
   gw_component_set(gw_node_add_component(node, ""), "5", GW_SOURCE_HEARD, 0);
   return node;
 }

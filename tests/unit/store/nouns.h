@@ -137,17 +137,17 @@ some_node(const char *id)
   GwNode *node = gw_node_new(id);
   GwComponent *component = gw_node_add_component(node, "mcu");
 
-  replace(&node->product, "weather");
-  replace(&node->location, "Guangdong / Foshan");
+  gw_shared_text_set(&node->product, "weather");
+  gw_shared_text_set(&node->location, "Guangdong / Foshan");
   replace(&node->address, "10.0.0.7");
-  replace(&node->mac, "02:00:00:00:00:01");
-  replace(&node->set_aside_reason, "it died twice");
+  g_strlcpy(node->mac, "02:00:00:00:00:01", sizeof node->mac);
+  gw_shared_text_set(&node->set_aside_reason, "it died twice");
   g_ptr_array_add(node->aliases, g_strdup("mac=02:00:00:00:00:01"));
   g_ptr_array_add(node->labels, g_strdup("roof"));
   g_ptr_array_add(node->labels, g_strdup("north \xff"));
   g_assert_true(gw_node_set_attribute(node, "battery", "93"));
   gw_component_set(component, "1.2.3", GW_SOURCE_INFERRED, 1234);
-  replace(&component->hardware_version, "B");
+  gw_shared_text_set(&component->hardware_version, "B");
   node->identity = GW_IDENTITY_CLAIMED;
   node->is_adopted = node->is_set_aside = node->needs_power_cycle = TRUE;
   memset(node->credential_digest, 'c', 64);
