@@ -157,14 +157,36 @@ listen_for(const Options *options, const char *name, GError **error)
   return gw_link_listen(path, error);
 }
 
+/* The loop, and why it ended. */
+typedef struct {
+  GMainLoop *loop;
+  gboolean is_broken;
+} Life;
+
+static void
+life_clear(Life *life)
+{
+  g_main_loop_unref(life->loop);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Life, life_clear)
+
+static void
+on_broken(gpointer user)
+{
+  Life *life = user;
+
+  life->is_broken = TRUE;
+  g_main_loop_quit(life->loop);
+}
+
 static GwCore *
-start_core(const Options *options, GwConfig *config, const char *config_path, GError **error)
+start_core(const Options *options, GwConfig *config, const char *config_path, Life *life, GError **error)
 {
   GW_AUTO_FD int state_fd = open_folder(options->state, error);
   GW_AUTO_FD int cache_fd = state_fd < 0 ? -1 : open_folder(options->cache, error);
   GW_AUTO_FD int lan_fd = cache_fd < 0 ? -1 : listen_for(options, "lan", error);
   GW_AUTO_FD int wan_fd = lan_fd < 0 ? -1 : listen_for(options, "wan", error);
-  GwCorePlaces places = { .config_path = config_path };
+  GwCorePlaces places = { .config_path = config_path, .broken = on_broken, .broken_user = life };
 
   if (wan_fd < 0)
     return NULL;
@@ -213,9 +235,8 @@ on_watchdog(gpointer core)
 }
 
 static void
-run(GwCore *core)
+run(GwCore *core, GMainLoop *loop)
 {
-  g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
   guint64 watchdog_us = 0;
 
   g_unix_signal_add(SIGTERM, on_stop_signal, loop);
@@ -236,6 +257,7 @@ serve(Options *options, GError **error)
                                                                        : NULL;
   g_autoptr(GwConfig) config = gw_config_load(gw_core_schema(), path, error);
   GW_AUTO_FD int lock_fd = -1;
+  g_auto(Life) life = { g_main_loop_new(NULL, FALSE), FALSE };
   g_autoptr(GwCore) core = NULL;
   g_autoptr(GwBus) bus = NULL;
   int level;
@@ -251,7 +273,7 @@ serve(Options *options, GError **error)
   gw_log_init("gatewayd", level);
   lock_fd = lock_folder(options->state, error);
   if (lock_fd >= 0)
-    core = start_core(options, config, path, error);
+    core = start_core(options, config, path, &life, error);
   if (core)
     bus = gw_bus_start(core,
                        &(GwBusOptions){ .address = strcmp(options->bus, "system") == 0 ? NULL : options->bus,
@@ -260,8 +282,8 @@ serve(Options *options, GError **error)
                        error);
   if (!bus)
     return gw_error_row((*error)->code)->exit_status;
-  run(core);
-  return 0;
+  run(core, life.loop);
+  return life.is_broken ? 1 : 0;
 }
 
 int

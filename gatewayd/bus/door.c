@@ -180,7 +180,9 @@ run(Call *call)
   };
   g_autoptr(GError) error = NULL;
 
-  if (!gw_method_check_options(call->method, options, &error) || !call->method->run(&method_call, &error))
+  if (!gw_method_check_options(call->method, options, &error) ||
+      (call->method->role > GW_ROLE_READ && !gw_core_takes_changes(call->door->core, &error)) ||
+      !call->method->run(&method_call, &error))
     on_result(NULL, error, call);
 }
 

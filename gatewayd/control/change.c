@@ -182,6 +182,31 @@ gw_changes_abandon(GwCore *core)
     on_committed(error, link->data);
 }
 
+/* Memory says so already, and nothing but a crash before there is room can undo it. */
+static void
+tell_in_force(GwChange *change, const GError *error)
+{
+  GwThen then = change->then;
+
+  change->then = (GwThen){ NULL, NULL };
+  if (then.done)
+    then.done(NULL, error, then.user);
+}
+
+void
+gw_changes_wait(GwCore *core)
+{
+  g_autoptr(GList) waiting = g_hash_table_get_keys(core->changes);
+  g_autoptr(GError) error = NULL;
+
+  gw_fail(
+      &error, GW_ERROR_NO_SPACE,
+      "done, but not yet written: the disk of the database is full; it is written when there is room, and "
+      "forgotten if the gateway ends before");
+  for (GList *link = waiting; link; link = link->next)
+    tell_in_force(link->data, error);
+}
+
 void
 gw_change_commit_if_any(GwChange *change)
 {

@@ -32,5 +32,7 @@ void gw_change_finish(GwChange *change, GwThen then, GVariant *result);
 /* End a command that changes nothing; later, as always. They take @error, or sink @result. */
 void gw_then_fail(GwCore *core, GwThen then, GError *error);
 void gw_then_succeed(GwCore *core, GwThen then, GVariant *result);
+/* The disk is full: whoever waits for a command hears that it is done, but not written yet. */
+void gw_changes_wait(GwCore *core);
 /* The database is closed: whoever still waits hears STOPPED, whether it was written or not. */
 void gw_changes_abandon(GwCore *core);

@@ -22,6 +22,10 @@ typedef struct {
   gpointer user;
 } GwThen;
 
+/* Asked by the doors before a command that changes something. NO_SPACE = the disk of the database is full:
+ * nothing new begins, nodes are served what they were promised. */
+gboolean gw_core_takes_changes(GwCore *core, GError **error);
+
 /* --- firmware --- */
 /* Reads @fd (taken) to its end into the cache. @form: product, version (required unless draft=true),
  * hardware, type, name, notes, sha256, signature, draft, and the plugin's own form fields. -> (x id, s state)

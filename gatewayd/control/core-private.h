@@ -46,6 +46,8 @@ struct GwCore {
   GwLimits limits;
   GwNow (*clock)(gpointer user);
   gpointer clock_user;
+  void (*broken)(gpointer user);
+  gpointer broken_user;
   gint64 started_ms;
   gboolean is_stopping; /* what is called back now is not acted upon */
   gboolean was_lost;    /* the database was set aside at start */

@@ -155,6 +155,55 @@ open_store(GwCore *core, int cache_fd, GError **error)
   return core->store != NULL;
 }
 
+/* Said when it is written. Who cannot wait so long is told at once. */
+static void
+say_disk(GwCore *core, const char *type, const char *text)
+{
+  g_autoptr(GwChange) change = gw_change_new(core, NULL);
+
+  gw_change_say(change, type, &(GwAbout){ 0 }, "%s", text);
+  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+}
+
+/* What memory holds is not, and will not be, on the disk: the disk is right. */
+static void
+end(GwCore *core, const GError *error)
+{
+  gw_err(GW_SUBJECT_DAEMON, NULL, "a change was not written, so this process ends: %s", error->message);
+  core->is_stopping = TRUE;
+  if (core->broken)
+    core->broken(core->broken_user);
+}
+
+static void
+on_trouble(const GError *error, gpointer user)
+{
+  GwCore *core = user;
+
+  if (core->is_stopping)
+    return;
+  if (!error) {
+    say_disk(core, "daemon.disk-has-room", "the disk of the database has room again, all is written");
+    gw_scheduler_changed(core);
+  } else if (error->code == GW_ERROR_NO_SPACE) {
+    gw_err(GW_SUBJECT_DAEMON, NULL, "%s", error->message);
+    gw_changes_wait(core);
+    say_disk(
+        core, "daemon.disk-full",
+        "the disk of the database is full: nodes are served what they were promised, nothing new begins");
+  } else {
+    end(core, error);
+  }
+}
+
+gboolean
+gw_core_takes_changes(GwCore *core, GError **error)
+{
+  return gw_db_has_room(core->db) ||
+         gw_fail(error, GW_ERROR_NO_SPACE,
+                 "the disk of the database is full: make room there, then say it again");
+}
+
 static gboolean
 open_database(GwCore *core, int state_fd, GError **error)
 {
@@ -163,6 +212,7 @@ open_database(GwCore *core, int state_fd, GError **error)
   core->db = gw_db_open(state_fd, DATABASE_NAME, core->context, &core->was_lost, error);
   if (!core->db)
     return FALSE;
+  gw_db_watch(core->db, on_trouble, core);
   if (core->was_lost) {
     g_autoptr(GError) why = NULL;
 
@@ -184,6 +234,8 @@ core_new(const GwCorePlaces *places)
   core->config_path = g_strdup(places->config_path);
   core->clock = places->clock;
   core->clock_user = places->clock_user;
+  core->broken = places->broken;
+  core->broken_user = places->broken_user;
   core->started_ms = gw_core_now(core).wall_ms;
   core->epoch = (guint32)(gw_core_now(core).boot_ms / 50) + 1; /* beyond those of an earlier core */
   core->changes = g_hash_table_new(NULL, NULL);

@@ -16,6 +16,9 @@ typedef struct {
   const char *config_path;       /* for reload; NULL = defaults only */
   GwNow (*clock)(gpointer user); /* NULL = the machine's */
   gpointer clock_user;
+  /* The disk does not hold what memory says: the process is to end, and start again from the disk. */
+  void (*broken)(gpointer user);
+  gpointer broken_user;
 } GwCorePlaces;
 /* Works in the thread-default context. Never waits for a cloud, a worker or a clean last shutdown. */
 GwCore *gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error);

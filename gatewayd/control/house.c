@@ -40,6 +40,8 @@ gw_house_flush(GwCore *core, gboolean is_all)
 {
   g_autoptr(GwBatch) batch = gw_batch_new();
 
+  if (gw_db_is_waiting(core->db))
+    return; /* the timeline goes on counting */
   gw_timeline_flush(core->timeline, batch, is_all ? G_MAXINT64 : gw_core_now(core).boot_ms, put_contact,
                     core);
   if (!gw_batch_is_empty(batch))

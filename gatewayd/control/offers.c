@@ -170,11 +170,23 @@ has_room(const GwAsked *asked)
   return gw_slots_has_room(slots, rule ? rule->id : 0, rule ? rule->cap : 0);
 }
 
+/* What it was promised already needs no room on the disk. */
+static gboolean
+needs_promise(const GwAsked *asked)
+{
+  return !asked->pin || !asked->pin->is_durable || asked->update->state == GW_UPDATE_SCHEDULED ||
+         is_other_offer(asked);
+}
+
 static void
 give_offer(GwAsked *asked)
 {
   gboolean is_watched = asked->pin && asked->pin->inference.is_open;
 
+  if (needs_promise(asked) && !gw_db_has_room(asked->core->db)) {
+    gw_asked_nothing(asked, GW_REASON_BUSY);
+    return;
+  }
   if (!is_watched && !has_room(asked)) {
     gw_asked_nothing(asked, GW_REASON_CAP);
     return;

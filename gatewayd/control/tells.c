@@ -169,9 +169,15 @@ take_crash(GwCore *core, const GwTold *told, GwChange *change)
 void
 gw_tells_take(GwCore *core, GwWorker *worker, guint32 serial, const GwTold *told)
 {
-  g_autoptr(GwChange) change = gw_change_new(core, NULL);
-  Receipt *receipt = g_new(Receipt, 1);
+  g_autoptr(GwChange) change = NULL;
+  Receipt *receipt;
 
+  if (gw_db_is_waiting(core->db)) { /* it tells again, when it can be written */
+    gw_worker_send(worker, GW_MESSAGE_ACK, serial, gw_ack_pack(GATEWAY_ANSWER_LATER), -1);
+    return;
+  }
+  change = gw_change_new(core, NULL);
+  receipt = g_new(Receipt, 1);
   *receipt = (Receipt){ core, gw_worker_id(worker), serial, 0 };
   switch (told->kind) {
   case GW_TOLD_REPORT:

@@ -24,13 +24,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwBatch, gw_batch_free)
 void gw_batch_add(GwBatch *batch, const char *sql, const char *format, ...);
 gboolean gw_batch_is_empty(const GwBatch *batch);
 
-/* @error NULL = durable (synced). NO_SPACE, BUSY: may be tried again. CORRUPT = the database is damaged: the
- * process should end; the next opening looks at every page, and sets it aside. */
+/* @error NULL = durable (synced). Else it was not written, and nothing is that was submitted later: what is
+ * held in memory has run ahead of the file, and the process should end. */
 typedef void (*GwDbDone)(const GError *error, gpointer user);
-/* Takes @batch. @done may be NULL. All of a batch commits or none of it. Bounded: over 100,000 queued
- * statements
- * @done gets GW_ERROR_BUSY. */
+/* Takes @batch. @done may be NULL. All of a batch commits or none of it. One that finds no room on the disk
+ * is kept, and tried again with growing waits, before all others, until it is written or the database is
+ * closed. Bounded: over 100,000 queued statements @done gets GW_ERROR_BUSY. */
 void gw_db_submit(GwDb *db, GwBatch *batch, GwDbDone done, gpointer user);
+
+/* @error: NO_SPACE = what is submitted waits until the disk has room; NULL = that is over, all was written;
+ * else, once: nothing is written any more, the process should end. CORRUPT = the database is damaged: the
+ * next opening looks at every page, and sets it aside. */
+typedef void (*GwDbTrouble)(const GError *error, gpointer user);
+/* Called in the context. Before anything is submitted. */
+void gw_db_watch(GwDb *db, GwDbTrouble troubled, gpointer user);
+/* Do batches wait for room on the disk? */
+gboolean gw_db_is_waiting(const GwDb *db);
+/* FALSE also when the disk is so full that nothing new should begin. */
+gboolean gw_db_has_room(const GwDb *db);
 
 /* Rows as GVariant tuples-of-variants "av", at most 10,000. Called in the context; @rows is owned by the
  * callee. */

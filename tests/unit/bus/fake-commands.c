@@ -32,6 +32,14 @@ static const char *const DEFAULTS[][2] = {
   { "events", "(@aa{sv} [], int64 0)" },
 };
 
+/* "takes-changes" answered "no": the disk is full. */
+gboolean
+gw_core_takes_changes(GwCore *core, GError **error)
+{
+  return !g_hash_table_contains(core->answers, "takes-changes") ||
+         gw_fail(error, GW_ERROR_NO_SPACE, "the disk is full");
+}
+
 GwCore *
 fake_core_new(void)
 {

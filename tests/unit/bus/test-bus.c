@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "bench.h"
 #include "bus/door.h"
+#include "bus/methods.h"
 #include "gateway1.h"
 
 static GVariant *
@@ -161,6 +162,28 @@ test_import(void)
   /* The client may watch the shared position. */
   g_assert_cmpint(lseek(fd, 0, SEEK_CUR), ==, 10000);
   close(fd);
+}
+
+/* C5: what would change something is refused before it begins, what only reads is not. */
+static void
+test_full_disk(void)
+{
+  g_autoptr(Bench) bench = bench_new(TRUE, POLKIT_ABSENT);
+  guint n_calls = 0;
+
+  fake_core_answer(bench->core, "takes-changes", "no");
+  for (GDBusMethodInfo **method = gw_gateway1_interface_info()->methods; *method; method++) {
+    g_autoptr(GUnixFDList) fds = NULL;
+    g_autofree char *name = NULL;
+    GVariant *arguments = bench_arguments(*method, parsed("@a{sv} {}"), &fds);
+    gboolean is_reading = gw_method_find((*method)->name)->role == GW_ROLE_READ;
+    g_autoptr(GVariant) result = bench_call(bench->client, (*method)->name, arguments, fds, &name);
+
+    g_test_message("%s", (*method)->name);
+    g_assert_cmpstr(name, ==, is_reading ? NULL : "org.gatewayd.Error.NoSpace");
+    n_calls += is_reading || g_str_equal((*method)->name, "RunVerb") ? 1 : 0; /* its question for the role */
+    g_assert_cmpuint(fake_core_calls(bench->core)->len, ==, n_calls);
+  }
 }
 
 static void
@@ -376,6 +399,7 @@ main(int argc, char **argv)
   g_test_add_func("/bus/errors", test_errors);
   g_test_add_func("/bus/import", test_import);
   g_test_add_func("/bus/import-without-file", test_import_without_file);
+  g_test_add_func("/promise/C5/full-disk", test_full_disk);
   g_test_add_func("/bus/crowd", test_crowd);
   g_test_add_func("/bus/prompts", test_prompts);
   g_test_add_func("/bus/large", test_large);

@@ -51,6 +51,15 @@ send_ask(Rig *rig, const GwAsk *ask)
   return answer;
 }
 
+void
+rig_send_ask(Rig *rig, const RigAsker *asker)
+{
+  GwAsk ask = ask_of(asker, GW_ASK_OFFER);
+
+  g_assert_true(
+      gw_link_send(rig->lan, GW_MESSAGE_ASK, gw_link_next_serial(rig->lan), gw_ask_pack(&ask), NULL, 0));
+}
+
 GwAnswer
 rig_ask(Rig *rig, const RigAsker *asker)
 {
@@ -111,16 +120,31 @@ send_told(Rig *rig, const GwTold *told)
   return kind;
 }
 
+static GwTold
+told_of(GwToldKind kind, const char *token, guint64 acked)
+{
+  return (GwTold){ .kind = kind,
+                   .token = (char *)token,
+                   .node = (char *)"",
+                   .acked = acked,
+                   .size = acked,
+                   .detail = (char *)"told by the rig",
+                   .code = (char *)"" };
+}
+
+void
+rig_send_tell(Rig *rig, GwToldKind kind, const char *token, guint64 acked)
+{
+  GwTold told = told_of(kind, token, acked);
+
+  g_assert_true(
+      gw_link_send(rig->lan, GW_MESSAGE_TELL, gw_link_next_serial(rig->lan), gw_told_pack(&told), NULL, 0));
+}
+
 int
 rig_tell(Rig *rig, GwToldKind kind, const char *token, guint64 acked)
 {
-  GwTold told = { .kind = kind,
-                  .token = (char *)token,
-                  .node = (char *)"",
-                  .acked = acked,
-                  .size = acked,
-                  .detail = (char *)"told by the rig",
-                  .code = (char *)"" };
+  GwTold told = told_of(kind, token, acked);
 
   return send_told(rig, &told);
 }

@@ -172,11 +172,19 @@ listen_at(const Rig *rig, const char *name)
   return fd;
 }
 
+static void
+on_broken(gpointer user)
+{
+  ((Rig *)user)->is_broken = TRUE;
+}
+
 void
 rig_start_core(Rig *rig)
 {
   g_autofree char *path = g_build_filename(rig->folder, "gatewayd.conf", NULL);
-  GwCorePlaces places = { .state_fd = rig->state_fd,
+  GwCorePlaces places = { .broken = on_broken,
+                          .broken_user = rig,
+                          .state_fd = rig->state_fd,
                           .cache_fd = rig->cache_fd,
                           .lan_listen_fd = listen_at(rig, "lan"),
                           .wan_listen_fd = listen_at(rig, "wan"),
@@ -189,6 +197,7 @@ rig_start_core(Rig *rig)
   g_assert_true(g_file_set_contents(path, rig->config, -1, NULL));
   config = gw_config_load(gw_core_schema(), path, &error);
   g_assert_no_error(error);
+  rig->is_broken = FALSE;
   rig->core = gw_core_start(config, &places, &error);
   g_assert_no_error(error);
 }

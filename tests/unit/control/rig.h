@@ -19,6 +19,7 @@ typedef struct {
   gboolean is_trusted;
   GwLink *lan, *wan;
   GQueue *lan_messages, *wan_messages; /* RigMessage, oldest first */
+  gboolean is_broken;                  /* the core asked to be ended */
 } Rig;
 
 typedef struct {
@@ -50,6 +51,21 @@ void rig_spoil_files(const char *folder);
 void rig_pass(Rig *rig, gint64 ms);
 /* Runs until nothing waits any more: what was asked for is on disk. */
 void rig_settle(Rig *rig);
+
+/* ---- the disk (rig-disk.c) ---- */
+/* Work for the database waits until it is released: nothing is committed meanwhile. */
+void rig_hold_database(Rig *rig);
+void rig_release_database(Rig *rig);
+/* The process gets mounts of its own. First of all. */
+void rig_own_mounts(void);
+/* A rig whose database has a disk of its own, of 16 MiB, in a folder that is given back. */
+Rig *rig_new_on_disk(void);
+void rig_free_on_disk(Rig *rig);
+/* Leaves not one byte of it; and gives it back. */
+void rig_fill_disk(Rig *rig);
+void rig_empty_disk(Rig *rig);
+/* A batch that cannot be written. */
+void rig_break_database(Rig *rig);
 
 /* ---- commands: TRUE and *ret_result (or NULL wanted), or the error ---- */
 extern const GwCaller rig_caller;
@@ -110,6 +126,9 @@ typedef struct {
 GwAnswer rig_ask(Rig *rig, const RigAsker *asker);
 GwAnswer rig_ask_bytes(Rig *rig, const RigAsker *asker);
 GwAnswer rig_introduce(Rig *rig, const RigAsker *asker);
+/* Without waiting for the answer. */
+void rig_send_ask(Rig *rig, const RigAsker *asker);
+void rig_send_tell(Rig *rig, GwToldKind kind, const char *token, guint64 acked);
 void rig_expect_nothing(Rig *rig, const RigAsker *asker, int reason);
 /* The offer's token. Caller frees. */
 char *rig_expect_offer(Rig *rig, const RigAsker *asker, const char *version);

@@ -96,6 +96,33 @@ test_ack_follows_the_commit(void)
 }
 
 static void
+expect_message_only_when_written(Rig *rig, GwMessageType type)
+{
+  g_autoptr(RigMessage) early = rig_take(rig, TRUE, type), later = NULL;
+
+  g_assert_null(early);
+  rig_release_database(rig);
+  later = rig_take(rig, TRUE, type);
+  g_assert_nonnull(later);
+}
+
+/* However long the disk takes: neither an offer nor an acknowledgement leaves before it is written. */
+static void
+test_nothing_leaves_before_it_is_written(void)
+{
+  g_autoptr(Rig) rig = pushed(NULL, &TOLD);
+  g_autofree char *token = NULL;
+
+  rig_hold_database(rig);
+  rig_send_ask(rig, &TOLD);
+  expect_message_only_when_written(rig, GW_MESSAGE_ANSWER);
+  token = rig_expect_offer(rig, &TOLD, "5");
+  rig_hold_database(rig);
+  rig_send_tell(rig, GW_TOLD_BEGUN, token, 0);
+  expect_message_only_when_written(rig, GW_MESSAGE_ACK);
+}
+
+static void
 test_everything_comes_back(void)
 {
   g_autoptr(Rig) rig = pushed(NULL, &TOLD);
@@ -278,6 +305,8 @@ main(int argc, char *argv[])
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/control/restart/pin-is-durable", test_pin_is_durable_before_its_token_leaves);
   g_test_add_func("/control/restart/ack-follows-the-commit", test_ack_follows_the_commit);
+  g_test_add_func("/control/restart/nothing-leaves-before-it-is-written",
+                  test_nothing_leaves_before_it_is_written);
   g_test_add_func("/control/restart/everything-comes-back", test_everything_comes_back);
   g_test_add_func("/control/restart/inference", test_inference_outlives_the_core);
   g_test_add_func("/control/restart/waits", test_waits_outlive_the_core);
