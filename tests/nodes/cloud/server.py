@@ -111,13 +111,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         number = self.cloud.note(self.command, path, self.headers)
         deeds = self.cloud.deeds(path)
         reply = self.refuse(deeds) or self.find(path, deeds, number)
-        sent = 0
+        self.sent = 0  # bytes of the body that went out, also when the client goes in the middle
         try:
-            sent = self.send(reply, deeds)
+            self.send(reply, deeds)
         except OSError:
             self.close_connection = True
         finally:
-            self.cloud.write_log(f"{time.time():.3f} {self.command} {path} {reply.status} {sent} "
+            self.cloud.write_log(f"{time.time():.3f} {self.command} {path} {reply.status} {self.sent} "
                                  f"{self.headers.get('Range', '-')}")
 
     def refuse(self, deeds):
@@ -166,7 +166,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return Reply(206, headers, reply.file, first, last + 1 - first)
 
     def send(self, reply, deeds):
-        """Bytes of the body that went out."""
         self.send_response(reply.status)
         for key, value in reply.headers.items():
             self.send_header(key, value)
@@ -176,34 +175,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif reply.status != 304:
             self.send_header("Content-Length", str(reply.size))
         self.end_headers()
-        if self.command == "HEAD" or reply.status == 304:
-            return 0
-        return self.send_chunked(reply, deeds) if is_chunked else self.send_plain(reply, deeds)
+        if self.command != "HEAD" and reply.status != 304:
+            (self.send_chunked if is_chunked else self.send_plain)(reply, deeds)
 
     def send_chunked(self, reply, deeds):
-        sent = 0
         for block in itertools.chain(reply.blocks(STEP), itertools.repeat(bytes(STEP)) if "endless" in deeds else ()):
             self.wfile.write(f"{len(block):x}\r\n".encode() + block + b"\r\n")
-            sent += len(block)
+            self.sent += len(block)
         self.wfile.write(b"0\r\n\r\n")
-        return sent
 
     def send_plain(self, reply, deeds):
         rate, stall, cut = deeds.get("slow"), deeds.get("stall"), deeds.get("cut")
-        whole, sent = reply.size, 0
+        whole = reply.size
         reply.size = min([whole] + [int(limit) for limit in (stall, cut) if limit is not None])
         for block in reply.blocks(max(1, int(rate) // 20) if rate else STEP):
             if self.cloud.is_stopping:
                 break
             self.wfile.write(block)
-            sent += len(block)
+            self.sent += len(block)
             if rate:
                 time.sleep(len(block) / float(rate))
         while stall is not None and not self.cloud.is_stopping and not self.is_gone():
             time.sleep(0.02)
-        if sent < whole:
+        if self.sent < whole:
             self.close_connection = True
-        return sent
 
     def is_gone(self):
         self.connection.setblocking(False)

@@ -137,3 +137,18 @@ def test_misdeeds(cloud):
 def test_misdeeds_on_the_command_line():
     assert read_misdeed("*.bin:slow=500,times=2") == ("*.bin", {"slow": 500, "times": 2})
     assert read_misdeed("/x:redirect=http://a/b") == ("/x", {"redirect": "http://a/b"})
+
+
+def test_bytes_of_a_client_that_goes_are_counted(cloud, tmp_path):
+    (cloud.folder / "x").write_bytes(bytes(20_000_000))
+    cloud.misbehave("/x", slow=2_000_000)
+    with socket.create_connection(("127.0.0.1", cloud.port), 5) as line:
+        line.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = 0
+        while got < 300_000:
+            got += len(line.recv(65536))
+    end = time.monotonic() + 5
+    while not (tmp_path / "gets").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    sent = int((tmp_path / "gets").read_text().split()[4])
+    assert 290_000 <= sent < 2_000_000
