@@ -201,6 +201,26 @@ typedef struct {
   uint32_t not_back_s; /* silence for so long after a complete transfer is a failure */
 } GatewayInference;
 
+/* A limit of a numbering: the greatest number that a node with this attribute is told unless the operator
+ * overrides the limit by its name. */
+typedef struct {
+  const char *name;              /* "last-version" */
+  const char *attribute, *value; /* of the node; NULL = every node */
+  int64_t max;
+  const char *reason; /* what a greater number would do */
+} GatewayNumberLimit;
+
+/* A make whose nodes are told a number with each publication (a push, a rule) that is no property of the
+ * image. It is greater than every number that the node was told before; the core proposes the next, and
+ * refuses what is beyond a limit, and a jump onto one. It stands in the answer as software_version, and the
+ * firmware's own version is only a name for people. */
+typedef struct {
+  const char *label; /* "VERSION"; NULL = this make has none */
+  int64_t min, max;  /* what its protocol can say; 0 to 2^31 - 1 */
+  const GatewayNumberLimit *limits;
+  uint32_t n_limits;
+} GatewayNumbering;
+
 /* ---- the constant
  * ------------------------------------------------------------------------------------------- */
 
@@ -257,6 +277,8 @@ typedef struct {
   uint32_t idle_s; /* a connection without a byte moving is closed after this; 0 = 60 */
 
   const void *functions; /* Gateway<Kind>Functions of the kind; its first member is its own size */
+
+  GatewayNumbering numbering;
 } GatewayPlugin;
 
 /* The exported constant. */

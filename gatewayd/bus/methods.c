@@ -327,7 +327,7 @@ find_verb_role(const GwMethodCall *call, GwMethodRole done, gpointer user)
   gw_query_get(call->core, "plugins", name_of(call), (GwThen){ on_plugin, lookup });
 }
 
-static const char *const PUSH_OPTIONS[] = { "downgrade", NULL };
+static const char *const PUSH_OPTIONS[] = { "downgrade", "number", "override", NULL };
 static const char *const ADOPT_OPTIONS[] = { "product", "location", NULL };
 
 static const GwMethod METHODS[] = {

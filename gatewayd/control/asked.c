@@ -103,6 +103,7 @@ void
 gw_asked_image(GwAsked *asked, int kind, gint64 until_boot_ms)
 {
   const GwFirmware *firmware = gw_firmwares_find(asked->core->firmwares, asked->pin->firmware_id);
+  const GwUpdate *update = gw_updates_find(asked->core->updates, asked->pin->update_id);
   g_autoptr(GVariant) attributes = pairs_of(firmware->attributes);
   GwAnswer answer = {
     .kind = kind,
@@ -114,7 +115,8 @@ gw_asked_image(GwAsked *asked, int kind, gint64 until_boot_ms)
     .product = firmware->product,
     .type = firmware->type,
     .hardware_version = firmware->hardware_version,
-    .software_version = firmware->software_version,
+    .software_version = (char *)(update ? gw_firmwares_version_of(asked->core->firmwares, update)
+                                        : firmware->software_version),
     .notes = firmware->notes,
     .size = firmware->size,
     .digests = firmware->digests,

@@ -148,6 +148,8 @@ NUMBER(rule_priority, GwRule, priority)
 TEXT(rule_pause_reason, GwRule, pause_reason)
 TEXT(rule_product, GwRule, product)
 TEXT(rule_location, GwRule, location)
+TEXT(rule_number, GwRule, number)
+TEXT(rule_overrides, GwRule, overrides)
 NUMBER(rule_not_before, GwRule, not_before_ms)
 NUMBER(rule_not_after, GwRule, not_after_ms)
 NUMBER(rule_cap, GwRule, cap)
@@ -248,6 +250,8 @@ static const GwColumn RULES[] = {
   { "attempts", FALSE, rule_attempts },
   { "priority", FALSE, rule_priority },
   { "require-heard", FALSE, rule_heard },
+  { "number", FALSE, rule_number },
+  { "overridden", FALSE, rule_overrides },
   { "push", TRUE, rule_push },
   { "pause-reason", FALSE, rule_pause_reason },
   { "created", FALSE, rule_created },

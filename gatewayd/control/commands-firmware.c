@@ -244,19 +244,28 @@ gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVaria
 
 /* ---- confirm, withdraw, delete ---- */
 
+/* What runs there when it runs: the number that this node was told for it, where its make is told one. */
+static char *
+version_on(const GwNode *node, const GwFirmware *firmware)
+{
+  return node->told_firmware == firmware->id ? g_strdup_printf("%" G_GINT64_FORMAT, node->told_number)
+                                             : g_strdup(firmware->software_version);
+}
+
 static gboolean
 check_confirm(const GwFirmware *firmware, const GwNode *node, const char *version, GError **error)
 {
   const GwComponent *component = gw_node_component_for(node, firmware->type);
+  g_autofree char *there = version_on(node, firmware);
 
   if (firmware->state == GW_FIRMWARE_VERIFIED)
     return gw_fail(error, GW_ERROR_EXISTS, "it is verified already");
   if (firmware->state != GW_FIRMWARE_UNVERIFIED && firmware->state != GW_FIRMWARE_VERIFYING)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "it is %s, and cannot be verified",
                    gw_firmware_state_name(firmware->state));
-  if (strcmp(firmware->software_version, version) != 0)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is version %s, and not the %s that you saw",
-                   firmware->software_version, version);
+  if (strcmp(firmware->software_version, version) != 0 && strcmp(there, version) != 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is version %s, and not the %s that you saw", there,
+                   version);
   if (!node->is_adopted)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s is not adopted: nothing was ever given to it",
                    node->id);
@@ -274,10 +283,11 @@ static void
 enter_version(GwCore *core, GwNode *node, const GwFirmware *firmware, GwChange *change)
 {
   GwComponent *component = gw_node_add_component(node, firmware->type);
+  g_autofree char *there = version_on(node, firmware);
 
   if (!component || component->source == GW_SOURCE_HEARD)
     return;
-  gw_component_set(component, firmware->software_version, GW_SOURCE_ENTERED, gw_core_now(core).wall_ms);
+  gw_component_set(component, there, GW_SOURCE_ENTERED, gw_core_now(core).wall_ms);
   gw_rows_put_node(gw_change_batch(change), node);
 }
 

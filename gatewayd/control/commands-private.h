@@ -3,6 +3,7 @@
 #pragma once
 #include "control/checks.h"
 #include "control/core-private.h"
+#include "control/numbering.h"
 #include "model/policy.h"
 
 /* NULL and NOT_FOUND, with what to do next. A node is found by its id, or by its MAC as people write it. */
@@ -13,6 +14,9 @@ GwRule *gw_commands_rule(GwCore *core, gint64 id, GError **error);
 gboolean gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError **error);
 /* Sets a rule running: row, event, index, fetch. */
 void gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change);
+/* The nodes that it is for now, as far as their numbers matter. */
+void gw_commands_number_scope(const GwCore *core, const GwRule *rule, const GwFirmware *firmware,
+                              GwNumberScope *ret_scope);
 /* Stops it, and its updates as far as they can be cut. */
 void gw_commands_stop_rule(GwCore *core, GwRule *rule, const char *reason, GwChange *change);
 

@@ -7,10 +7,16 @@
 #include "control/checks.h"
 #include "control/commands-private.h"
 #include "control/form.h"
+#include "control/numbering.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
 
-static const GwFormKey PUSH_KEYS[] = { { "downgrade", 'b' }, { NULL, 0 } };
+static const GwFormKey PUSH_KEYS[] = {
+  { "downgrade", 'b' },
+  { "number", 'i' },
+  { "override", 'a' },
+  { NULL, 0 },
+};
 
 /* ---- may it? ---- */
 
@@ -61,6 +67,11 @@ check_fit(GwCore *core, const GwFirmware *firmware, const GwNode *node, gboolean
   GwReason reason = gw_policy_fits(node, firmware, product, &text);
   GwOrder order = product ? gw_policy_order(node, firmware, product) : GW_ORDER_UNKNOWN;
 
+  if (gw_numbering_of(core, firmware) && node->told_firmware > firmware->id && !is_downgrade)
+    return gw_fail(error, GW_ERROR_BAD_INPUT,
+                   "node %s was offered firmware %" G_GINT64_FORMAT
+                   ", which came later; a downgrade must be asked for as one: --downgrade",
+                   node->id, node->told_firmware);
   if (order == GW_ORDER_GREATER && is_downgrade)
     return TRUE;
   if (order == GW_ORDER_GREATER)
@@ -93,6 +104,19 @@ check_push(GwCore *core, const GwFirmware *firmware, const GwNode *node, GVarian
 
 /* ---- it is done ---- */
 
+/* What its make is told with this publication. */
+typedef struct {
+  char *number, *overrides;
+} GwNumber;
+
+static void
+gw_number_clear(GwNumber *number)
+{
+  g_free(number->number);
+  g_free(number->overrides);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(GwNumber, gw_number_clear)
+
 /* A node is pushed one thing at a time: the newest word counts. */
 static void
 stop_older(GwCore *core, const GwNode *node, GwChange *change)
@@ -109,8 +133,21 @@ stop_older(GwCore *core, const GwNode *node, GwChange *change)
     gw_commands_stop_rule(core, older->pdata[i], "a newer push takes its place", change);
 }
 
+static gboolean
+pick_number(const GwCore *core, const GwFirmware *firmware, const GwNode *node, GVariant *options,
+            GwNumber *ret_number, GError **error)
+{
+  GwNumberScope scope = { .numbering = gw_numbering_of(core, firmware), .type = firmware->type };
+  g_autofree char *entered = NULL;
+
+  if (scope.numbering)
+    gw_number_scope_add(&scope, node);
+  gw_number_read_form(options, &entered, &ret_number->overrides);
+  return gw_number_pick(&scope, entered, ret_number->overrides, &ret_number->number, error);
+}
+
 static GwRule *
-make_rule(GwCore *core, const GwFirmware *firmware, const GwNode *node)
+make_rule(GwCore *core, const GwFirmware *firmware, const GwNode *node, GwNumber *number)
 {
   gint64 id = gw_db_next_id(core->db, GW_SEQUENCE_RULE);
   g_autofree char *name = g_strdup_printf("push-%" G_GINT64_FORMAT, id);
@@ -118,6 +155,10 @@ make_rule(GwCore *core, const GwFirmware *firmware, const GwNode *node)
 
   rule->id = id;
   rule->firmware_id = firmware->id;
+  g_free(rule->number);
+  rule->number = g_steal_pointer(&number->number);
+  g_free(rule->overrides);
+  rule->overrides = g_steal_pointer(&number->overrides);
   rule->is_push = TRUE;
   rule->is_unknown_included = TRUE;
   rule->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -161,14 +202,14 @@ push_free(Push *push)
 }
 
 static void
-run_push(Push *push, GwFirmware *firmware, GwNode *node)
+run_push(Push *push, GwFirmware *firmware, GwNode *node, GwNumber *number)
 {
   GwCore *core = push->core;
   GwRule *rule;
 
   stop_older(core, node, push->change);
   take_trial(firmware, node, gw_form_flag(push->options, "downgrade", FALSE), push->change);
-  rule = make_rule(core, firmware, node);
+  rule = make_rule(core, firmware, node, number);
   gw_commands_run_rule(core, rule, push->change);
   gw_change_finish(g_steal_pointer(&push->change), push->then, g_variant_new("(x)", rule->id));
   gw_scheduler_node_changed(core, node->id);
@@ -181,13 +222,15 @@ on_checked(const char *plugin, const GError *error, gpointer user)
   Push *push = user;
   GwCore *core = push->core;
   g_autoptr(GError) why = NULL;
+  g_auto(GwNumber) number = { NULL, NULL };
   GwFirmware *firmware = gw_commands_firmware(core, push->firmware_id, &why);
   GwNode *node = firmware ? gw_commands_node(core, push->node, &why) : NULL;
 
   if (node && !gw_commands_take_check(core, firmware, plugin, error, push->change))
     why = g_error_copy(error);
-  if (!why && check_push(core, firmware, node, push->options, &why))
-    run_push(push, firmware, node);
+  if (!why && check_push(core, firmware, node, push->options, &why) &&
+      pick_number(core, firmware, node, push->options, &number, &why))
+    run_push(push, firmware, node, &number);
   else
     gw_then_fail(core, push->then, g_steal_pointer(&why));
   push_free(push);

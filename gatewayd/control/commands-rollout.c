@@ -6,6 +6,7 @@
 #include "control/checks.h"
 #include "control/commands-private.h"
 #include "control/fetching.h"
+#include "control/numbering.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
 
@@ -40,7 +41,9 @@ gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change)
   rule->pause_reason = g_strdup("");
   put_rule(core, rule, GW_RULE_RUNNING, change);
   gw_change_say(change, "rule.started", &(GwAbout){ .rule_id = rule->id, .firmware_id = rule->firmware_id },
-                "rule %s runs: %s %s", rule->name, firmware->product, firmware->software_version);
+                "rule %s runs: %s %s%s%s%s%s", rule->name, firmware->product, firmware->software_version,
+                *rule->number ? ", which nodes are told is " : "", rule->number,
+                *rule->overrides ? "; overridden: " : "", rule->overrides);
   gw_fetching_want(core->fetching, firmware);
 }
 
@@ -61,6 +64,37 @@ check_start(GwCore *core, const GwRule *rule, const GwFirmware *firmware, GError
   if (rule->not_after_ms && now.is_trusted && now.wall_ms >= rule->not_after_ms)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "rule %s is over: its dates are in the past", rule->name);
   return gw_commands_is_fresh(core, firmware, error);
+}
+
+void
+gw_commands_number_scope(const GwCore *core, const GwRule *rule, const GwFirmware *firmware,
+                         GwNumberScope *ret_scope)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  *ret_scope = (GwNumberScope){ .numbering = gw_numbering_of(core, firmware), .type = firmware->type };
+  gw_registry_iter(core->registry, &iter);
+  while (ret_scope->numbering && g_hash_table_iter_next(&iter, NULL, &value))
+    if (((GwNode *)value)->is_adopted && gw_rule_targets(rule, value, firmware, NULL))
+      gw_number_scope_add(ret_scope, value);
+}
+
+/* One that was started before keeps its number. */
+static gboolean
+pick_number(const GwCore *core, GwRule *rule, const GwFirmware *firmware, GError **error)
+{
+  GwNumberScope scope;
+  char *number;
+
+  if (rule->state == GW_RULE_PAUSED)
+    return TRUE;
+  gw_commands_number_scope(core, rule, firmware, &scope);
+  if (!gw_number_pick(&scope, rule->number, rule->overrides, &number, error))
+    return FALSE;
+  g_free(rule->number);
+  rule->number = number;
+  return TRUE;
 }
 
 void
@@ -116,6 +150,10 @@ on_start_checked(const char *plugin, const GError *error, gpointer user)
   }
   if (!gw_commands_take_check(core, firmware, plugin, error, start->change)) {
     start_fail(start, g_error_copy(error));
+    return;
+  }
+  if (!pick_number(core, rule, firmware, &why)) {
+    start_fail(start, g_steal_pointer(&why));
     return;
   }
   gw_commands_run_rule(core, rule, start->change);

@@ -18,7 +18,7 @@ static const GwFormKey RULE_KEYS[] = {
   { "macs", 'a' },       { "location", 's' },  { "versions", 'a' }, { "include-unknown", 'b' },
   { "not-before", 's' }, { "not-after", 's' }, { "hours", 's' },    { "cut-at-edge", 'b' },
   { "cap", 'i' },        { "attempts", 'i' },  { "priority", 'i' }, { "require-heard", 'b' },
-  { NULL, 0 },
+  { "number", 'i' },     { "override", 'a' },  { NULL, 0 },
 };
 
 static GHashTable *
@@ -129,6 +129,9 @@ take_rule_form(GVariant *form, GwRule *rule, GError **error)
       !take_time(form, "not-after", &rule->not_after_ms, error) || !take_hours(form, rule, error) ||
       !take_numbers(form, rule, error))
     return FALSE;
+  g_free(rule->number);
+  g_free(rule->overrides);
+  gw_number_read_form(form, &rule->number, &rule->overrides);
   if (rule->not_after_ms && rule->not_after_ms <= rule->not_before_ms)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "not-after is not after not-before");
   return TRUE;
@@ -217,8 +220,26 @@ warn(GVariantBuilder *warnings, guint n, const char *text)
     g_variant_builder_add_value(warnings, g_variant_new_take_string(g_strdup_printf("%u %s", n, text)));
 }
 
+/* The number under which it would be published, or why there is none. */
+static void
+preview_number(const GwCore *core, const GwRule *rule, const GwFirmware *firmware, GVariantBuilder *result,
+               GVariantBuilder *warnings)
+{
+  g_autoptr(GError) error = NULL;
+  g_autofree char *number = NULL;
+  GwNumberScope scope;
+
+  gw_commands_number_scope(core, rule, firmware, &scope);
+  if (rule->state != GW_RULE_DRAFT)
+    number = g_strdup(rule->number);
+  else if (!gw_number_pick(&scope, rule->number, rule->overrides, &number, &error))
+    g_variant_builder_add(warnings, "s", error->message);
+  if (number && *number)
+    g_variant_builder_add(result, "{sv}", "number", g_variant_new_string(number));
+}
+
 static GVariant *
-preview_result(const GwRule *rule, const GwFirmware *firmware, const Preview *preview)
+preview_result(const GwCore *core, const GwRule *rule, const GwFirmware *firmware, const Preview *preview)
 {
   GVariantBuilder result, warnings;
 
@@ -232,6 +253,7 @@ preview_result(const GwRule *rule, const GwFirmware *firmware, const Preview *pr
                           "the firmware is not verified: the rule cannot start before it was proven on one "
                           "node and confirmed");
   g_variant_builder_init(&result, G_VARIANT_TYPE_VARDICT);
+  preview_number(core, rule, firmware, &result, &warnings);
   g_variant_builder_add(&result, "{sv}", "matching", g_variant_new_uint32(preview->n_matching));
   g_variant_builder_add(&result, "{sv}", "unknown", g_variant_new_uint32(preview->n_unknown));
   g_variant_builder_add(
@@ -259,5 +281,5 @@ gw_command_rule_preview(GwCore *core, const GwCaller *caller, gint64 id, GwThen 
   gw_registry_iter(core->registry, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &node))
     preview_node(core, rule, firmware, node, &preview);
-  gw_then_succeed(core, then, preview_result(rule, firmware, &preview));
+  gw_then_succeed(core, then, preview_result(core, rule, firmware, &preview));
 }

@@ -47,7 +47,7 @@ void gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id,
 typedef struct {
   gint64 firmware;
   const char *node;
-  GVariant *options; /* a{sv}: downgrade (b); NULL = none */
+  GVariant *options; /* a{sv}: downgrade (b), number (i), override (as); NULL = none */
 } GwPushOrder;
 void gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then);
 
@@ -72,9 +72,10 @@ void gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, 
 /* --- rules --- */
 /* @form: name, firmware (x), product, nodes (as), macs (as), location, versions (as), include-unknown,
  * not-before, not-after (RFC 3339), hours ("22:00-04:30" UTC), cut-at-edge, cap (u), attempts (u), priority
- * (i), require-heard. A draft. -> (x id) */
+ * (i), require-heard, number (i), override (as). A draft. -> (x id) */
 void gw_command_rule_create(GwCore *core, const GwCaller *caller, GVariant *form, GwThen then);
-/* How many would match now -> a{sv}: matching (u), unknown (u), sample (as), warnings (as) */
+/* How many would match now -> a{sv}: matching (u), unknown (u), sample (as), warnings (as), number (s)
+ * where the make is told one */
 void gw_command_rule_preview(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
 void gw_command_rule_start(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
 void gw_command_rule_pause(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then);

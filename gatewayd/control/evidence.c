@@ -9,9 +9,9 @@
 /* ---- what was heard ---- */
 
 static GwFact
-fact_of_version(const GwUpdate *update, const GwFirmware *firmware, const char *version)
+fact_of_version(const GwCore *core, const GwUpdate *update, const char *version)
 {
-  if (strcmp(version, firmware->software_version) == 0)
+  if (strcmp(version, gw_firmwares_version_of(core->firmwares, update)) == 0)
     return GW_FACT_HEARD_TARGET;
   return strcmp(version, update->version_before) == 0 ? GW_FACT_HEARD_OLD : GW_FACT_HEARD_OTHER;
 }
@@ -23,7 +23,7 @@ tell_version(GwCore *core, GwUpdate *update, const char *version, GwChange *chan
   g_autofree char *detail = g_strdup_printf("heard running %s", version);
 
   if (firmware)
-    gw_progress_fact(core, update, fact_of_version(update, firmware, version), detail, change);
+    gw_progress_fact(core, update, fact_of_version(core, update, version), detail, change);
 }
 
 /* A late success still counts: for the newest that had failed or expired. */

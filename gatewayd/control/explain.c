@@ -160,12 +160,11 @@ static void
 say_update(Explanation *it)
 {
   const GwUpdate *update = it->update;
-  const GwFirmware *firmware = gw_firmwares_find(it->core->firmwares, update->firmware_id);
   const GwRule *rule = gw_rules_find(it->core->rules, update->rule_id);
   g_autofree char *since = gw_clock_format(update->changed_ms);
 
   say(it, "Update %" G_GINT64_FORMAT " to version %s by rule %s is %s since %s%s%s.", update->id,
-      firmware ? firmware->software_version : "?", rule ? rule->name : "(deleted)",
+      gw_firmwares_version_of(it->core->firmwares, update), rule ? rule->name : "(deleted)",
       gw_update_state_name(update->state), since, *update->reason ? ": " : "", update->reason);
   if (update->n_attempts)
     say(it, "%u attempts have failed.", update->n_attempts);
@@ -190,7 +189,7 @@ say_rule(Explanation *it)
                             rule->until_minute / 60, rule->until_minute % 60);
   say(it, "%s rule is %s (%s, version %s%s).",
       it->verdict.reason == GW_REASON_NO_RULE ? "The closest" : "The deciding", rule->name,
-      gw_rule_state_name(rule->state), firmware ? firmware->software_version : "?", hours ? hours : "");
+      gw_rule_state_name(rule->state), firmware ? gw_rule_version(rule, firmware) : "?", hours ? hours : "");
 }
 
 static void
@@ -199,7 +198,8 @@ say_verdict(Explanation *it)
   const GwFirmware *firmware = it->verdict.firmware;
 
   if (it->verdict.is_offer)
-    say(it, "At its next contact it is offered version %s.", firmware->software_version);
+    say(it, "At its next contact it is offered version %s.",
+        it->verdict.rule ? gw_rule_version(it->verdict.rule, firmware) : firmware->software_version);
   else if (it->verdict.text)
     say(it, "It gets nothing now: %s.", it->verdict.text);
   else

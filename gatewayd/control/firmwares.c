@@ -148,6 +148,16 @@ gw_firmwares_find_same(const GwFirmwares *firmwares, const GwFirmware *like)
   return NULL;
 }
 
+const char *
+gw_firmwares_version_of(const GwFirmwares *firmwares, const GwUpdate *update)
+{
+  const GwFirmware *firmware = gw_firmwares_find(firmwares, update->firmware_id);
+
+  if (*update->version)
+    return update->version;
+  return firmware ? firmware->software_version : "?";
+}
+
 void
 gw_firmwares_iter(const GwFirmwares *firmwares, GHashTableIter *ret_iter)
 {

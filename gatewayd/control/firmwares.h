@@ -3,6 +3,7 @@
  * is decided in catalog.c and imports.c. Main thread. */
 #pragma once
 #include "model/firmware.h"
+#include "model/update.h"
 
 typedef struct GwFirmwares GwFirmwares;
 GwFirmwares *gw_firmwares_new(void);
@@ -25,6 +26,8 @@ GwFirmware *gw_firmwares_find_same(const GwFirmwares *firmwares, const GwFirmwar
  * @except (or NULL) does not count. */
 GwFirmware *gw_firmwares_find_version(const GwFirmwares *firmwares, const GwFirmware *like,
                                       const GwFirmware *except);
+/* What the node of @update is told that its firmware is; "?" when that is gone. Borrowed. */
+const char *gw_firmwares_version_of(const GwFirmwares *firmwares, const GwUpdate *update);
 /* Every entry: gint64 * -> GwFirmware. */
 void gw_firmwares_iter(const GwFirmwares *firmwares, GHashTableIter *ret_iter);
 guint gw_firmwares_count(const GwFirmwares *firmwares);

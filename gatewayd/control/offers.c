@@ -7,6 +7,7 @@
 #include "control/evidence.h"
 #include "control/fetching.h"
 #include "control/identity.h"
+#include "control/numbering.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
@@ -77,6 +78,8 @@ make_update(GwAsked *asked, const GwFirmware *firmware, const GwRule *rule)
   update->type = g_strdup(asked->ask->type);
   g_free(update->version_before);
   update->version_before = g_strdup(component ? component->software_version : "");
+  g_free(update->version);
+  update->version = g_strdup(gw_rule_version(rule, firmware));
   update->firmware_id = firmware->id;
   update->rule_id = rule->id;
   update->size = firmware->size;
@@ -132,6 +135,8 @@ promise_offer(GwAsked *asked)
     asked->pin = make_pin(asked);
   asked->pin->is_owed = TRUE;
   asked->pin->used_ms = asked->now.wall_ms;
+  if (asked->verdict.rule && gw_number_told(asked->node, asked->verdict.rule))
+    gw_rows_put_node(gw_change_batch(asked->change), asked->node);
   gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);
   gw_progress_fact(core, asked->update, GW_FACT_OFFERED, NULL, asked->change);
   gw_progress_put_pin(core, asked->pin, asked->change);

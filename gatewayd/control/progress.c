@@ -135,7 +135,6 @@ gw_progress_note(GwCore *core, const GwUpdate *update, GwFact fact, const char *
 void
 gw_progress_say(GwCore *core, const GwUpdate *update, const char *what, const char *detail, GwChange *change)
 {
-  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
   g_autofree char *type = g_strdup_printf("update.%s", what);
   GwAbout about = {
     .node = update->node,
@@ -146,7 +145,7 @@ gw_progress_say(GwCore *core, const GwUpdate *update, const char *what, const ch
   };
 
   gw_change_say(change, type, &about, "%s, version %s: %s%s%s", update->node,
-                firmware ? firmware->software_version : "?", what, detail && *detail ? ": " : "",
+                gw_firmwares_version_of(core->firmwares, update), what, detail && *detail ? ": " : "",
                 detail ? detail : "");
 }
 
@@ -193,7 +192,8 @@ learn_inferred(GwCore *core, const GwUpdate *update, GwChange *change)
 
   if (!component)
     return;
-  gw_component_set(component, firmware->software_version, GW_SOURCE_INFERRED, gw_core_now(core).wall_ms);
+  gw_component_set(component, gw_firmwares_version_of(core->firmwares, update), GW_SOURCE_INFERRED,
+                   gw_core_now(core).wall_ms);
   gw_rows_put_node(gw_change_batch(change), node);
 }
 

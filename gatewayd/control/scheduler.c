@@ -2,6 +2,7 @@
 #include "control/scheduler.h"
 
 #include "control/fetching.h"
+#include "control/numbering.h"
 #include "control/progress.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
@@ -54,6 +55,23 @@ hold_back_stale(GwCore *core, const GwSituation *situation, const GwNow *now, Gw
   verdict->text = "the catalog that announced the firmware has expired: no push starts until a new one comes";
 }
 
+/* The rule's number must be one for this very node, which may have come, or shown what it is, since. */
+static void
+hold_back_number(const GwCore *core, const GwSituation *situation, GwVerdict *verdict)
+{
+  gboolean is_new = !situation->update || situation->update->state == GW_UPDATE_SCHEDULED;
+  const char *why;
+
+  if (!verdict->is_offer || situation->is_for_bytes || !is_new || !verdict->rule)
+    return;
+  why = gw_number_why_not(core, situation->node, verdict->rule, verdict->firmware);
+  if (!why)
+    return;
+  verdict->is_offer = FALSE;
+  verdict->reason = GW_REASON_NO_RULE;
+  verdict->text = why;
+}
+
 GwVerdict
 gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now)
 {
@@ -73,6 +91,7 @@ gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now
   GwVerdict verdict = gw_policy_decide(&question, now);
 
   hold_back_stale(core, situation, now, &verdict);
+  hold_back_number(core, situation, &verdict);
   return verdict;
 }
 

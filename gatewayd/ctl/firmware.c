@@ -247,6 +247,32 @@ run_import(GwCtl *ctl, const GwArgs *args, GError **error)
 
 /* --- push --- */
 
+static void
+add_push_options(const GwArgs *args, GVariantBuilder *options)
+{
+  g_autofree const char **overrides = gw_args_texts(args, "override");
+
+  if (gw_args_has(args, "downgrade"))
+    g_variant_builder_add(options, "{sv}", "downgrade", g_variant_new_boolean(TRUE));
+  if (gw_args_has(args, "number"))
+    g_variant_builder_add(options, "{sv}", "number", g_variant_new_int64(gw_args_number(args, "number", 0)));
+  if (*overrides)
+    g_variant_builder_add(options, "{sv}", "override", g_variant_new_strv(overrides, -1));
+}
+
+/* What the node will be told, where its make is told a number. */
+static void
+print_number(GwCtl *ctl, gint64 rule)
+{
+  g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rule);
+  g_autoptr(GVariant) details = NULL;
+  const char *number = NULL;
+
+  if (gw_ctl_get(ctl, "rules", id, &details, NULL) && g_variant_lookup(details, "number", "&s", &number) &&
+      *number)
+    g_print("it is published as number %s\n", number);
+}
+
 static gboolean
 push(GwCtl *ctl, const GwArgs *args, gint64 firmware, const char *node, GError **error)
 {
@@ -255,8 +281,7 @@ push(GwCtl *ctl, const GwArgs *args, gint64 firmware, const char *node, GError *
   gint64 rule;
 
   g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
-  if (gw_args_has(args, "downgrade"))
-    g_variant_builder_add(&options, "{sv}", "downgrade", g_variant_new_boolean(TRUE));
+  add_push_options(args, &options);
   if (!gw_ctl_call(ctl,
                    &(GwCtlCall){ .method = "Push",
                                  .arguments = g_variant_new("(xs)", firmware, node),
@@ -270,6 +295,8 @@ push(GwCtl *ctl, const GwArgs *args, gint64 firmware, const char *node, GError *
     g_print("firmware %" G_GINT64_FORMAT " goes to %s at its next contact (rule %" G_GINT64_FORMAT ")\n"
             "watch: gatewayctl explain %s\n",
             firmware, node, rule, node);
+  if (!ctl->is_json)
+    print_number(ctl, rule);
   return TRUE;
 }
 
@@ -317,6 +344,8 @@ static const GwArg IMPORT_FILE_ARGS[] = { IMPORT_ARGS, { NULL, 0, NULL, NULL, NU
 static const GwArg PUSH_ARGS[] = {
   { "firmware", GW_ARG_NUMBER, NULL, "ID", "a firmware that is here already, instead of FILE" },
   { "downgrade", GW_ARG_FLAG, NULL, NULL, "also when the node runs a newer version" },
+  { "number", GW_ARG_NUMBER, NULL, "N", "where the make is told one (VERSION): this, not the next" },
+  { "override", GW_ARG_TEXTS, NULL, "LIMIT", "a limit of that number that shall not hold" },
   IMPORT_ARGS,
   { NULL, 0, NULL, NULL, NULL },
 };

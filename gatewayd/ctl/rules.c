@@ -63,6 +63,7 @@ print_preview(GVariant *preview)
 {
   g_autoptr(GVariant) warnings = g_variant_lookup_value(preview, "warnings", G_VARIANT_TYPE_STRING_ARRAY);
   guint32 matching = 0, unknown = 0;
+  const char *number = NULL;
 
   g_variant_lookup(preview, "matching", "u", &matching);
   g_variant_lookup(preview, "unknown", "u", &unknown);
@@ -70,6 +71,8 @@ print_preview(GVariant *preview)
   if (unknown > 0)
     g_printerr("; of %u more the version is unknown (--include-unknown would take them in)", unknown);
   g_printerr("\n");
+  if (g_variant_lookup(preview, "number", "&s", &number))
+    g_printerr("they are told number %s\n", number);
   print_sample(preview);
   for (gsize i = 0; warnings && i < g_variant_n_children(warnings); i++) {
     g_autoptr(GVariant) warning = g_variant_get_child_value(warnings, i);
@@ -251,6 +254,8 @@ static const GwArg CREATE_ARGS[] = {
   { "attempts", GW_ARG_NUMBER, "attempts", "N", "attempts before an update has failed; 0: the gateway's" },
   { "priority", GW_ARG_SIGNED, "priority", "N", "the greater wins where several rules match" },
   { "require-heard", GW_ARG_FLAG, "require-heard", NULL, "only a version that was heard counts as success" },
+  { "number", GW_ARG_NUMBER, "number", "N", "where the make is told one (VERSION): this, not the next" },
+  { "override", GW_ARG_TEXTS, "override", "LIMIT", "a limit of that number that shall not hold" },
   { NULL, 0, NULL, NULL, NULL },
 };
 

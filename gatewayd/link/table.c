@@ -94,6 +94,26 @@ static const GwField inference_fields[] = {
   GW_FIELD_NONE,
 };
 
+static const GwField limit_fields[] = {
+  TEXT(GatewayNumberLimit, name, WORD_MAX),   TEXT(GatewayNumberLimit, attribute, WORD_MAX),
+  TEXT(GatewayNumberLimit, value, WORD_MAX),  GW_FIELD(GatewayNumberLimit, max, I64),
+  TEXT(GatewayNumberLimit, reason, TEXT_MAX), GW_FIELD_NONE,
+};
+
+static const GwField numbering_fields[] = {
+  TEXT(GatewayNumbering, label, WORD_MAX),
+  GW_FIELD(GatewayNumbering, min, I64),
+  GW_FIELD(GatewayNumbering, max, I64),
+  { .key = "limits",
+    .kind = GW_FIELD_ROWS,
+    .offset = offsetof(GatewayNumbering, limits),
+    .count = offsetof(GatewayNumbering, n_limits),
+    .size = sizeof(GatewayNumberLimit),
+    .max = GW_TABLE_MAX_ROWS,
+    .fields = limit_fields },
+  GW_FIELD_NONE,
+};
+
 static const GwField plugin_fields[] = {
   GW_FIELD(GatewayPlugin, abi, U32),
   GW_FIELD(GatewayPlugin, kind, U32),
@@ -117,6 +137,10 @@ static const GwField plugin_fields[] = {
     .kind = GW_FIELD_STRUCT,
     .offset = offsetof(GatewayPlugin, inference),
     .fields = inference_fields },
+  { .key = "numbering",
+    .kind = GW_FIELD_STRUCT,
+    .offset = offsetof(GatewayPlugin, numbering),
+    .fields = numbering_fields },
   GW_FIELD(GatewayPlugin, pin_s, U32),
   GW_FIELD(GatewayPlugin, idle_s, U32),
   GW_FIELD_NONE,
@@ -226,6 +250,22 @@ wrong_words(const GatewayPlugin *plugin)
 }
 
 static const char *
+wrong_numbering(const GatewayPlugin *plugin)
+{
+  const GatewayNumbering *numbering = &plugin->numbering;
+
+  if (numbering->label &&
+      (numbering->min < 0 || numbering->max < numbering->min || numbering->max > G_MAXINT32))
+    return "a numbering beyond 0 to 2^31 - 1";
+  for (guint i = 0; i < numbering->n_limits; i++) {
+    const GatewayNumberLimit *limit = &numbering->limits[i];
+    if (!is_name(limit->name) || !limit->reason || (limit->attribute && !limit->value))
+      return "a limit of its numbering without a name, a reason or a value";
+  }
+  return NULL;
+}
+
+static const char *
 wrong_head(const GatewayPlugin *plugin)
 {
   if (plugin->abi != GATEWAY_PLUGIN_ABI)
@@ -243,7 +283,7 @@ static const char *
 wrong(const GatewayPlugin *plugin)
 {
   static const char *(*const checks[])(const GatewayPlugin *) = { wrong_head, wrong_settings, wrong_form,
-                                                                  wrong_words };
+                                                                  wrong_words, wrong_numbering };
 
   for (guint i = 0; i < G_N_ELEMENTS(checks); i++) {
     const char *what = checks[i](plugin);

@@ -370,8 +370,10 @@ judge(Decision *decision, const GwRule *rule)
   if (!gw_rule_targets(rule, node, firmware, &text))
     return judged(&it, NOT_A_TARGET, GW_REASON_NO_RULE, text);
 
+  GwFirmware told = *firmware; /* as this rule presents it */
+  told.software_version = (char *)gw_rule_version(rule, firmware);
   GwOrder order = GW_ORDER_UNKNOWN;
-  GwReason reason = fit(node, firmware, decision->product, &text, &order);
+  GwReason reason = fit(node, &told, decision->product, &text, &order);
   gboolean is_dead = firmware->state == GW_FIRMWARE_WITHDRAWN || firmware->state == GW_FIRMWARE_REJECTED;
   if (reason == GW_REASON_UP_TO_DATE && order == GW_ORDER_EQUAL && !is_dead)
     return judged(&it, HOLDS, reason, text);

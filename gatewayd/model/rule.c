@@ -36,6 +36,8 @@ gw_rule_new(const char *name)
   rule->name = g_strdup(name);
   rule->state = GW_RULE_DRAFT;
   rule->pause_reason = g_strdup("");
+  rule->number = g_strdup("");
+  rule->overrides = g_strdup("");
   rule->product = g_strdup("");
   rule->location = g_strdup("");
   return rule;
@@ -48,12 +50,20 @@ gw_rule_free(GwRule *rule)
     return;
   g_free(rule->name);
   g_free(rule->pause_reason);
+  g_free(rule->number);
+  g_free(rule->overrides);
   g_free(rule->product);
   g_free(rule->location);
   g_clear_pointer(&rule->nodes, g_hash_table_unref);
   g_clear_pointer(&rule->macs, g_hash_table_unref);
   g_clear_pointer(&rule->versions, g_hash_table_unref);
   g_free(rule);
+}
+
+const char *
+gw_rule_version(const GwRule *rule, const GwFirmware *firmware)
+{
+  return *rule->number ? rule->number : firmware->software_version;
 }
 
 static gboolean

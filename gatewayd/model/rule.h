@@ -18,7 +18,11 @@ typedef struct {
   gint64 id;
   char *name; /* unique, [A-Za-z0-9._-]{1,64} */
   gint64 firmware_id;
-  int priority; /* greater wins; then the newest */
+  /* Where the make tells its nodes a number with each publication: that of this one, decimal; "" = the
+   * version that nodes are told is the firmware's own. */
+  char *number;
+  char *overrides; /* names of the numbering's limits that an operator overrode, "a,b"; "" = none */
+  int priority;    /* greater wins; then the newest */
   GwRuleState state;
   char *pause_reason;
 
@@ -47,6 +51,8 @@ typedef struct {
 GwRule *gw_rule_new(const char *name);
 void gw_rule_free(GwRule *rule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwRule, gw_rule_free)
+/* What nodes are told that @firmware is; borrowed. */
+const char *gw_rule_version(const GwRule *rule, const GwFirmware *firmware);
 /* "Who" alone: does @node belong to the rule's targets? @ret_reason (static text) when not. Both halves
  * below. */
 gboolean gw_rule_matches(const GwRule *rule, const GwNode *node, const GwFirmware *firmware,

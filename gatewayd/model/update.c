@@ -178,6 +178,7 @@ gw_update_new(void)
   update->type = g_strdup("");
   update->reason = g_strdup("");
   update->version_before = g_strdup("");
+  update->version = g_strdup("");
   update->state = GW_UPDATE_SCHEDULED;
   return update;
 }
@@ -191,6 +192,7 @@ gw_update_free(GwUpdate *update)
   g_free(update->type);
   g_free(update->reason);
   g_free(update->version_before);
+  g_free(update->version);
   g_free(update);
 }
 

@@ -71,7 +71,8 @@ typedef struct {
   gint64 retry_boot_ms; /* no new offer before; 0 = now */
   GwDeadline deadline;  /* stalled, not back... by state */
   char *version_before;
-  guint64 acked, size;                        /* bytes of the current attempt */
+  char *version;       /* what the node is told that the firmware is; "" = not offered yet */
+  guint64 acked, size; /* bytes of the current attempt */
   gint64 created_ms, changed_ms, finished_ms; /* wall */
 } GwUpdate;
 GwUpdate *gw_update_new(void);

@@ -25,6 +25,7 @@ static const Column UPDATES[] = {
   { "reason", "reason", 's' },
   { "inferred", "is_inferred", 'b' },
   { "attempts", "n_attempts", 'x' },
+  { "version", "version", 's' },
   { "version-before", "version_before", 's' },
   { "acked", "acked", 'x' },
   { "size", "size", 'x' },

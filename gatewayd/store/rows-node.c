@@ -81,11 +81,13 @@ gw_rows_put_node(GwBatch *batch, const GwNode *node)
   g_autofree char *components = write_components(node);
 
   gw_batch_add(
-      batch, "INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "sssssssssssiiisisi", node->id, node->product, node->plugin, node->location, node->address, node->mac,
+      batch,
+      "INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "sssssssssssiiisisiii", node->id, node->product, node->plugin, node->location, node->address, node->mac,
       aliases, labels, attributes, components, gw_identity_name(node->identity), (gint64)node->is_adopted,
       (gint64)node->is_group, (gint64)node->is_set_aside, node->set_aside_reason,
-      (gint64)node->needs_power_cycle, node->credential_digest, node->first_ms);
+      (gint64)node->needs_power_cycle, node->credential_digest, node->first_ms, node->told_number,
+      node->told_firmware);
   gw_rows_put_contact(batch, node);
 }
 
@@ -132,8 +134,10 @@ read_node(const GwRow *row, gpointer user)
   node->needs_power_cycle = gw_row_int(row, 15) != 0;
   g_strlcpy(node->credential_digest, gw_row_text(row, 16), sizeof node->credential_digest);
   node->first_ms = gw_row_int(row, 17);
-  node->last_ms = gw_row_int(row, 19); /* 18 is contact.node */
-  node->n_contacts = (guint64)gw_row_int(row, 20);
+  node->told_number = gw_row_int(row, 18);
+  node->told_firmware = gw_row_int(row, 19);
+  node->last_ms = gw_row_int(row, 21); /* 20 is contact.node */
+  node->n_contacts = (guint64)gw_row_int(row, 22);
   reader->each(node, reader->user);
 }
 

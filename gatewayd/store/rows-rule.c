@@ -10,15 +10,15 @@ gw_rows_put_rule(GwBatch *batch, const GwRule *rule)
 
   gw_batch_add(batch,
                "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-               "?, ?, ?, ?)",
-               "isiisssssssiiiiiiiiiiii",
+               "?, ?, ?, ?, ?, ?)",
+               "isiisssssssiiiiiiiiiiiiss",
 
                rule->id, rule->name, rule->firmware_id, (gint64)rule->priority,
                gw_rule_state_name(rule->state), rule->pause_reason, rule->product, nodes, macs, versions,
                rule->location, (gint64)rule->is_unknown_included, rule->not_before_ms, rule->not_after_ms,
                (gint64)rule->from_minute, (gint64)rule->until_minute, (gint64)rule->is_cut_at_edge,
                (gint64)rule->cap, (gint64)rule->max_attempts, (gint64)rule->is_heard_required,
-               (gint64)rule->is_push, rule->created_ms, rule->changed_ms);
+               (gint64)rule->is_push, rule->created_ms, rule->changed_ms, rule->number, rule->overrides);
 }
 
 void
@@ -60,6 +60,8 @@ read_rule(const GwRow *row, gpointer user)
   rule->is_push = gw_row_int(row, 20) != 0;
   rule->created_ms = gw_row_int(row, 21);
   rule->changed_ms = gw_row_int(row, 22);
+  gw_rows_read_text(&rule->number, row, 23);
+  gw_rows_read_text(&rule->overrides, row, 24);
   reader->each(rule, reader->user);
 }
 

@@ -12,14 +12,14 @@ gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now)
   gw_batch_add(batch,
                "INSERT OR REPLACE INTO node_update VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                "?, ?, ?, ?, "
-               "?, ?)",
-               "issiisisiisiisiisiiiii", update->id, update->node, update->type, update->firmware_id,
+               "?, ?, ?)",
+               "issiisisiisiisiisiiiiis", update->id, update->node, update->type, update->firmware_id,
                update->rule_id, gw_update_state_name(update->state),
                (gint64)!gw_update_state_is_final(update->state), update->reason, (gint64)update->is_inferred,
                (gint64)update->n_attempts, gw_clock_boot_id(), now->boot_ms, update->retry_boot_ms,
                deadline.boot_id, deadline.boot_ms, deadline.remaining_ms, update->version_before,
                (gint64)update->acked, (gint64)update->size, update->created_ms, update->changed_ms,
-               update->finished_ms);
+               update->finished_ms, update->version);
 }
 
 void
@@ -67,6 +67,7 @@ read_update(const GwRow *row, gpointer user)
   update->created_ms = gw_row_int(row, 19);
   update->changed_ms = gw_row_int(row, 20);
   update->finished_ms = gw_row_int(row, 21);
+  gw_rows_read_text(&update->version, row, 22);
   reader->each(update, reader->user);
 }
 

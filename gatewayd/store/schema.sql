@@ -213,3 +213,19 @@ CREATE TABLE upstream (
   is_stale INTEGER NOT NULL,
   status TEXT NOT NULL
 ) WITHOUT ROWID;
+
+-- version 2
+ALTER TABLE rule ADD COLUMN number TEXT NOT NULL DEFAULT '';
+ALTER TABLE rule ADD COLUMN overrides TEXT NOT NULL DEFAULT '';
+ALTER TABLE node_update ADD COLUMN version TEXT NOT NULL DEFAULT '';
+ALTER TABLE node ADD COLUMN told_number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE node ADD COLUMN told_firmware INTEGER NOT NULL DEFAULT 0;
+
+-- A login that several named nodes share because they cannot be given one of their own.
+CREATE TABLE account (
+  login TEXT PRIMARY KEY NOT NULL,
+  digest TEXT NOT NULL,
+  nodes TEXT NOT NULL, -- JSON array
+  expires_ms INTEGER NOT NULL,
+  made_ms INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -40,6 +40,7 @@ static const struct {
   { "node_update", GW_SQL_LIVE_UPDATES },
   { "pin", NULL },
   { "upstream", NULL },
+  { "account", NULL },
   { "sequence", NULL },
   { "meta", NULL },
   { "outbox", "is_final" },

@@ -62,6 +62,8 @@ LINES = [
     ("products", "list ('products', [], {}, '', '', 500)"),
     ("explain a", "explain ('a',)"),
     ("node credential a", "credential-make ('a',)"),
+    ("rules create r --firmware=7 --number=9 --override=a --override=b",
+     "rule-create ({'name': <'r'>, 'firmware': <7>, 'number': <9>, 'override': <['a', 'b']>},)"),
     ("node credential a --revoke", "credential-revoke ('a',)"),
     ("rules", "list ('rules', [], {}, '', '', 500)"),
     ("rules show 3", "get ('rules', '3')"),
@@ -211,7 +213,7 @@ def test_push_of_a_file(fake, tmp_path):
     result = fake.ctl("push", image, "roof", "--version=5", "--downgrade")
     assert fake.calls() == ["get ('nodes', 'roof')",
                             "import (10, {'version': <'5'>, 'name': <'w.bin'>, 'product': <'weather'>})",
-                            "push (1, 'roof', {'downgrade': <true>})"]
+                            "push (1, 'roof', {'downgrade': <true>})", "get ('rules', '1')"]
     assert "firmware 1 goes to roof" in result.stdout
     result = fake.ctl("push", image, "cellar", "--version=5", status=2)
     assert "node cellar has no product: gatewayctl nodes adopt cellar" in result.stderr

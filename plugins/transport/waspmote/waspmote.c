@@ -19,9 +19,9 @@ static const GatewayListen LISTENS[] = { { 21, NULL, NULL, 0 } };
 static const GatewayField FORM[] = {
   { "name", "File name", "[A-Za-z0-9_]{7}", NULL, true,
     "the name that the IDE gave the binary, unchanged: 7 letters, digits or underscores, no extension" },
-  { "version", "VERSION", "[0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-4]", NULL, true,
-    "a number from 0 to 254, above the last one of this name (at most 127 where GPRS modules take it too); "
-    "255 would be the last version that a program of this name could ever get" },
+  { "version", "Release", NULL, NULL, true,
+    "what you call this program, for people: a date, or a tag of its source; the VERSION that nodes are told "
+    "is chosen when it is pushed" },
   { "notes", "Notes", NULL, NULL, false, "free text" },
 };
 
@@ -33,6 +33,14 @@ static const GatewayImageRule IMAGE_RULES[] = {
     "to OTA file)" },
   { 0, 0, NULL, 0, "no_file",
     "NO_FILE is what UPGRADE.TXT says when nothing is due; rename the sketch and export it again" },
+};
+
+static const GatewayNumberLimit LIMITS[] = {
+  { "last-version", NULL, NULL, 254,
+    "a node that runs the last VERSION takes no other program of this name ever again" },
+  { "gprs-version", "modem", "gprs", 127,
+    "a GPRS module counts VERSION 128 and more as negative, and takes no other program of this name ever "
+    "again" },
 };
 
 static const GatewaySessionFunctions FUNCTIONS = {
@@ -66,7 +74,8 @@ GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .n_codes = WASPMOTE_N_CODES,
   .image_rules = IMAGE_RULES,
   .n_image_rules = GATEWAY_COUNT(IMAGE_RULES),
-  .versioning = { GATEWAY_VERSION_BYTE, 0 },
+  .versioning = { GATEWAY_VERSION_OPAQUE, 0 },
+  .numbering = { "VERSION", 1, 255, LIMITS, GATEWAY_COUNT(LIMITS) },
   .inference = { .requests = 1, .apart_s = 0, .bytes_s = 1800, .not_back_s = 7 * 86400 },
   .pin_s = 600,
   .idle_s = FTP_IDLE_MS / 1000,

@@ -30,7 +30,7 @@ ask_of(const RigAsker *asker, GwAskKind kind)
     .software_version = (char *)(asker->version ? asker->version : ""),
     .is_version_proof = asker->version != NULL,
     .is_never_cut = is_silent,
-    .is_silent = is_silent,
+    .is_silent = is_silent || strcmp(asker->plugin, RIG_NUMBERED) == 0,
     .token = (char *)(asker->token ? asker->token : ""),
     .image_name = (char *)(asker->image ? asker->image : ""),
     .code = (char *)"",
@@ -39,13 +39,17 @@ ask_of(const RigAsker *asker, GwAskKind kind)
 }
 
 static GwAnswer
-send_ask(Rig *rig, const GwAsk *ask)
+send_ask(Rig *rig, const RigAsker *asker, GwAskKind kind)
 {
   guint32 serial = gw_link_next_serial(rig->lan);
   g_autoptr(RigMessage) message = NULL;
+  g_autoptr(GVariant) attributes = NULL;
+  GwAsk ask = ask_of(asker, kind);
   GwAnswer answer;
 
-  g_assert_true(gw_link_send(rig->lan, GW_MESSAGE_ASK, serial, gw_ask_pack(ask), NULL, 0));
+  if (asker->radio)
+    ask.attributes = attributes = g_variant_ref_sink(g_variant_new_parsed("{'radio': %s}", asker->radio));
+  g_assert_true(gw_link_send(rig->lan, GW_MESSAGE_ASK, serial, gw_ask_pack(&ask), NULL, 0));
   message = rig_take_reply(rig, GW_MESSAGE_ANSWER, serial);
   g_assert_true(gw_answer_unpack(message->payload, &answer));
   return answer;
@@ -63,25 +67,19 @@ rig_send_ask(Rig *rig, const RigAsker *asker)
 GwAnswer
 rig_ask(Rig *rig, const RigAsker *asker)
 {
-  GwAsk ask = ask_of(asker, GW_ASK_OFFER);
-
-  return send_ask(rig, &ask);
+  return send_ask(rig, asker, GW_ASK_OFFER);
 }
 
 GwAnswer
 rig_ask_bytes(Rig *rig, const RigAsker *asker)
 {
-  GwAsk ask = ask_of(asker, GW_ASK_BYTES);
-
-  return send_ask(rig, &ask);
+  return send_ask(rig, asker, GW_ASK_BYTES);
 }
 
 GwAnswer
 rig_introduce(Rig *rig, const RigAsker *asker)
 {
-  GwAsk ask = ask_of(asker, GW_ASK_INTRODUCE);
-
-  return send_ask(rig, &ask);
+  return send_ask(rig, asker, GW_ASK_INTRODUCE);
 }
 
 void

@@ -15,49 +15,6 @@
 
 const GwCaller rig_caller = { "tester", "test", "" };
 
-static const GatewayImageRule IMAGE_RULES[] = {
-  { 16, 0, NULL, 0, NULL, "the image has less than 16 bytes" },
-  { 0, 0, ":", 1, NULL, "this is a HEX file" },
-};
-
-static const GatewayField FORM[] = {
-  { "version", "Version", "[1-9][0-9]*", NULL, true, "a whole number" },
-};
-
-static const GatewayVerb VERBS[] = {
-  { "erase", "version", GATEWAY_ROLE_OPERATE, "erases", NULL },
-};
-
-static const GatewayPlugin SILENT = {
-  .abi = GATEWAY_PLUGIN_ABI,
-  .size = sizeof(GatewayPlugin),
-  .kind = GATEWAY_REQUEST,
-  .traits = GATEWAY_NEVER_CUT | GATEWAY_SILENT,
-  .name = RIG_SILENT,
-  .title = "silent",
-  .version = "1",
-  .form = FORM,
-  .n_form = GATEWAY_COUNT(FORM),
-  .verbs = VERBS,
-  .n_verbs = GATEWAY_COUNT(VERBS),
-  .image_rules = IMAGE_RULES,
-  .n_image_rules = GATEWAY_COUNT(IMAGE_RULES),
-  .versioning = { GATEWAY_VERSION_INTEGER, 0 },
-  .inference = { 3, 30, 300, 7 * 86400 },
-  .pin_s = 600,
-};
-
-static const GatewayPlugin TOLD = {
-  .abi = GATEWAY_PLUGIN_ABI,
-  .size = sizeof(GatewayPlugin),
-  .kind = GATEWAY_REQUEST,
-  .name = RIG_TOLD,
-  .title = "told",
-  .version = "1",
-  .versioning = { GATEWAY_VERSION_INTEGER, 0 },
-  .pin_s = 600,
-};
-
 /* ---- messages ---- */
 
 void
@@ -224,12 +181,11 @@ rig_connect_mute(Rig *rig)
 void
 rig_connect_lan(Rig *rig)
 {
-  GVariant *tables[] = { gw_plugin_table_pack(&SILENT), gw_plugin_table_pack(&TOLD) };
   GwHello hello = { GW_LINK_VERSION, (char *)"lan", (char *)"net", (char *)"rig", NULL };
 
   g_clear_pointer(&rig->lan, gw_link_free);
   rig->lan = connect_to(rig, "lan", rig->lan_messages);
-  hello.plugins = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE_VARDICT, tables, 2));
+  hello.plugins = g_variant_ref_sink(rig_plugins());
   gw_link_send(rig->lan, GW_MESSAGE_HELLO, 1, gw_hello_pack(&hello), NULL, 0);
   g_variant_unref(hello.plugins);
   g_autoptr(RigMessage) config = rig_take(rig, TRUE, GW_MESSAGE_CONFIG);
@@ -486,8 +442,22 @@ id_of(Rig *rig)
 gint64
 rig_push(Rig *rig, gint64 firmware, const char *node)
 {
-  gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ firmware, node, NULL }, rig_then());
+  return rig_push_as(rig, firmware, node, "@a{sv} {}");
+}
+
+gint64
+rig_push_as(Rig *rig, gint64 firmware, const char *node, const char *options)
+{
+  rig_begin_push(rig, firmware, node, options);
   return id_of(rig);
+}
+
+void
+rig_begin_push(Rig *rig, gint64 firmware, const char *node, const char *options)
+{
+  g_autoptr(GVariant) form = form_of(options);
+
+  gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ firmware, node, form }, rig_then());
 }
 
 gint64

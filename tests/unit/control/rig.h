@@ -8,6 +8,8 @@
 
 #define RIG_SILENT "fake-silent" /* never-cut, never says its version; 3 requests, 30 s apart, 5 min, 7 d */
 #define RIG_TOLD "fake-told"     /* can be cut, says its version, which is proof */
+#define RIG_NUMBERED                                                                                         \
+  "fake-numbered" /* silent, can be cut; is told NUMBER 1 to 255: "last" 254, "old" 127 for radio=old */
 #define RIG_DAY_MS G_GINT64_CONSTANT(86400000)
 
 typedef struct {
@@ -42,6 +44,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rig, rig_free)
 void rig_stop_core(Rig *rig);
 void rig_start_core(Rig *rig);
 void rig_connect_lan(Rig *rig);
+/* What that worker says of its plugins: aa{sv}, floating. */
+GVariant *rig_plugins(void);
 void rig_connect_wan(Rig *rig);
 /* A connection to the LAN's door without a word. */
 void rig_connect_mute(Rig *rig);
@@ -100,6 +104,9 @@ gint64 rig_import(Rig *rig, const char *product, const char *version, gsize size
 gint64 rig_verified(Rig *rig, const char *product, const char *version);
 void rig_adopt(Rig *rig, const char *node, const char *product);
 gint64 rig_push(Rig *rig, gint64 firmware, const char *node);
+/* @options: text of an a{sv}. The second only begins it, for rig_refused(). */
+gint64 rig_push_as(Rig *rig, gint64 firmware, const char *node, const char *options);
+void rig_begin_push(Rig *rig, gint64 firmware, const char *node, const char *options);
 /* A running rule; @form: text of an a{sv} beside name and firmware, or NULL. */
 gint64 rig_rule(Rig *rig, const char *name, gint64 firmware, const char *form);
 /* One column of a row, as text; the row whose @key is @value. NULL = there is none. Caller frees. */
@@ -121,6 +128,7 @@ char *rig_explain(Rig *rig, const char *node);
 typedef struct {
   const char *plugin, *node, *version, *token, *address;
   gboolean is_group;
+  const char *radio;              /* its attribute of that name */
   const char *credential, *image; /* shown with the name; asked for by name */
 } RigAsker;
 GwAnswer rig_ask(Rig *rig, const RigAsker *asker);
