@@ -19,7 +19,10 @@ from gateway import Gateway, Process, free_port, wait_for  # noqa: E402
 BUILD = pathlib.Path(os.environ.get("GATEWAYD_BUILD", SOURCE / "build"))
 NODES = ["pic32-1", "pic32-2", "pic32-3"]
 SIZE = 256 * 1024
-CONFIG = """[upstream sample]
+CONFIG = """[clock]
+trust=always
+
+[upstream sample]
 type=http-catalog
 url={cloud}/catalog.json
 poll=1s

@@ -454,7 +454,7 @@ gw_catalog_check_expiry(GwCore *core)
     GwUpstream *upstream = value;
     g_autoptr(GwChange) change = NULL;
 
-    if (upstream->is_stale || !gw_upstreams_is_expired(core->upstreams, upstream->name, &now))
+    if (upstream->is_stale || gw_upstreams_freshness(core->upstreams, upstream->name, &now) != GW_STALE)
       continue;
     upstream->is_stale = TRUE;
     change = gw_change_new(core, NULL);

@@ -28,7 +28,7 @@ gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError **error)
 {
   GwNow now = gw_core_now(core);
 
-  if (!gw_upstreams_is_expired(core->upstreams, firmware->upstream, &now))
+  if (gw_upstreams_freshness(core->upstreams, firmware->upstream, &now) != GW_STALE)
     return TRUE;
   return gw_fail(error, GW_ERROR_UNTRUSTED,
                  "the catalog of %s that announced it has expired: no push starts until a new one comes",

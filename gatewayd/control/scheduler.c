@@ -41,18 +41,25 @@ collect_rules(const GwCore *core, const GwSituation *situation)
   return rules;
 }
 
-/* A catalog past its expiry keeps serving what was offered, and starts nothing new (U4). */
+/* A catalog past its expiry keeps serving what was offered, and starts nothing new (U4); so does one whose
+ * expiry nobody can judge. */
 static void
 hold_back_stale(GwCore *core, const GwSituation *situation, const GwNow *now, GwVerdict *verdict)
 {
+  GwFreshness freshness;
   gboolean is_new = !situation->update || situation->update->state == GW_UPDATE_SCHEDULED;
 
-  if (!verdict->is_offer || situation->is_for_bytes || !is_new ||
-      !gw_upstreams_is_expired(core->upstreams, verdict->firmware->upstream, now))
+  if (!verdict->is_offer || situation->is_for_bytes || !is_new)
+    return;
+  freshness = gw_upstreams_freshness(core->upstreams, verdict->firmware->upstream, now);
+  if (freshness == GW_FRESH)
     return;
   verdict->is_offer = FALSE;
   verdict->reason = GW_REASON_PAUSED;
-  verdict->text = "the catalog that announced the firmware has expired: no push starts until a new one comes";
+  verdict->text =
+      freshness == GW_FRESHNESS_UNKNOWN
+          ? "the clock is not trusted yet: whether the firmware's catalog has expired is not known"
+          : "the catalog that announced the firmware has expired: no push starts until a new one comes";
 }
 
 /* The rule's number must be one for this very node, which may have come, or shown what it is, since. */

@@ -21,8 +21,7 @@ static const GwOption OPTIONS[] = {
     "least important line that is logged" },
 
   { "clock", "trust", GW_OPTION_CHOICE, "auto", 0, 0, "auto|always",
-    "auto: rules with hours or dates wait until the clock is synchronised; always: it is right from the "
-    "start" },
+    "auto: no update begins before the clock is synchronised; always: it is right from the start" },
 
   { "limits", "transfers", GW_OPTION_INTEGER, "64", 1, 100000, NULL, "downloads by nodes at once" },
   { "limits", "attempts", GW_OPTION_INTEGER, "3", 1, 100, NULL,

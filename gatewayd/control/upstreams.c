@@ -97,12 +97,12 @@ gw_upstreams_put(const GwUpstream *upstream, GwBatch *batch)
   gw_rows_put_upstream(batch, &row);
 }
 
-gboolean
-gw_upstreams_is_expired(const GwUpstreams *upstreams, const char *name, const GwNow *now)
+GwFreshness
+gw_upstreams_freshness(const GwUpstreams *upstreams, const char *name, const GwNow *now)
 {
   const GwUpstream *upstream = gw_upstreams_find(upstreams, name);
 
-  return upstream && upstream->expires_ms && now->is_trusted && now->wall_ms >= upstream->expires_ms;
+  return gw_catalog_freshness(upstream ? upstream->expires_ms : 0, now);
 }
 
 const char *

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/clock.h"
 #include "base/config.h"
+#include "model/catalog.h"
 #include "store/rows.h"
 
 typedef struct {
@@ -27,7 +28,7 @@ GwUpstream *gw_upstreams_find(const GwUpstreams *upstreams, const char *name);
 void gw_upstreams_iter(const GwUpstreams *upstreams, GHashTableIter *ret_iter);
 void gw_upstreams_load(const GwUpstreamRow *row, gpointer upstreams);
 void gw_upstreams_put(const GwUpstream *upstream, GwBatch *batch);
-/* FALSE for imports, and while the clock cannot tell. */
-gboolean gw_upstreams_is_expired(const GwUpstreams *upstreams, const char *name, const GwNow *now);
+/* Of the catalog accepted last; FRESH for imports. */
+GwFreshness gw_upstreams_freshness(const GwUpstreams *upstreams, const char *name, const GwNow *now);
 /* For people: the problem, else the worker's words. */
 const char *gw_upstream_words(const GwUpstream *upstream);

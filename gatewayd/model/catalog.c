@@ -281,20 +281,11 @@ gw_catalog_free(GwCatalog *catalog)
   g_free(catalog);
 }
 
-gboolean
-gw_catalog_check_sequence(gint64 sequence, gint64 seen, GError **error)
-{
-  if (sequence < seen)
-    return gw_fail(error, GW_ERROR_UNTRUSTED,
-                   "sequence %" G_GINT64_FORMAT " is lower than %" G_GINT64_FORMAT
-                   ", which was accepted before",
-                   sequence, seen);
-  return TRUE;
-}
-
 GwFreshness
 gw_catalog_freshness(gint64 expires_ms, const GwNow *now)
 {
+  if (expires_ms == 0)
+    return GW_FRESH;
   if (!now->is_trusted)
     return GW_FRESHNESS_UNKNOWN;
   return now->wall_ms < expires_ms ? GW_FRESH : GW_STALE;

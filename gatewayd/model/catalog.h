@@ -34,11 +34,7 @@ GwCatalog *gw_catalog_parse(const char *data, gsize size, GError **error);
 void gw_catalog_free(GwCatalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwCatalog, gw_catalog_free)
 
-/* An upstream's sequence never decreases: GW_ERROR_UNTRUSTED when it is lower than @seen, the greatest
- * accepted so far (0 = none). Equal is accepted: the same catalog, or one that only expires later. */
-gboolean gw_catalog_check_sequence(gint64 sequence, gint64 seen, GError **error);
-
 typedef enum { GW_FRESH = 1, GW_STALE, GW_FRESHNESS_UNKNOWN } GwFreshness;
-/* STALE from expires_ms on: what is verified is still served, no new push starts. UNKNOWN while the clock is
- * not trusted. */
+/* STALE from @expires_ms (0 = never) on: what is verified is still served, no new push starts. UNKNOWN while
+ * the clock is not trusted. */
 GwFreshness gw_catalog_freshness(gint64 expires_ms, const GwNow *now);

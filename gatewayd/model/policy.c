@@ -421,6 +421,9 @@ decide_in_charge(Decision *decision, const Judgement *judgement)
     return decided(decision, judgement->reason, judgement->text);
   if (judgement->rule->state == GW_RULE_PAUSED)
     return decided(decision, GW_REASON_PAUSED, NULL);
+  if (!decision->now->is_trusted)
+    return decided(decision, GW_REASON_WINDOW,
+                   "the clock is not trusted yet, and nothing starts before it is");
   const char *text = why_not_now(decision, judgement->rule);
   if (text)
     return decided(decision, GW_REASON_WINDOW, text);

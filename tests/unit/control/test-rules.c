@@ -177,6 +177,33 @@ test_untrusted_clock_opens_no_window(void)
   g_free(rig_expect_offer(rig, &node, "5"));
 }
 
+/* Neither a rule without hours nor a push begins; what was promised is kept. */
+static void
+test_untrusted_clock_starts_nothing(void)
+{
+  g_autoptr(Rig) rig = fleet(RIG_TOLD, 2);
+  RigAsker promised = told(0), other = told(1);
+  g_autofree char *token = NULL, *again = NULL, *lines = NULL;
+  gint64 firmware = rig_verified(rig, "weather", "5");
+  GwAnswer answer;
+
+  rig_rule(rig, "all", firmware, NULL);
+  token = rig_expect_offer(rig, &promised, "5");
+  rig->is_trusted = FALSE;
+  rig_expect_nothing(rig, &other, GATEWAY_REASON_WINDOW);
+  rig_push(rig, firmware, "n1");
+  rig_expect_nothing(rig, &other, GATEWAY_REASON_WINDOW);
+  lines = rig_explain(rig, "n1");
+  g_assert_nonnull(strstr(lines, "the clock is not trusted yet"));
+  again = rig_expect_offer(rig, &promised, "5");
+  g_assert_cmpstr(again, ==, token);
+  answer = rig_ask_bytes(rig, &(RigAsker){ .plugin = RIG_TOLD, .token = token });
+  g_assert_cmpint(answer.kind, ==, GATEWAY_ANSWER_BYTES);
+  gw_answer_clear(&answer);
+  rig->is_trusted = TRUE;
+  g_free(rig_expect_offer(rig, &other, "5"));
+}
+
 static void
 test_pause_and_stop(void)
 {
@@ -359,7 +386,8 @@ main(int argc, char *argv[])
   g_test_add_func("/control/rules/cap-of-the-gateway", test_cap_of_the_gateway);
   g_test_add_func("/control/rules/late-ask", test_late_ask);
   g_test_add_func("/control/rules/window", test_window);
-  g_test_add_func("/control/rules/untrusted-clock", test_untrusted_clock_opens_no_window);
+  g_test_add_func("/promise/E4/untrusted-clock-opens-no-window", test_untrusted_clock_opens_no_window);
+  g_test_add_func("/promise/E4/untrusted-clock-starts-nothing", test_untrusted_clock_starts_nothing);
   g_test_add_func("/control/rules/pause-and-stop", test_pause_and_stop);
   g_test_add_func("/control/rules/never-cut-is-not-stopped", test_never_cut_is_not_stopped);
   g_test_add_func("/control/rules/withdrawn", test_withdrawn);
