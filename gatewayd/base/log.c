@@ -104,83 +104,93 @@ gw_log_inert(const char *text)
   return g_string_free(out, FALSE);
 }
 
-typedef struct {
-  int priority;
-  const char *message_id; /* or NULL */
-  GwSubject subject;
-  const char *id; /* or NULL */
-} LogHead;
-
 static void
 add_field(GPtrArray *fields, const char *name, const char *value)
 {
   g_ptr_array_add(fields, g_strconcat(name, "=", value, NULL));
 }
 
+/* "GATEWAYD_NODE" for a line about a node. */
 static void
-write_journal(const LogHead *head, const char *id, const char *text)
+add_subject(GPtrArray *fields, GwSubject subject, const char *id)
+{
+  g_autofree char *upper = g_ascii_strup(gw_subject_name(subject), -1);
+  g_autofree char *name = g_strconcat("GATEWAYD_", upper, NULL);
+
+  add_field(fields, "GATEWAYD_SUBJECT", gw_subject_name(subject));
+  if (id) {
+    add_field(fields, "GATEWAYD_ID", id);
+    add_field(fields, name, id);
+  }
+}
+
+static void
+write_journal(const GwLogEvent *event, const char *id, const char *text)
 {
   g_autoptr(GPtrArray) fields = g_ptr_array_new_with_free_func(g_free);
   g_autofree char *message = id ? g_strdup_printf("%s: %s", id, text) : g_strdup(text);
-  struct iovec parts[8];
+  struct iovec parts[8 + GW_LOG_FIELDS_MAX];
 
   add_field(fields, "MESSAGE", message);
-  g_ptr_array_add(fields, g_strdup_printf("PRIORITY=%d", head->priority));
+  g_ptr_array_add(fields, g_strdup_printf("PRIORITY=%d", event->priority));
   add_field(fields, "SYSLOG_IDENTIFIER", log_identifier);
-  add_field(fields, "GATEWAYD_SUBJECT", gw_subject_name(head->subject));
-  if (id)
-    add_field(fields, "GATEWAYD_ID", id);
-  if (head->message_id)
-    add_field(fields, "MESSAGE_ID", head->message_id);
+  add_subject(fields, event->subject, id);
+  if (event->message_id)
+    add_field(fields, "MESSAGE_ID", event->message_id);
+  for (const GwLogField *field = event->fields; field && field->name; field++) {
+    g_autofree char *value = gw_log_inert(field->value);
+    g_autofree char *name = g_strconcat("GATEWAYD_", field->name, NULL);
+    if (fields->len < G_N_ELEMENTS(parts))
+      add_field(fields, name, value);
+  }
   for (guint i = 0; i < fields->len; i++)
     parts[i] = (struct iovec){ fields->pdata[i], strlen(fields->pdata[i]) };
   (void)sd_journal_sendv(parts, (int)fields->len);
 }
 
 static void
-write_stderr(const LogHead *head, const char *id, const char *text)
+write_stderr(const GwLogEvent *event, const char *id, const char *text)
 {
-  g_autofree char *prefix = log_to_terminal ? g_strdup("") : g_strdup_printf("<%d>", head->priority);
+  g_autofree char *prefix = log_to_terminal ? g_strdup("") : g_strdup_printf("<%d>", event->priority);
   g_autofree char *line = g_strdup_printf("%s%s: %s%s%s: %s\n", prefix, log_identifier,
-                                          gw_subject_name(head->subject), id ? " " : "", id ? id : "", text);
+                                          gw_subject_name(event->subject), id ? " " : "", id ? id : "", text);
   ssize_t n = write(STDERR_FILENO, line, strlen(line));
 
   (void)n; /* nobody is left to tell */
 }
 
-static void G_GNUC_PRINTF(2, 0) write_line(const LogHead *head, const char *format, va_list args)
+void
+gw_log_event(const GwLogEvent *event)
 {
-  g_autofree char *raw = g_strdup_vprintf(format, args);
-  g_autofree char *text = gw_log_inert(raw);
-  g_autofree char *id = head->id ? gw_log_inert(head->id) : NULL;
+  g_autofree char *text = gw_log_inert(event->text);
+  g_autofree char *id = event->id && *event->id ? gw_log_inert(event->id) : NULL;
 
+  if (event->priority > log_max_priority)
+    return;
   if (log_to_journal)
-    write_journal(head, id, text);
+    write_journal(event, id, text);
   else
-    write_stderr(head, id, text);
+    write_stderr(event, id, text);
+}
+
+static void G_GNUC_PRINTF(4, 0)
+    write_line(int priority, GwSubject subject, const char *id, const char *format, va_list args)
+{
+  g_autofree char *text = g_strdup_vprintf(format, args);
+  GwLogEvent event = { .priority = priority, .subject = subject, .id = id, .text = text };
+
+  gw_log_event(&event);
 }
 
 void
 gw_log(int priority, GwSubject subject, const char *id, const char *format, ...)
 {
-  LogHead head = { .priority = priority, .subject = subject, .id = id };
   va_list args;
 
   if (priority > log_max_priority)
     return;
   va_start(args, format);
-  write_line(&head, format, args);
-  va_end(args);
-}
-
-void
-gw_log_alert(const char *message_id, GwSubject subject, const char *id, const char *format, ...)
-{
-  LogHead head = { .priority = LOG_ERR, .message_id = message_id, .subject = subject, .id = id };
-  va_list args;
-
-  va_start(args, format);
-  write_line(&head, format, args);
+  write_line(priority, subject, id, format, args);
   va_end(args);
 }
 
@@ -209,7 +219,6 @@ limit_admits(GwLogLimit *limit, guint *ret_n_suppressed)
 void
 gw_log_peer(GwLogLimit *limit, int priority, GwSubject subject, const char *id, const char *format, ...)
 {
-  LogHead head = { .priority = priority, .subject = subject, .id = id };
   guint n_suppressed;
   va_list args;
 
@@ -218,6 +227,6 @@ gw_log_peer(GwLogLimit *limit, int priority, GwSubject subject, const char *id, 
   if (n_suppressed > 0)
     gw_log(priority, subject, id, "%u lines like the next were left out", n_suppressed);
   va_start(args, format);
-  write_line(&head, format, args);
+  write_line(priority, subject, id, format, args);
   va_end(args);
 }

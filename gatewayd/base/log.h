@@ -32,9 +32,21 @@ char *gw_log_inert(const char *text);
 void gw_log_init(const char *identifier, int max_priority);
 /* @id is the subject's own name ("02:00:00:00:00:01"), or NULL for the daemon itself. */
 void gw_log(int priority, GwSubject subject, const char *id, const char *format, ...) G_GNUC_PRINTF(4, 5);
-/* For what an operator must act on: @message_id is 32 hex digits, listed in units/gatewayd.catalog. */
-void gw_log_alert(const char *message_id, GwSubject subject, const char *id, const char *format, ...)
-    G_GNUC_PRINTF(4, 5);
+/* What the journal can be asked for: each field as GATEWAYD_NAME=value. A line of the log about a node, a
+ * rule... holds that one anyway. */
+typedef struct {
+  const char *name; /* "EVENT"; NULL ends the list */
+  const char *value;
+} GwLogField;
+typedef struct {
+  int priority;
+  const char *message_id; /* 32 hex digits, explained in units/gatewayd.catalog; NULL = none */
+  GwSubject subject;
+  const char *id, *text;
+  const GwLogField *fields; /* at most GW_LOG_FIELDS_MAX; NULL = none */
+} GwLogEvent;
+#define GW_LOG_FIELDS_MAX 8
+void gw_log_event(const GwLogEvent *event);
 
 #define gw_debug(...) gw_log(LOG_DEBUG, __VA_ARGS__)
 #define gw_info(...) gw_log(LOG_INFO, __VA_ARGS__)

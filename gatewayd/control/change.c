@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "control/alerts.h"
 #include "control/core-private.h"
 
 struct GwChange {
@@ -110,6 +111,40 @@ make_data(const GwChange *change, const char *text)
   return data;
 }
 
+static const char *
+format_id(gint64 id, char *buffer, gsize size)
+{
+  g_snprintf(buffer, size, "%" G_GINT64_FORMAT, id);
+  return buffer;
+}
+
+/* Into the log, with every name that the journal may be asked for. */
+static void
+log_event(const GwEvent *event, GwSubject subject, const char *text)
+{
+  const GwAlert *alert = gw_alert_find(event->type);
+  char numbers[4][24];
+  GwLogField fields[GW_LOG_FIELDS_MAX] = { { "EVENT", event->type },
+                                           { "EVENT_ID", format_id(event->id, numbers[0], 24) } };
+  guint n = 2;
+  GwLogEvent line = { .priority = alert ? alert->priority : LOG_INFO,
+                      .message_id = alert ? alert->message_id : NULL,
+                      .subject = subject,
+                      .id = event->subject,
+                      .text = text,
+                      .fields = fields };
+
+  if (subject != GW_SUBJECT_NODE && *event->node)
+    fields[n++] = (GwLogField){ "NODE", event->node };
+  if (subject != GW_SUBJECT_FIRMWARE && event->firmware_id)
+    fields[n++] = (GwLogField){ "FIRMWARE", format_id(event->firmware_id, numbers[1], 24) };
+  if (subject != GW_SUBJECT_RULE && event->rule_id)
+    fields[n++] = (GwLogField){ "RULE", format_id(event->rule_id, numbers[2], 24) };
+  if (subject != GW_SUBJECT_UPDATE && event->update_id)
+    fields[n++] = (GwLogField){ "UPDATE", format_id(event->update_id, numbers[3], 24) };
+  gw_log_event(&line);
+}
+
 void
 gw_change_say(GwChange *change, const char *type, const GwAbout *about, const char *format, ...)
 {
@@ -134,7 +169,7 @@ gw_change_say(GwChange *change, const char *type, const GwAbout *about, const ch
   event->data = make_data(change, text);
   gw_event_put(change->batch, event);
   g_ptr_array_add(change->events, event);
-  gw_info(subject, event->subject, "%s", text);
+  log_event(event, subject, text);
 }
 
 static void

@@ -85,15 +85,22 @@ test_journal(void)
 
   journal = g_ptr_array_new_with_free_func(g_free);
   capture_begin(&capture, TRUE);
-  gw_log_alert("0123456789abcdef0123456789abcdef", GW_SUBJECT_PLUGIN, "example", "held back");
+  gw_log_event(&(GwLogEvent){ .priority = LOG_ERR,
+                              .message_id = "0123456789abcdef0123456789abcdef",
+                              .subject = GW_SUBJECT_PLUGIN,
+                              .id = "example",
+                              .text = "held back",
+                              .fields = (GwLogField[]){ { "EVENT", "plugin.\nrefused" }, { NULL } } });
   text = capture_end(&capture);
   g_assert_cmpstr(text, ==, "");
-  g_assert_cmpuint(journal->len, ==, 6);
+  g_assert_cmpuint(journal->len, ==, 8);
   g_assert_true(was_sent("MESSAGE=example: held back"));
   g_assert_true(was_sent("PRIORITY=3"));
   g_assert_true(was_sent("SYSLOG_IDENTIFIER=unit-test"));
   g_assert_true(was_sent("GATEWAYD_SUBJECT=plugin"));
   g_assert_true(was_sent("GATEWAYD_ID=example"));
+  g_assert_true(was_sent("GATEWAYD_PLUGIN=example"));
+  g_assert_true(was_sent("GATEWAYD_EVENT=plugin.\\x0arefused"));
   g_assert_true(was_sent("MESSAGE_ID=0123456789abcdef0123456789abcdef"));
   g_ptr_array_unref(journal);
 }
