@@ -24,6 +24,8 @@
 #define NOTES                                                                                                \
   "crash-notes" /* the descriptor's name in the service manager's store, and the file's in --state */
 
+#define STATUS_MS 1000
+
 typedef struct {
   char *link_path, *plugin_path, *log_level, *state, *instance;
   gboolean is_foreground, is_version;
@@ -87,27 +89,30 @@ read_level(const char *text, GError **error)
 
 /* ---- what outlives us ---- */
 
-/* Kept by the service manager while we are dead. */
-static int
-find_stored_notes(void)
+/* What the service manager kept while we were dead: the notes (or -1), and sockets. */
+static GwInherited *
+take_inherited(int *ret_notes_fd)
 {
   g_auto(GStrv) names = NULL;
   int n = sd_listen_fds_with_names(TRUE, &names);
+  g_autoptr(GArray) sockets = g_array_new(FALSE, FALSE, sizeof(int));
 
+  *ret_notes_fd = -1;
   for (int i = 0; i < n; i++) {
-    if (strcmp(names[i], NOTES) == 0)
-      return SD_LISTEN_FDS_START + i;
+    int fd = SD_LISTEN_FDS_START + i;
+    if (*ret_notes_fd < 0 && strcmp(names[i], NOTES) == 0)
+      *ret_notes_fd = fd;
+    else
+      g_array_append_val(sockets, fd);
   }
-  return -1;
+  return gw_inherited_new((const int *)(void *)sockets->data, sockets->len);
 }
 
 static int
 open_notes(const char *state, GError **error)
 {
-  int fd = find_stored_notes();
+  int fd;
 
-  if (fd >= 0)
-    return fd;
   if (state) {
     g_autofree char *path = g_build_filename(state, NOTES, NULL);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -124,9 +129,9 @@ open_notes(const char *state, GError **error)
 }
 
 static GwGuard *
-open_guard(const char *state, GError **error)
+open_guard(int kept_fd, const char *state, GError **error)
 {
-  int fd = open_notes(state, error);
+  int fd = kept_fd >= 0 ? kept_fd : open_notes(state, error);
 
   return fd >= 0 ? gw_guard_new(fd, gw_clock_boot_ms(), error) : NULL;
 }
@@ -187,8 +192,17 @@ raise_limit(void)
   }
 }
 
+static gboolean
+on_status(gpointer lan)
+{
+  g_autofree char *status = gw_lan_condition(lan);
+
+  (void)sd_notifyf(0, "STATUS=%s", status);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
-run(void)
+run(GwLan *lan)
 {
   g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
   guint64 watchdog_us = 0;
@@ -197,6 +211,7 @@ run(void)
   g_unix_signal_add(SIGINT, on_signal, loop);
   if (sd_watchdog_enabled(0, &watchdog_us) > 0)
     g_timeout_add((guint)(watchdog_us / 3000), on_watchdog, NULL);
+  g_timeout_add(STATUS_MS, on_status, lan);
   (void)sd_notify(0, "READY=1");
   g_main_loop_run(loop);
   (void)sd_notify(0, "STOPPING=1");
@@ -205,7 +220,9 @@ run(void)
 static gboolean
 serve(const Options *options, GError **error)
 {
-  g_autoptr(GwGuard) guard = open_guard(options->state, error);
+  int notes_fd;
+  g_autoptr(GwInherited) inherited = take_inherited(&notes_fd);
+  g_autoptr(GwGuard) guard = open_guard(notes_fd, options->state, error);
   g_autoptr(GwReactor) reactor = NULL;
   g_autoptr(GPtrArray) files = NULL;
   g_autoptr(GwLan) lan = NULL;
@@ -220,11 +237,12 @@ serve(const Options *options, GError **error)
                        .instance = options->instance ? options->instance : "",
                        .files = files,
                        .guard = guard,
+                       .inherited = inherited,
                        .credentials = g_getenv("CREDENTIALS_DIRECTORY") };
   lan = gw_lan_new(reactor, &setup, error);
   if (!lan)
     return FALSE;
-  run();
+  run(lan);
   g_clear_pointer(&lan, gw_lan_free);
   return TRUE;
 }

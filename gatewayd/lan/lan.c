@@ -389,6 +389,7 @@ open_net(GwLan *lan)
   GwPortsSetup ports = { .reactor = lan->reactor,
                          .gate = lan->gate,
                          .server = lan->server,
+                         .inherited = lan->setup.inherited,
                          .credentials = lan->setup.credentials,
                          .session = gw_talks_accept,
                          .user = lan };
@@ -447,6 +448,27 @@ gboolean
 gw_lan_is_configured(const GwLan *lan)
 {
   return lan->sections != NULL;
+}
+
+static guint
+count_on(const GwLan *lan)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < lan->hosted->len; i++)
+    n += gw_hosted_is_on(lan->hosted->pdata[i]) ? 1 : 0;
+  return n;
+}
+
+char *
+gw_lan_condition(const GwLan *lan)
+{
+  if (!gw_uplink_is_connected(lan->uplink) || !lan->sections)
+    return g_strdup_printf("no core: %u downloads go on, other nodes hear \"later\"",
+                           gw_transfers_open(lan->transfers));
+  if (!gw_ports_are_open(lan->ports))
+    return g_strdup("a port cannot be listened at, see the log");
+  return g_strdup_printf("%u transports, %u downloads", count_on(lan), gw_transfers_open(lan->transfers));
 }
 
 const GwAddress *

@@ -82,10 +82,19 @@ credential(const GwPorts *ports, const char *name)
   return g_build_filename(ports->setup.credentials, name, NULL);
 }
 
+/* Its descriptor is for the listener to take. */
+static GwListen
+listen_at(const GwPorts *ports, const GwPort *port)
+{
+  return (GwListen){ .address = port->address,
+                     .inherited_fd = gw_inherited_take(ports->setup.inherited, &port->address) };
+}
+
 static gboolean
-open_http(GwPorts *ports, GwPort *port, const GwListen *listen, GError **error)
+open_http(GwPorts *ports, GwPort *port, GError **error)
 {
   g_autoptr(GwTls) tls = NULL;
+  GwListen listen;
 
   if (port->is_tls && (!port->certificate || !port->key))
     return gw_fail(error, GW_ERROR_BAD_INPUT, "TLS needs a certificate and a key");
@@ -94,7 +103,8 @@ open_http(GwPorts *ports, GwPort *port, const GwListen *listen, GError **error)
     if (!tls)
       return FALSE;
   }
-  port->listener = gw_http_server_listen(ports->setup.server, listen, tls, port, error);
+  listen = listen_at(ports, port);
+  port->listener = gw_http_server_listen(ports->setup.server, &listen, tls, port, error);
   return port->listener != NULL;
 }
 
@@ -108,12 +118,15 @@ on_accept(const GwAccepted *accepted, gpointer user)
 }
 
 static gboolean
-open_session(GwPorts *ports, GwPort *port, const GwListen *listen, GError **error)
+open_session(GwPorts *ports, GwPort *port, GError **error)
 {
+  GwListen listen;
+
   if (port->is_tls)
     return gw_fail(error, GW_ERROR_UNSUPPORTED, "TLS is for HTTP alone");
+  listen = listen_at(ports, port);
   port->session_listener =
-      gw_listener_new(ports->setup.reactor, ports->setup.gate, listen, on_accept, port, error);
+      gw_listener_new(ports->setup.reactor, ports->setup.gate, &listen, on_accept, port, error);
   return port->session_listener != NULL;
 }
 
@@ -128,11 +141,10 @@ static gboolean
 open_port(GwPorts *ports, GwPort *port, gboolean is_first)
 {
   g_autoptr(GError) error = NULL;
-  GwListen listen = { .address = port->address, .inherited_fd = -1 };
   const char *name =
       port->session ? port->session->plugin->name : ((GwRoute *)port->routes->pdata[0])->hosted->plugin->name;
 
-  if (port->session ? open_session(ports, port, &listen, &error) : open_http(ports, port, &listen, &error)) {
+  if (port->session ? open_session(ports, port, &error) : open_http(ports, port, &error)) {
     gw_info(GW_SUBJECT_PLUGIN, name, "listens at %s", port->text);
     return TRUE;
   }
@@ -154,6 +166,31 @@ open_all(GwPorts *ports, gboolean is_first)
   if (is_any_missing)
     gw_wheel_arm(gw_reactor_wheel(ports->setup.reactor), &ports->retry,
                  gw_reactor_now_ms(ports->setup.reactor) + RETRY_MS);
+}
+
+static gboolean
+is_wanted_at(const GwAddress *address, gpointer user)
+{
+  const GwPorts *ports = user;
+
+  for (guint i = 0; i < ports->ports->len; i++) {
+    const GwPort *port = ports->ports->pdata[i];
+    if (port->is_wanted && port->address.port == address->port &&
+        gw_address_equal_host(&port->address, address))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+refuse_rest(GwPorts *ports, gboolean is_ending)
+{
+  GwInheritedUse use = { .reactor = ports->setup.reactor,
+                         .gate = ports->setup.gate,
+                         .is_wanted = is_ending ? NULL : is_wanted_at,
+                         .user = ports };
+
+  gw_inherited_refuse_rest(ports->setup.inherited, &use);
 }
 
 /* An address may appear later, and another's socket go. */
@@ -348,6 +385,7 @@ gw_ports_configure(GwPorts *ports, const GPtrArray *hosted, GVariant *lan)
     if (!port->is_wanted || (port->session ? port->listener != NULL : port->session_listener != NULL))
       close_port(ports, port);
   }
+  refuse_rest(ports, FALSE);
   open_all(ports, TRUE);
 }
 
@@ -359,6 +397,17 @@ is_of(const GwPort *port, const char *plugin)
   for (guint i = 0; i < port->routes->len; i++)
     is_found |= strcmp(((const GwRoute *)port->routes->pdata[i])->hosted->plugin->name, plugin) == 0;
   return is_found;
+}
+
+gboolean
+gw_ports_are_open(const GwPorts *ports)
+{
+  for (guint i = 0; i < ports->ports->len; i++) {
+    const GwPort *port = ports->ports->pdata[i];
+    if (port->is_wanted && !is_open(port))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 const GwAddress *
@@ -389,6 +438,7 @@ gw_ports_free(GwPorts *ports)
   if (!ports)
     return;
   gw_wheel_cancel(&ports->retry);
+  refuse_rest(ports, TRUE);
   g_ptr_array_unref(ports->ports);
   g_clear_pointer(&ports->lan, g_variant_unref);
   g_free(ports);

@@ -4,6 +4,7 @@
 #pragma once
 #include "lan/hosted.h"
 #include "net/http-server.h"
+#include "net/inherited.h"
 
 typedef struct {
   GwHosted *hosted;
@@ -29,6 +30,7 @@ typedef struct {
   GwReactor *reactor;
   GwGate *gate;
   GwHttpServer *server;
+  GwInherited *inherited;  /* sockets of the service manager, or NULL; borrowed */
   const char *credentials; /* folder in which keys with relative names are looked for, or NULL */
   void (*session)(GwPort *port, const GwAccepted *accepted, gpointer user);
   gpointer user;
@@ -46,3 +48,5 @@ void gw_ports_configure(GwPorts *ports, const GPtrArray *hosted, GVariant *lan);
 GwHosted *gw_port_route(const GwPort *port, GwSlice host, GwSlice path);
 /* Where the plugin of that name really listens first, or NULL. */
 const GwAddress *gw_ports_find(const GwPorts *ports, const char *plugin);
+/* FALSE: one that is wanted cannot be had just now; the log says why. */
+gboolean gw_ports_are_open(const GwPorts *ports);
