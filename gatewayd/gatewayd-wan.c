@@ -16,6 +16,7 @@
 #include "wan/wan.h"
 
 #define GRACE_MS 3000
+#define STATUS_MS 1000
 
 typedef struct {
   char *link_path, *plugin_path, *log_level;
@@ -92,8 +93,17 @@ on_watchdog(gpointer user)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+on_status(gpointer wan)
+{
+  g_autofree char *status = gw_wan_condition(wan);
+
+  (void)sd_notifyf(0, "STATUS=%s", status);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
-run(void)
+run(GwWan *wan)
 {
   g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
   guint64 watchdog_us = 0;
@@ -102,6 +112,7 @@ run(void)
   g_unix_signal_add(SIGINT, on_signal, loop);
   if (sd_watchdog_enabled(0, &watchdog_us) > 0)
     g_timeout_add((guint)(watchdog_us / 3000), on_watchdog, NULL);
+  g_timeout_add(STATUS_MS, on_status, wan);
   (void)sd_notify(0, "READY=1");
   g_main_loop_run(loop);
   (void)sd_notify(0, "STOPPING=1");
@@ -131,7 +142,7 @@ main(int argc, char *argv[])
   gw_http_prepare();
   plugins = load_plugins(options.plugin_path ? options.plugin_path : GW_PLUGIN_DIR);
   wan = gw_wan_start(options.link_path ? options.link_path : "/run/gatewayd/wan.sock", plugins);
-  run();
+  run(wan);
   if (!gw_wan_stop(wan, GRACE_MS))
     _exit(0); /* a thread sits in a call that does not end; there is nothing to save */
   return 0;

@@ -21,6 +21,7 @@
 #include "link/link.h"
 
 #define DEFAULT_CONFIG "/etc/gatewayd/gatewayd.conf"
+#define STATUS_MS 1000
 
 typedef struct {
   char *config, *state, *cache, *link_dir, *bus, *log_level;
@@ -225,28 +226,57 @@ on_reload_signal(gpointer core)
   return G_SOURCE_CONTINUE;
 }
 
+typedef struct {
+  GwCore *core;
+  GwBus *bus;
+  gint64 patience_ms;
+  char *status; /* as told last */
+} Running;
+
 /* Honest: this loop turns, and the database thread lives. */
 static gboolean
-on_watchdog(gpointer core)
+on_watchdog(gpointer user)
 {
-  if (gw_core_is_healthy(core))
+  const Running *running = user;
+
+  if (gw_core_is_healthy(running->core, running->patience_ms))
     (void)sd_notify(0, "WATCHDOG=1");
   return G_SOURCE_CONTINUE;
 }
 
-static void
-run(GwCore *core, GMainLoop *loop)
+/* Inert: upstreams have a say in it, and a second line would be a message to systemd. */
+static gboolean
+on_status(gpointer user)
 {
+  Running *running = user;
+  g_autofree char *condition = gw_core_condition(running->core);
+  g_autofree char *raw = g_strconcat(gw_bus_is_up(running->bus) ? "" : "not on the bus; ", condition, NULL);
+  g_autofree char *status = gw_log_inert(raw);
+
+  if (g_strcmp0(status, running->status) != 0)
+    (void)sd_notifyf(0, "STATUS=%s", status);
+  g_free(running->status);
+  running->status = g_steal_pointer(&status);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+run(GwCore *core, GwBus *bus, GMainLoop *loop)
+{
+  Running running = { .core = core, .bus = bus };
   guint64 watchdog_us = 0;
 
   g_unix_signal_add(SIGTERM, on_stop_signal, loop);
   g_unix_signal_add(SIGINT, on_stop_signal, loop);
   g_unix_signal_add(SIGHUP, on_reload_signal, core);
   if (sd_watchdog_enabled(0, &watchdog_us) > 0)
-    g_timeout_add((guint)(watchdog_us / 3000), on_watchdog, core);
+    g_timeout_add((guint)(watchdog_us / 3000), on_watchdog, &running);
+  running.patience_ms = (gint64)(watchdog_us / 2000);
+  g_timeout_add(STATUS_MS, on_status, &running);
   (void)sd_notify(0, "READY=1");
   g_main_loop_run(loop);
   (void)sd_notify(0, "STOPPING=1");
+  g_free(running.status);
 }
 
 static int
@@ -282,7 +312,7 @@ serve(Options *options, GError **error)
                        error);
   if (!bus)
     return gw_error_row((*error)->code)->exit_status;
-  run(core, life.loop);
+  run(core, bus, life.loop);
   return life.is_broken ? 1 : 0;
 }
 

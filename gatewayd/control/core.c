@@ -18,7 +18,6 @@
 #include "control/workers.h"
 
 #define DATABASE_NAME "gatewayd.db"
-#define ALIVE_MS 30000     /* the database thread may be busy for so long */
 #define TURN_MAX 500       /* alarms in one turn: the others wait for the next */
 #define SLEEP_MAX_MS 60000 /* GLib's clock stops in suspend, ours does not */
 
@@ -302,9 +301,9 @@ gw_core_stop(GwCore *core)
 }
 
 gboolean
-gw_core_is_healthy(const GwCore *core)
+gw_core_is_healthy(const GwCore *core, gint64 patience_ms)
 {
-  return gw_clock_boot_ms() - gw_db_last_alive_ms(core->db) < ALIVE_MS;
+  return gw_clock_boot_ms() - gw_db_last_alive_ms(core->db) < patience_ms;
 }
 
 static void

@@ -24,8 +24,10 @@ typedef struct {
 GwCore *gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error);
 /* Runs what is due. Only for those who bring their own clock, after they moved it. */
 void gw_core_turn(GwCore *core);
-/* Does the database thread live? For the watchdog. */
-gboolean gw_core_is_healthy(const GwCore *core);
+/* Did the database thread get on within the last @patience_ms? For the watchdog. */
+gboolean gw_core_is_healthy(const GwCore *core, gint64 patience_ms);
+/* One line for people: what is wrong, else how much there is to do. Caller frees. */
+char *gw_core_condition(const GwCore *core);
 /* Within 5 s, never waiting for a peer. */
 void gw_core_stop(GwCore *core);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwCore, gw_core_stop)

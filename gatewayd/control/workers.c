@@ -141,6 +141,18 @@ gw_workers_wan(const GwWorkers *workers)
 }
 
 gboolean
+gw_workers_has_lan(const GwWorkers *workers)
+{
+  for (guint i = 0; i < workers->list->len; i++) {
+    const GwWorker *worker = workers->list->pdata[i];
+
+    if (worker->is_lan && *worker->name)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+gboolean
 gw_worker_send(GwWorker *worker, GwMessageType type, guint32 serial, GVariant *payload, int fd)
 {
   return gw_link_send(worker->link, type, serial, payload, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0);

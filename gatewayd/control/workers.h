@@ -26,6 +26,8 @@ const char *gw_worker_name(const GwWorker *worker);
 GwWorker *gw_workers_find(const GwWorkers *workers, guint64 id);
 /* The WAN worker that said hello, or NULL. */
 GwWorker *gw_workers_wan(const GwWorkers *workers);
+/* Did any LAN worker say hello? */
+gboolean gw_workers_has_lan(const GwWorkers *workers);
 /* FALSE = it does not listen just now. */
 gboolean gw_worker_send(GwWorker *worker, GwMessageType type, guint32 serial, GVariant *payload, int fd);
 /* To every LAN worker that said hello. */

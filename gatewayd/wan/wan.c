@@ -432,6 +432,14 @@ reconnect(gpointer user)
 
 /* ---- life */
 
+char *
+gw_wan_condition(const GwWan *wan)
+{
+  if (!wan->link || !wan->site_values)
+    return g_strdup("no core: nothing is fetched");
+  return g_strdup_printf("%u upstreams", g_hash_table_size(wan->entries));
+}
+
 GwWan *
 gw_wan_start(const char *link_path, GPtrArray *plugins)
 {

@@ -10,5 +10,7 @@ typedef struct GwWan GwWan;
  * again.
  */
 GwWan *gw_wan_start(const char *link_path, GPtrArray *plugins);
+/* One line for people: what is wrong, else what it does. Caller frees. */
+char *gw_wan_condition(const GwWan *wan);
 /* FALSE: a thread did not end within @grace_ms; then the process must end without tidying up. */
 gboolean gw_wan_stop(GwWan *wan, guint grace_ms);
