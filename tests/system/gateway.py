@@ -80,7 +80,21 @@ class Process:
         return self.log.read_text(errors="replace")
 
 
-class Gateway:
+class Commands:
+    """What whoever has a ctl() can be asked."""
+
+    def json(self, *words):
+        return json.loads(self.ctl("--json", *words).stdout)
+
+    def rows(self, kind, *words):
+        """The rows of `gatewayctl KIND list`."""
+        return self.json(kind, "list", *words)["rows"]
+
+    def row(self, kind, key, value):
+        return next((row for row in self.rows(kind) if str(row.get(key)) == str(value)), None)
+
+
+class Gateway(Commands):
     """`folder` holds everything. `config` is the text of gatewayd.conf; start() brings the processes up in any
     order; a supervisor thread restarts dead workers (and the core, unless told not to)."""
 
@@ -153,16 +167,6 @@ class Gateway:
             raise AssertionError(f"gatewayctl {' '.join(map(str, words))}: exit {result.returncode}\n"
                                  f"{result.stdout}{result.stderr}")
         return result
-
-    def json(self, *words):
-        return json.loads(self.ctl("--json", *words).stdout)
-
-    def rows(self, kind, *words):
-        """The rows of `gatewayctl KIND list`."""
-        return self.json(kind, "list", *words)["rows"]
-
-    def row(self, kind, key, value):
-        return next((row for row in self.rows(kind) if str(row.get(key)) == str(value)), None)
 
     def kill(self, name):
         self.processes[name].kill()
