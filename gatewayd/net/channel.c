@@ -277,6 +277,12 @@ gw_channel_close(GwChannel *channel)
   gw_channel_rearm(channel);
 }
 
+void
+gw_channel_touch(GwChannel *channel)
+{
+  channel->moved_ms = gw_channel_now_ms(channel);
+}
+
 const GwAddress *
 gw_channel_peer(const GwChannel *channel)
 {

@@ -73,6 +73,8 @@ gboolean gw_channel_stream(GwChannel *channel, GwBody *body, GwByteRange range,
 void gw_channel_set_pace(GwChannel *channel, GwPace *pace);
 /* @ms 0 disarms. @id below GW_CHANNEL_TIMERS. */
 void gw_channel_arm(GwChannel *channel, guint id, guint ms);
+/* Something moved on its behalf elsewhere: it is not idle. */
+void gw_channel_touch(GwChannel *channel);
 /* When all that was sent is acknowledged: closes, then `end` with GW_CHANNEL_CLOSED. Nothing more is
  * delivered. */
 void gw_channel_close(GwChannel *channel);

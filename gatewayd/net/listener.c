@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "net/socket.h"
 #include <errno.h>
 #include <glib-unix.h>
 #include <netinet/in.h>
@@ -13,11 +14,6 @@
 #define ACCEPTS_PER_TURN 64
 #define REFUSALS_PER_TURN 16
 #define BACK_OFF_MS 100
-/* Inherited by what is accepted. The kernel doubles the first: 128 KiB are two large segments on their way. A
- * longer queue costs twice the CPU for each byte where the congestion control paces (BBR), and memory
- * everywhere. */
-#define SEND_BUFFER 65536
-#define UNSENT_LOW_WATER 65536
 
 struct GwListener {
   GwWatch watch;
@@ -96,51 +92,6 @@ on_ready(GwWatch *watch, guint32 events)
   }
 }
 
-static void
-set_option(int fd, int level, int name, int value)
-{
-  setsockopt(fd, level, name, &value, sizeof value); /* each is an improvement, none a condition */
-}
-
-static gboolean
-is_any(const GwAddress *address)
-{
-  static const guint8 any[16];
-
-  return memcmp(address->bytes, any, sizeof any) == 0;
-}
-
-static int
-bind_address(const GwAddress *address, GError **error)
-{
-  struct sockaddr_storage sockaddr;
-  socklen_t size = gw_address_to_sockaddr(address, &sockaddr);
-  char text[GW_ADDRESS_TEXT];
-  GW_AUTO_FD int fd = -1;
-
-  gw_address_format(address, text);
-  fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0 && errno == EAFNOSUPPORT && is_any(address)) { /* a kernel without IPv6 */
-    struct sockaddr_in *in = (void *)&sockaddr;
-
-    sockaddr = (struct sockaddr_storage){ 0 };
-    in->sin_family = AF_INET;
-    in->sin_port = htons(address->port);
-    size = sizeof *in;
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  }
-  if (fd >= 0) {
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (sockaddr.ss_family == AF_INET6)
-      set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_any(address));
-  }
-  if (fd < 0 || bind(fd, (struct sockaddr *)&sockaddr, size) < 0) {
-    gw_fail_errno(error, errno, "cannot listen on %s port %u", text, address->port);
-    return -1;
-  }
-  return g_steal_fd(&fd);
-}
-
 /* A descriptor that the service manager gave us, or a new one. */
 static int
 take_socket(const GwListen *listen_on, GError **error)
@@ -150,7 +101,7 @@ take_socket(const GwListen *listen_on, GError **error)
   GW_AUTO_FD int fd = listen_on->inherited_fd;
 
   if (fd < 0)
-    return bind_address(&listen_on->address, error);
+    return gw_socket_bind(&listen_on->address, error);
   if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) < 0 || !is_listening) {
     gw_fail(error, GW_ERROR_BAD_INPUT, "inherited descriptor %d is no listening socket", fd);
     return -1;
@@ -165,11 +116,7 @@ start(GwListener *listener, const GwListen *listen_on, GError **error)
   socklen_t size = sizeof sockaddr;
   int fd = listener->watch.fd;
 
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (!listen_on->has_long_queue) {
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
-    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_LOW_WATER);
-  }
+  gw_socket_tune(fd, listen_on->has_long_queue);
   if (!g_unix_set_fd_nonblocking(fd, TRUE, error))
     return FALSE;
   if (listen(fd, (int)(listen_on->backlog ? listen_on->backlog : BACKLOG)) < 0 ||
