@@ -498,10 +498,11 @@ typedef enum {
   GATEWAY_EVENT_OPEN = 1, /* the line is up; text = peer, text2 = local address, number = local port */
   GATEWAY_EVENT_LINE,     /* text without its line end (CR, LF or CRLF) */
   GATEWAY_EVENT_LINE_TOO_LONG,
-  GATEWAY_EVENT_BYTES,   /* text: in exact mode exactly n bytes, else 1..4096 */
-  GATEWAY_EVENT_DATA_UP, /* the data channel is connected; text = "a1,a2,..." or address, number = port */
-  GATEWAY_EVENT_DATA_DRAINED, /* every byte streamed to it was acknowledged */
-  GATEWAY_EVENT_DATA_FAILED,  /* it broke, timed out, or a foreign peer came */
+  GATEWAY_EVENT_BYTES,        /* text: in exact mode exactly n bytes, else 1..4096 */
+  GATEWAY_EVENT_DATA_UP,      /* the peer is connected; with text (our numeric address, spelled as OPEN spells
+                                 it) and number (port): it listens */
+  GATEWAY_EVENT_DATA_DRAINED, /* the peer acknowledged every byte streamed to it, and the end. It is closed */
+  GATEWAY_EVENT_DATA_FAILED,  /* it could not be opened, broke, or the time was up. It is closed */
   GATEWAY_EVENT_SENT,         /* a stream to the main channel was acknowledged to its last byte */
   GATEWAY_EVENT_TIMER,        /* number = the timer's id */
   GATEWAY_EVENT_BLOCK,        /* text: bytes of the image at `number`; absent text = cannot be read */
@@ -525,7 +526,8 @@ typedef enum {
   GATEWAY_ACTION_READ_BLOCK, /* number = offset, count <= 4096: answered by BLOCK; needs a BYTES answer before
                               */
   GATEWAY_ACTION_STREAM, /* number = offset, count (0 = to the end), is_data: bytes of the image to main or
-                            data channel; is_text: `text` to the data channel instead */
+                            data channel (BLOCK without text: there are none); is_text: `text`, of up to the
+                            scratch's size, to the data channel instead */
   GATEWAY_ACTION_DATA, /* open a data channel. text absent = passive (answered by DATA_UP with our address and
                           port before the peer connects), else active to that address, port = number */
   GATEWAY_ACTION_DATA_CLOSE,
@@ -540,13 +542,22 @@ typedef enum {
 #define GATEWAY_EXACTLY(n) ((uint64_t)(n) + 2u)
 #define GATEWAY_MAX_ACTIONS 16
 
-/* A data channel. There is one at a time; opening one closes the one before, and nothing more is heard of a
- * closed one. Passive: only the session's own peer gets in; a second DATA_UP, without text, may say that it
- * came. Active: only to the session's own peer and ports from 1024 on, else DATA_FAILED at once; DATA_UP says
- * that it is connected. STREAM may come before the peer. The end of a stream ends the channel's output, so
- * that the peer sees the end of the file; DATA_DRAINED follows when all is acknowledged, also after an empty
- * text. Texts of a step are copied. Settings that the host applies itself where a session's table holds them:
- * "passive-ports" (TEXT, "FIRST-LAST"). */
+/* A data channel carries one stream, and ends with it. There is one at a time: DATA, DATA_CLOSE and the end
+ * of the session close the one before, with a reset if a stream was cut by that, and nothing more is heard of
+ * it.
+ *  - Passive: DATA_UP says where it listens, at once; only the session's own peer (its address, any port)
+ * gets in, and DATA_UP without text says that it came.
+ *  - Active: only to the session's own peer, spelled as OPEN spelled it, and ports from 1024 on, else
+ * DATA_FAILED at once; DATA_UP without text says that it is connected.
+ *  - STREAM may come before the peer, who is waited for for 60 s from DATA or STREAM, whichever is later. Its
+ * end is the end of the channel's output, so that the peer sees the end of the file; DATA_DRAINED follows
+ * when all is acknowledged, also after an empty text. A second STREAM, or one without a channel, is
+ * DATA_FAILED; so is a peer that takes nothing for 10 minutes. Bytes that move here keep the main channel
+ * from being idle. What the peer sends is thrown away.
+ *
+ * Texts of a step are copied. On a serial line DATA is DATA_FAILED. Settings that the host applies itself
+ * where a session's table holds them: "passive-ports" (TEXT, "FIRST-LAST", up to 1024 ports from 1024 on;
+ * without it there are no passive channels). */
 typedef struct {
   GatewayActionKind kind;
   GatewayText text;

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/error.h"
 
+#define PASSIVE_PORTS "passive-ports"
 #define TEXT_MAX 512
 #define NODE_MAX 64
 
@@ -34,9 +35,22 @@ gw_hosted_free(GwHosted *hosted)
 {
   if (!hosted)
     return;
+  gw_passive_free(hosted->passive);
   gw_settings_free(hosted->settings);
   g_clear_pointer(&hosted->section, g_variant_unref);
   g_free(hosted);
+}
+
+/* A session plugin wants passive ports by having a setting for them. */
+static gboolean
+read_range(GwHosted *hosted, GError **error)
+{
+  const char *text = gw_settings_text(hosted->settings, PASSIVE_PORTS);
+
+  hosted->wanted_range = (GwPortRange){ 0 };
+  if (hosted->plugin->kind != GATEWAY_SESSION || !*text)
+    return TRUE;
+  return gw_port_range_parse(text, &hosted->wanted_range, error);
 }
 
 gboolean
@@ -56,7 +70,25 @@ gw_hosted_configure(GwHosted *hosted, GVariant *section, GError **error)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "enabled=%s is neither yes nor no", enabled);
   if (is_enabled)
     hosted->settings = gw_settings_new(plugin->settings, plugin->n_settings, values, HOST_KEYS, error);
+  if (hosted->settings && !read_range(hosted, error))
+    g_clear_pointer(&hosted->settings, gw_settings_free);
   return !is_enabled || hosted->settings;
+}
+
+gboolean
+gw_hosted_open_ports(GwHosted *hosted, GwReactor *reactor, GError **error)
+{
+  GwPortRange range = hosted->settings ? hosted->wanted_range : (GwPortRange){ 0 };
+
+  if (hosted->passive && range.first == hosted->passive_range.first &&
+      range.last == hosted->passive_range.last)
+    return TRUE;
+  g_clear_pointer(&hosted->passive, gw_passive_free);
+  if (range.first == 0)
+    return TRUE;
+  hosted->passive = gw_passive_new(reactor, &range, error);
+  hosted->passive_range = range;
+  return hosted->passive != NULL;
 }
 
 gboolean

@@ -5,15 +5,18 @@
 #include "lan/guard.h"
 #include "link/loader.h"
 #include "link/settings.h"
+#include "net/passive.h"
 
 #define GW_HOSTED_SCRATCH 16384 /* for each of read and write */
 
 typedef struct {
   const GwPluginFile *file;
   const GatewayPlugin *plugin;
-  GatewayRequestFunctions request; /* kind GATEWAY_REQUEST */
-  GwSettings *settings;            /* NULL = switched off, or its section is wrong */
-  GVariant *section;               /* a{ss}, as configured */
+  GatewayRequestFunctions request;         /* kind GATEWAY_REQUEST */
+  GwSettings *settings;                    /* NULL = switched off, or its section is wrong */
+  GVariant *section;                       /* a{ss}, as configured */
+  GwPassive *passive;                      /* GATEWAY_SESSION: ports of data channels, or NULL = none */
+  GwPortRange passive_range, wanted_range; /* theirs, and what is configured now */
   GwGuard *guard;
   guint number;                       /* of its own */
   char scratch[2][GW_HOSTED_SCRATCH]; /* of the request that is worked on, until its reply is out */
@@ -26,6 +29,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwHosted, gw_hosted_free)
 /* @section: a{ss}, [plugin NAME] as written, or NULL. An unknown key or a bad value is GW_ERROR_BAD_INPUT;
  * then the plugin stays off. */
 gboolean gw_hosted_configure(GwHosted *hosted, GVariant *section, GError **error);
+/* Holds the passive ports that the configuration wants, and no other. No session may be open. FALSE: it wants
+ * some, and there are none. */
+gboolean gw_hosted_open_ports(GwHosted *hosted, GwReactor *reactor, GError **error);
 gboolean gw_hosted_is_on(const GwHosted *hosted);
 /* One of the keys that the host reads itself: "listen", "certificate", "key"; "" = not written. */
 const char *gw_hosted_option(const GwHosted *hosted, const char *key);

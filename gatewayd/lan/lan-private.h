@@ -6,6 +6,7 @@
 #include "lan/blobs.h"
 #include "lan/convert.h"
 #include "lan/lan.h"
+#include "lan/logins.h"
 #include "lan/ports.h"
 #include "lan/transfers.h"
 #include "lan/uplink.h"
@@ -28,12 +29,13 @@ struct GwLan {
   GwTransfers *transfers;
   GwBlobs *blobs;
   GwAnswers *answers;
+  GwLogins *logins;
   GwClaimKey key;
   GHashTable *adopted; /* GwAddress of adopted nodes */
   GVariant *sections;  /* CONFIG's, as last applied */
   GwTimer contacts;    /* to tell them */
   gboolean has_told_death;
-  GwLogLimit refusals;
+  GwLogLimit refusals, foreigners, failures;
 };
 
 /* Who waits for an answer. */

@@ -213,6 +213,37 @@ apply_limits(GwLan *lan, GVariant *section)
 }
 
 static void
+on_foreign(const GwAddress *peer, gpointer user)
+{
+  GwLan *lan = user;
+  char text[GW_ADDRESS_TEXT];
+
+  gw_address_format(peer, text);
+  gw_log_peer(&lan->foreigners, LOG_NOTICE, GW_SUBJECT_PEER, text,
+              "came to a port where another peer's data connection is expected: shown out");
+}
+
+static void
+open_passive_ports(GwLan *lan, GwHosted *hosted)
+{
+  const char *name = hosted->plugin->name;
+  g_autoptr(GError) error = NULL;
+  guint n_wanted;
+
+  if (strcmp(lan->setup.instance, "serial") == 0)
+    return;
+  if (!gw_hosted_open_ports(hosted, lan->reactor, &error))
+    gw_err(GW_SUBJECT_PLUGIN, name, "has no passive ports: %s", error->message);
+  if (!hosted->passive)
+    return;
+  gw_passive_on_foreign(hosted->passive, on_foreign, lan);
+  n_wanted = (guint)hosted->passive_range.last - hosted->passive_range.first + 1;
+  if (gw_passive_size(hosted->passive) < n_wanted)
+    gw_warning(GW_SUBJECT_PLUGIN, name, "has %u of %u passive ports; others hold the rest",
+               gw_passive_size(hosted->passive), n_wanted);
+}
+
+static void
 configure_hosted(GwLan *lan, GwHosted *hosted, GVariant *sections)
 {
   g_autoptr(GVariant) section = find_section(sections, "plugin", hosted->plugin->name);
@@ -224,6 +255,7 @@ configure_hosted(GwLan *lan, GwHosted *hosted, GVariant *sections)
   if (!gw_hosted_configure(hosted, section, &error))
     gw_err(GW_SUBJECT_PLUGIN, hosted->plugin->name, "is off: [plugin %s] %s", hosted->plugin->name,
            error->message);
+  open_passive_ports(lan, hosted);
 }
 
 static void
@@ -413,6 +445,7 @@ gw_lan_new(GwReactor *reactor, const GwLanSetup *setup, GError **error)
   lan->transfers = gw_transfers_new(reactor, lan->gauges, tell_transfer, lan);
   lan->blobs = gw_blobs_new(send_open, lan);
   lan->answers = gw_answers_new();
+  lan->logins = gw_logins_new();
   add_hosted(lan);
   open_net(lan);
   lan->talks = gw_talks_new(lan);
@@ -437,6 +470,7 @@ gw_lan_free(GwLan *lan)
   gw_blobs_free(lan->blobs);
   gw_uplink_free(lan->uplink);
   gw_answers_free(lan->answers);
+  gw_logins_free(lan->logins);
   gw_gauges_free(lan->gauges);
   g_hash_table_unref(lan->adopted);
   g_ptr_array_unref(lan->hosted);

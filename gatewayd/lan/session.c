@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "lan/session.h"
+#include "lan/session-private.h"
 
 #include <string.h>
-
-#include "lan/coverage.h"
 
 #define SCRATCH_SIZE 16384
 #define STATE_MAX 4096
 #define BLOCK_MAX 4096
-#define NODE_MAX 65
-#define LATER_MAX 32      /* events that actions brought; no honest step asks for more */
 #define STEPS_PER_TURN 64 /* then others have their turn */
-
-/* An event without foreign bytes that waits until the step before it is through. */
-typedef struct {
-  GatewayEventKind kind;
-  guint64 number, count;
-} Later;
-
-struct GwSession {
-  GwSessionSetup setup;
-  const GatewaySessionFunctions *functions;
-  GwChannel *channel;
-  GwBody *body;      /* of the last BYTES answer */
-  GwCoverage blocks; /* read and sent, not yet followed by a word of the node */
-  GwTimer turn;      /* delivers OPEN, what is left of `later`, and `ended`, from the reactor */
-  Later later[LATER_MAX];
-  guint n_later;
-  gboolean is_open, has_ask, is_closing, is_busy, is_resting, has_ended, is_freed;
-  char node[NODE_MAX];
-  char memory[SCRATCH_SIZE];
-  GatewayScratch scratch;
-  guint64 state[]; /* the plugin's, aligned */
-};
 
 static void drain(GwSession *session);
 
@@ -54,18 +28,20 @@ static void
 do_close(GwSession *session)
 {
   session->is_closing = TRUE;
+  gw_session_data_close(session);
   gw_channel_close(session->channel);
 }
 
-/* After the step that runs now, or at once. */
-static void
-post(GwSession *session, GatewayEventKind kind, guint64 number, guint64 count)
+void
+gw_session_post(GwSession *session, GatewayEventKind kind, guint64 number, guint64 count)
 {
-  if (session->n_later == LATER_MAX) {
+  if (session->is_freed)
+    return;
+  if (session->n_later == GW_SESSION_LATER_MAX) {
     do_close(session);
     return;
   }
-  session->later[session->n_later++] = (Later){ kind, number, count };
+  session->later[session->n_later++] = (GwLater){ kind, number, count };
   drain(session);
 }
 
@@ -82,34 +58,58 @@ do_mode(GwSession *session, guint64 number)
     gw_channel_read_exactly(session->channel, MIN(number - 2, 65536));
 }
 
+void
+gw_session_streamed(GwSession *session, const GwTransferGauge *gauge, gboolean is_over)
+{
+  const GwSessionHost *host = session->setup.host;
+
+  if (session->is_freed)
+    return;
+  if (is_over && gauge->acked > 0)
+    host->covered(session, gauge->offset, gauge->acked, session->setup.user);
+  if (host->streamed)
+    host->streamed(session, gauge, is_over, session->setup.user);
+}
+
+static void
+stream_moved(gpointer user, const GwTransferGauge *gauge)
+{
+  gw_session_streamed(user, gauge, FALSE);
+}
+
 static void
 stream_done(gpointer user, const GwTransferGauge *gauge, gboolean is_complete)
 {
-  GwSession *session = user;
-  if (session->is_freed || gauge->acked == 0)
-    return;
-  session->setup.host->covered(session, gauge->offset, gauge->acked, session->setup.user);
+  gw_session_streamed(user, gauge, TRUE);
   if (is_complete)
-    post(session, GATEWAY_EVENT_SENT, 0, 0);
+    gw_session_post(user, GATEWAY_EVENT_SENT, 0, 0);
 }
 
-static const GwTransferObserver STREAM_OBSERVER = { NULL, stream_done };
+static const GwTransferObserver STREAM_OBSERVER = { stream_moved, stream_done };
 
-/* To the main channel; there is no data channel on a serial line, and none of TCP's yet. */
+gboolean
+gw_session_range(const GwSession *session, const GatewayAction *action, GwByteRange *ret_range)
+{
+  guint64 size = session->body ? gw_body_size(session->body) : 0;
+  guint64 left = action->number < size ? size - action->number : 0;
+
+  *ret_range = (GwByteRange){ action->number, action->count ? MIN(action->count, left) : left };
+  return ret_range->size > 0;
+}
+
 static void
 do_stream(GwSession *session, const GatewayAction *action)
 {
-  if (action->is_data) {
-    post(session, GATEWAY_EVENT_DATA_FAILED, 0, 0);
+  GwByteRange range;
+
+  if (action->is_data || action->is_text) {
+    gw_session_data_stream(session, action);
     return;
   }
-  guint64 size = session->body ? gw_body_size(session->body) : 0;
-  guint64 left = action->number < size ? size - action->number : 0;
-  guint64 count = action->count ? MIN(action->count, left) : left;
-  if (count > 0 && gw_channel_stream(session->channel, session->body, (GwByteRange){ action->number, count },
-                                     &STREAM_OBSERVER, session))
+  if (gw_session_range(session, action, &range) &&
+      gw_channel_stream(session->channel, session->body, range, &STREAM_OBSERVER, session))
     return;
-  post(session, GATEWAY_EVENT_BLOCK, action->number, 0); /* cannot be read */
+  gw_session_post(session, GATEWAY_EVENT_BLOCK, action->number, 0); /* cannot be read */
 }
 
 static void
@@ -117,7 +117,7 @@ do_ask(GwSession *session, const GatewayAsk *ask)
 {
   if (!ask || session->has_ask)
     return;
-  if (ask->node.size > 0 && ask->node.size < NODE_MAX) {
+  if (ask->node.size > 0 && ask->node.size < GW_SESSION_NODE_MAX) {
     memcpy(session->node, ask->node.data, ask->node.size);
     session->node[ask->node.size] = 0;
   }
@@ -138,13 +138,16 @@ do_action(GwSession *session, const GatewayAction *action)
     do_mode(session, action->number);
     return;
   case GATEWAY_ACTION_READ_BLOCK:
-    post(session, GATEWAY_EVENT_BLOCK, action->number, MIN(action->count, BLOCK_MAX));
+    gw_session_post(session, GATEWAY_EVENT_BLOCK, action->number, MIN(action->count, BLOCK_MAX));
     return;
   case GATEWAY_ACTION_STREAM:
     do_stream(session, action);
     return;
   case GATEWAY_ACTION_DATA:
-    post(session, GATEWAY_EVENT_DATA_FAILED, 0, 0);
+    gw_session_data_open(session, action);
+    return;
+  case GATEWAY_ACTION_DATA_CLOSE:
+    gw_session_data_close(session);
     return;
   case GATEWAY_ACTION_ARM:
     gw_channel_arm(session->channel, (guint)action->number % GW_CHANNEL_TIMERS,
@@ -171,7 +174,7 @@ call_plugin(GwSession *session, const GatewayEvent *event, GatewayAction *action
   if (host->calling)
     host->calling(session, TRUE, session->setup.user);
   uint32_t n =
-      session->functions->step(session->setup.settings, session->state, event, &session->scratch, actions);
+      session->functions->step(session->setup.settings, session->state, event, session->scratch, actions);
   if (host->calling)
     host->calling(session, FALSE, session->setup.user);
   return MIN(n, GATEWAY_MAX_ACTIONS);
@@ -181,27 +184,42 @@ static void
 step(GwSession *session, const GatewayEvent *event)
 {
   GatewayAction actions[GATEWAY_MAX_ACTIONS] = { 0 };
+  char memory[SCRATCH_SIZE];
+  GatewayScratch scratch = { memory, SCRATCH_SIZE, 0, false };
   gboolean is_last = event->kind == GATEWAY_EVENT_HANGUP;
 
   if (session->is_closing && !is_last)
     return;
-  session->scratch = (GatewayScratch){ session->memory, SCRATCH_SIZE, 0, false };
+  session->scratch = &scratch;
   session->is_busy = TRUE;
   uint32_t n = call_plugin(session, event, actions);
   for (uint32_t i = 0; i < n && !session->is_closing && !is_last; i++)
     do_action(session, &actions[i]);
+  session->scratch = NULL;
   session->is_busy = FALSE;
+}
+
+static GatewayText
+print_local(const GwSession *session, char text[GW_ADDRESS_TEXT])
+{
+  GwAddress local;
+
+  gw_channel_local(session->channel, &local);
+  gw_address_format(&local, text);
+  return gateway_text(text);
 }
 
 /* The block is an event of its own: the plugin words the reply around it. */
 static void
-step_later(GwSession *session, const Later *later)
+step_later(GwSession *session, const GwLater *later)
 {
   GatewayEvent event = event_of(later->kind);
-  char block[BLOCK_MAX];
+  char block[BLOCK_MAX], local[GW_ADDRESS_TEXT];
   gssize n = 0;
 
   event.number = later->number;
+  if (later->kind == GATEWAY_EVENT_DATA_UP && later->number > 0)
+    event.text = print_local(session, local);
   if (later->count > 0 && session->body)
     n = gw_body_read(session->body, later->number, block, later->count);
   if (n > 0) {
@@ -218,7 +236,7 @@ drain(GwSession *session)
   GwReactor *reactor = session->setup.reactor;
 
   for (guint i = 0; session->n_later > 0 && !session->is_busy; i++) {
-    Later later = session->later[0];
+    GwLater later = session->later[0];
     session->is_resting = i == STEPS_PER_TURN;
     hold(session);
     if (session->is_resting) {
@@ -226,7 +244,7 @@ drain(GwSession *session)
       return;
     }
     session->n_later--;
-    memmove(session->later, session->later + 1, session->n_later * sizeof(Later));
+    memmove(session->later, session->later + 1, session->n_later * sizeof(GwLater));
     step_later(session, &later);
   }
 }
@@ -268,7 +286,7 @@ on_line(GwChannel *channel, GwSlice line, gpointer user)
 static void
 on_line_too_long(GwChannel *channel, gpointer user)
 {
-  post(user, GATEWAY_EVENT_LINE_TOO_LONG, 0, 0);
+  gw_session_post(user, GATEWAY_EVENT_LINE_TOO_LONG, 0, 0);
 }
 
 static void
@@ -296,6 +314,7 @@ on_end(GwChannel *channel, GwChannelEnd why, gpointer user)
   GatewayEvent event = event_of(GATEWAY_EVENT_HANGUP);
   step(session, &event);
   session->is_closing = session->has_ended = TRUE;
+  gw_session_data_close(session);
   gw_wheel_arm(gw_reactor_wheel(session->setup.reactor), &session->turn,
                gw_reactor_now_ms(session->setup.reactor));
 }
@@ -341,6 +360,7 @@ gw_session_new(const GwSessionSetup *setup, const GwAccepted *accepted, int tty_
   session->setup = *setup;
   session->functions = functions;
   session->turn.fire = on_turn;
+  session->is_line = !accepted;
   session->channel = accepted ? gw_channel_new(setup->reactor, accepted, &limits, &EVENTS, session)
                               : gw_channel_new_tty(setup->reactor, tty_fd, &limits, &EVENTS, session);
   if (accepted)
@@ -354,6 +374,7 @@ gw_session_free(GwSession *session)
 {
   if (!session)
     return;
+  gw_session_data_close(session);
   session->is_freed = TRUE;
   gw_wheel_cancel(&session->turn);
   gw_channel_free(session->channel);

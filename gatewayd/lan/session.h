@@ -5,6 +5,7 @@
 #pragma once
 #include "gateway-plugin.h"
 #include "net/channel.h"
+#include "net/data-channel.h"
 
 typedef struct GwSession GwSession;
 
@@ -12,12 +13,15 @@ typedef struct {
   /* The plugin asks; texts are valid for the call. Answer with gw_session_answer(), now or later. */
   void (*ask)(GwSession *session, const GatewayAsk *ask, gpointer user);
   /* Bytes [offset, offset + size) of the body of the last BYTES answer have reached the node: acknowledged
-   * when streamed; when read in blocks, as soon as the node speaks again. */
+   * when streamed, once the stream is over; when read in blocks, as soon as the node speaks again. */
   void (*covered)(GwSession *session, guint64 offset, guint64 size, gpointer user);
   /* A plugin call begins (TRUE) and ends (FALSE), for the watchdog. May be NULL. */
   void (*calling)(GwSession *session, gboolean is_begun, gpointer user);
   /* It is over; the last call, and never from inside a function of this header. Free the session. */
   void (*ended)(GwSession *session, gpointer user);
+  /* A stream of that body, to either channel: begins, moves (at most 4 times a second), and last, after
+   * `covered`, @is_over. It may come inside gw_session_free(), as `covered` may. May be NULL. */
+  void (*streamed)(GwSession *session, const GwTransferGauge *gauge, gboolean is_over, gpointer user);
 } GwSessionHost;
 
 typedef struct {
@@ -27,12 +31,13 @@ typedef struct {
   const GatewaySettings *settings;
   const GwSessionHost *host;
   gpointer user;
+  GwPassive *passive; /* ports for data channels, or NULL = none */
 } GwSessionSetup;
 
 /* Over a TCP connection (takes it), or an open terminal (takes @tty_fd when @accepted is NULL). Everything in
  * @setup is borrowed as long as the session lives. OPEN is delivered at the reactor's next turn. */
 GwSession *gw_session_new(const GwSessionSetup *setup, const GwAccepted *accepted, int tty_fd);
-/* Cuts at once; `ended` is not called. */
+/* Cuts at once, the data channel too; `ended` is not called. */
 void gw_session_free(GwSession *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSession, gw_session_free)
 

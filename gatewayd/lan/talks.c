@@ -23,6 +23,8 @@ typedef struct {
   gboolean is_group;
   GwPost *post;
   GwBlobWait *wait;
+  GVariant *held;      /* a login that must wait before it is looked at */
+  GwTimer hold;        /* until then */
   GwTimer turn;        /* gives `reply` */
   GwGiven *given;      /* what will be answered; NULL = `reply` alone */
   GatewayAnswer reply; /* without the core's word */
@@ -56,6 +58,8 @@ talk_free(Talk *talk)
   if (talk->wait)
     gw_blobs_cancel(lan->blobs, talk->wait);
   gw_wheel_cancel(&talk->turn);
+  gw_wheel_cancel(&talk->hold);
+  g_clear_pointer(&talk->held, g_variant_unref);
   gw_session_free(talk->session);
   end_sending(talk, TRUE);
   gw_given_free(talk->given);
@@ -106,16 +110,58 @@ on_covered(GwSession *session, guint64 offset, guint64 size, gpointer user)
   gw_sending_covered(talk->sending, offset, size);
 }
 
+/* In one go, and over with it: another attempt is another sending. */
+static void
+on_streamed(GwSession *session, const GwTransferGauge *gauge, gboolean is_over, gpointer user)
+{
+  Talk *talk = user;
+  GwTransferOf of;
+
+  if (!talk->image)
+    return;
+  of = transfer_of(talk, talk->image);
+  if (!talk->sending)
+    talk->sending = gw_transfers_begin(talk->talks->lan->transfers, &of, gauge->offset, on_cut, talk);
+  if (is_over)
+    end_sending(talk, gauge->acked < gauge->size);
+  else
+    gw_sending_progress(talk->sending, gauge->acked);
+}
+
 /* ---- answers ---- */
+
+static void
+arm(const Talk *talk, GwTimer *timer, gint64 ms)
+{
+  GwReactor *reactor = talk->talks->lan->reactor;
+
+  gw_wheel_arm(gw_reactor_wheel(reactor), timer, gw_reactor_now_ms(reactor) + ms);
+}
 
 static void
 answer_at_next_turn(Talk *talk, GwGiven *given)
 {
-  GwReactor *reactor = talk->talks->lan->reactor;
-
   gw_given_free(talk->given);
   talk->given = given;
-  gw_wheel_arm(gw_reactor_wheel(reactor), &talk->turn, gw_reactor_now_ms(reactor));
+  arm(talk, &talk->turn, 0);
+}
+
+/* A login that does not hold hears it late. */
+static void
+answer_in_time(Talk *talk, GwGiven *given)
+{
+  GwLan *lan = talk->talks->lan;
+  gboolean is_failed_login = talk->asker.kind == GATEWAY_ASK_INTRODUCE && !talk->is_line &&
+                             given->words->answer.kind == GATEWAY_ANSWER_DENIED;
+  gint64 ms;
+
+  answer_at_next_turn(talk, given);
+  if (!is_failed_login)
+    return;
+  ms = gw_logins_failed_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
+  arm(talk, &talk->turn, ms);
+  gw_log_peer(&lan->failures, LOG_NOTICE, GW_SUBJECT_PEER, talk->peer, "%s: a login failed; answered in %u s",
+              talk->hosted->plugin->name, (guint)(ms / 1000));
 }
 
 static void
@@ -213,7 +259,7 @@ on_answered(const GwAnswer *answer, gpointer user)
     return;
   }
   given = gw_lan_take_answer(lan, answer, &talk->asker, &own);
-  answer_at_next_turn(talk, gw_given_copy(given));
+  answer_in_time(talk, gw_given_copy(given));
 }
 
 static void
@@ -250,12 +296,41 @@ tell_core(Talk *talk, const GatewayAsk *ask)
 }
 
 static void
+on_hold_over(GwTimer *timer, gint64 now_ms)
+{
+  Talk *talk = (Talk *)(void *)((char *)timer - G_STRUCT_OFFSET(Talk, hold));
+  g_autoptr(GVariant) held = g_steal_pointer(&talk->held);
+
+  talk->post = gw_uplink_ask(talk->talks->lan->uplink, held, on_answered, talk);
+  if (!talk->post)
+    answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_BUSY);
+}
+
+/* How long a login must wait; negative: others of that address wait already. */
+static gint64
+hold_ms(const Talk *talk, const GatewayAsk *ask)
+{
+  GwLan *lan = talk->talks->lan;
+
+  if (ask->kind != GATEWAY_ASK_INTRODUCE || ask->credential.size == 0 || talk->is_line)
+    return 0;
+  return gw_logins_hold_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
+}
+
+static void
 ask_core(Talk *talk, const GatewayAsk *ask)
 {
+  gint64 ms = hold_ms(talk, ask);
   GwAsk copy;
 
+  if (ms < 0)
+    return;
   convert_ask(talk, ask, &copy);
-  talk->post = gw_uplink_ask(talk->talks->lan->uplink, gw_ask_pack(&copy), on_answered, talk);
+  if (ms > 0) {
+    talk->held = g_variant_ref_sink(gw_ask_pack(&copy));
+    arm(talk, &talk->hold, ms);
+  } else
+    talk->post = gw_uplink_ask(talk->talks->lan->uplink, gw_ask_pack(&copy), on_answered, talk);
   gw_ask_clear(&copy);
 }
 
@@ -280,7 +355,7 @@ recall_or_ask(Talk *talk, const GatewayAsk *ask)
   talk->asker.claim = claim_of(talk, ask);
   given = gw_lan_recall(talk->talks->lan, &talk->asker.claim);
   if (given)
-    answer_at_next_turn(talk, gw_given_copy(given));
+    answer_in_time(talk, gw_given_copy(given));
   else
     ask_core(talk, ask);
 }
@@ -307,7 +382,7 @@ on_ask(GwSession *session, const GatewayAsk *asked, gpointer user)
     tell_core(talk, &ask);
   else
     recall_or_ask(talk, &ask);
-  if (!talk->post && !gw_timer_is_armed(&talk->turn))
+  if (!talk->post && !talk->held && !gw_timer_is_armed(&talk->turn))
     answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_BUSY);
 }
 
@@ -331,7 +406,7 @@ on_ended(GwSession *session, gpointer user)
   talk_end(user);
 }
 
-static const GwSessionHost SESSION_HOST = { on_ask, on_covered, on_calling, on_ended };
+static const GwSessionHost SESSION_HOST = { on_ask, on_covered, on_calling, on_ended, on_streamed };
 
 static Talk *
 talk_new(GwTalks *talks, GwHosted *hosted, const char *listener)
@@ -342,6 +417,7 @@ talk_new(GwTalks *talks, GwHosted *hosted, const char *listener)
   talk->hosted = hosted;
   talk->listener = g_strdup(listener);
   talk->turn.fire = on_turn;
+  talk->hold.fire = on_hold_over;
   talk->link.data = talk;
   g_queue_push_tail_link(&talks->list, &talk->link);
   return talk;
@@ -356,7 +432,8 @@ talk_start(Talk *talk, const GwAccepted *accepted, int tty_fd)
                            .plugin = talk->hosted->plugin,
                            .settings = gw_settings_view(talk->hosted->settings),
                            .host = &SESSION_HOST,
-                           .user = talk };
+                           .user = talk,
+                           .passive = talk->hosted->passive };
 
   talk->session = gw_session_new(&setup, accepted, tty_fd);
 }
