@@ -420,6 +420,7 @@ note_head(Visit *visit, SoupMessage *message)
                     : 0;
 }
 
+/* @phrase: our own words, never the server's: those might repeat what it was shown. */
 static gboolean
 fail_status(guint status, const char *phrase, GError **error)
 {
@@ -434,7 +435,7 @@ fail_status(guint status, const char *phrase, GError **error)
   } else if (status == 408 || status == 425 || status == 429 || status >= 500) {
     code = GW_ERROR_BUSY;
   }
-  return gw_fail(error, code, "the server answered %u %s%s", status, phrase ? phrase : "", advice);
+  return gw_fail(error, code, "the server answered %u %s%s", status, phrase, advice);
 }
 
 typedef enum { STEP_FAILED = 0, STEP_AGAIN, STEP_DONE, STEP_BODY } Step;
@@ -496,7 +497,7 @@ step_judge(Visit *visit, SoupMessage *message, GError **error)
     return step_content(visit, message, error);
   if (!is_read && status < 300)
     return STEP_BODY;
-  fail_status(status, soup_message_get_reason_phrase(message), error);
+  fail_status(status, soup_status_get_phrase(status), error);
   return STEP_FAILED;
 }
 

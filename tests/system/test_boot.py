@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The gateway as a service of a real systemd: started, watched, killed, reloaded, stopped, and cut from power."""
+import json
 import os
 import pathlib
 import re
@@ -11,82 +12,11 @@ import time
 
 import pytest
 
+from booted import UNITS, Booted
 from gateway import wait_for
-from machine import Machine
 from network import Lan
-from site_of_pic32 import Cloud, Site
 
-UNITS = ("gatewayd", "gatewayd-wan", "gatewayd-lan@net")
 LOOPS = int(os.environ.get("LONG_BOOTS", "15"))
-CONFIG = """[clock]
-trust=always
-[limits]
-retry-first=1s
-retry-max=2s
-[upstream cloud]
-type=http-catalog
-url={url}/catalog.json
-poll=500ms
-[keyring cloud]
-file=/etc/gatewayd/cloud.pub
-[plugin harmony]
-listen=:80
-inference-apart=300ms
-inference-bytes=600ms
-"""
-# What a test changes about the units: watchdogs that bite soon.
-HASTY = "[Service]\nWatchdogSec=2\n"
-
-
-class Booted(Site):
-    """A site whose gateway is a machine of its own."""
-
-    def __init__(self, build, folder, lan):  # pylint: disable=super-init-not-called
-        self.build, self.folder, self.lan, self.address, self.port, self.nodes = build, folder, lan, "10.77.0.1", 80, {}
-        self.cloud = Cloud(folder, lan.prefix)
-        self.gateway = Machine(build, folder / "machine", lan)
-        self.gateway.write("/etc/gatewayd/gatewayd.conf.d/site.conf", CONFIG.format(url=self.cloud.url))
-        self.gateway.write("/etc/gatewayd/cloud.pub", (folder / "cloud.pub").read_text())
-        for unit in ("gatewayd", "gatewayd-wan", "gatewayd-lan@"):
-            self.gateway.write(f"/etc/systemd/system/{unit}.service.d/hasty.conf", HASTY)
-
-    def start(self):
-        self.cloud.publish()
-        self.cloud.start()
-        self.gateway.boot()
-        self.wait_ready()
-        self.gateway.ctl("product", "set", "weather", "--plugin=harmony")
-        return self
-
-    def wait_ready(self):
-        wait_for("the gateway to be well", lambda: self.status("gatewayd").endswith("downloads"), 30)
-
-    def status(self, unit):
-        return self.gateway.show(unit, "StatusText")
-
-    def send_slowly(self, name):
-        """A node that has begun to download, at a pace that takes long."""
-        self.node(name, "--flash-us=20000", prefix=self.lan.node(len(self.nodes) + 1))
-        self.adopt(name)
-        image = os.urandom(400_000)
-        self.cloud.image("slow.bin", data=b"\x00" + image[1:])
-        version = self.cloud.sequence + 40
-        self.cloud.publish(f"product=weather,version={version},file=slow.bin")
-        self.push(self.firmware(version)["id"], name)
-        self.wait_update(name, "downloading")
-        return (self.cloud.files / "slow.bin").read_bytes()
-
-    def power_cycle(self, name):
-        """Nodes of this make stay silent after a download that broke off."""
-        self.nodes[name].kill()
-        self.nodes[name].wait()
-        self.nodes[name].start()
-
-    def stop(self):
-        for process in self.nodes.values():
-            process.kill()
-        self.cloud.stop()
-        self.gateway.down()
 
 
 @pytest.fixture(name="site", scope="module")
@@ -231,6 +161,47 @@ def test_stops_within_five_seconds(site):
     site.gateway.systemctl("start", "gatewayd")
     site.power_cycle("mill")
     site.wait_update("mill", "succeeded", seconds=60)
+
+
+def test_bus_starts_it_where_it_is_enabled(site):
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "gatewayctl", "status")
+    site.gateway.systemctl("stop", "gatewayd.service")
+    assert site.gateway.exec(*nobody, is_checked=False).returncode == 3, "started, and polkit says no"
+    assert site.gateway.show("gatewayd", "ActiveState") == "active"
+    site.gateway.systemctl("disable", "gatewayd.service")
+    site.gateway.systemctl("stop", "gatewayd.service")
+    assert site.gateway.exec(*nobody, is_checked=False).returncode not in (0, 3)
+    assert site.gateway.show("gatewayd", "ActiveState") == "inactive"
+    site.gateway.systemctl("enable", "--now", "gatewayd.service")
+    site.wait_ready()
+
+
+def test_journal_can_be_asked(site):
+    site.gateway.ctl("nodes", "set", "attic", "--product=weather", "--version=1")
+    lines = [json.loads(line) for line in site.gateway.journal("GATEWAYD_NODE=attic", "-o", "json").splitlines()]
+    (line,) = [line for line in lines if line["GATEWAYD_EVENT"] == "node.set"]
+    assert (line["SYSLOG_IDENTIFIER"], line["GATEWAYD_SUBJECT"], line["PRIORITY"]) == ("gatewayd", "node", "6")
+    (event,) = site.gateway.json("events", "--filter=type=node.set", "--filter=node=attic")["events"]
+    assert line["GATEWAYD_EVENT_ID"] == str(event["id"])
+
+
+def test_journal_explains_what_to_do(site):
+    stranger = site.folder / "stranger.key"
+    site.cloud.make_key(stranger)
+    site.cloud.publish(key=stranger)
+    question = ("-q", "-x", "GATEWAYD_EVENT=upstream.catalog-refused")
+    told = wait_for("the refusal", lambda: site.gateway.journal(*question), 10)
+    site.cloud.publish()
+    site.wait_ready()
+    assert "Subject: A catalog was refused" in told and "gatewayctl upstreams show cloud" in told
+
+
+def test_what_peers_do_is_logged_sparingly(site):
+    node = site.lan.node(97)
+    nonsense = "for i in $(seq 300); do printf 'NONSENSE\\r\\n\\r\\n' | socat -t1 - TCP:10.77.0.1:80 & done; wait"
+    subprocess.run([*node, "bash", "-c", nonsense], check=True, capture_output=True, timeout=60)
+    lines = site.gateway.journal("GATEWAYD_SUBJECT=peer", "-o", "cat").splitlines()
+    assert 5 <= len(lines) <= 30, lines
 
 
 def facts(site):

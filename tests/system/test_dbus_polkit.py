@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """K6 with everything real: a bus of type system with our policy, Debian's polkitd with our actions and rules, and users
 of the machine. Nothing of the machine is touched: polkitd sees our files through mounts of its own."""
+import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -130,3 +133,80 @@ def test_K6_nobody_else_owns_the_name(fake):
                              "org.freedesktop.DBus.RequestName", "string:org.gatewayd.Gateway1", "uint32:0"],
                             capture_output=True, text=True, check=False, timeout=30)
     assert "AccessDenied" in result.stderr
+
+
+# --- every method, by table ----------------------------------------------------------------------------------------
+
+DENIED = "org.gatewayd.Error.Denied"
+XML = "dbus/org.gatewayd.Gateway1.xml"
+
+
+def roles(source):
+    """What the interface's own description says that each method needs."""
+    notes = re.findall(r"<!--\n\s*(\w+):\n(.*?)-->", (source / XML).read_text(), re.S)
+    found = {name: re.search(r"\bRole (\w+)", text)[1] for name, text in notes if "Role " in text}
+    assert set(found.values()) == {"read", "operate", "administer"}
+    return found
+
+
+def call_all(fake, source, user, *more):
+    """Every method as a user of the machine: what each was answered, and which commands were reached."""
+    fake.calls()
+    result = subprocess.run(["setpriv", f"--reuid={user}", "--regid=65534", "--clear-groups", "/usr/bin/python3",
+                             fake.folder / "call_all.py", fake.bus.address, fake.folder / "gateway1.xml", *more],
+                            capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=True)
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(name="table")
+def fixture_table(fake, source):
+    shutil.copy(source / "tests/system/call_all.py", fake.folder)
+    shutil.copy(source / XML, fake.folder / "gateway1.xml")
+    return fake
+
+
+def test_K6_table_of_an_unprivileged_user(table, source):
+    table.bus.start_polkitd()
+    table.start("polkit")
+    answers = call_all(table, source, 65534)
+    assert answers == dict.fromkeys(roles(source), DENIED) and table.calls() == []
+    log = (table.folder / "log").read_text()
+    for method in list(answers)[:10]:  # then the log is limited
+        assert f"uid 65534: {method} denied: polkit does not allow" in log
+
+
+def test_K6_table_of_an_operator(table, source):
+    table.bus.start_polkitd(operators="nobody")
+    table.start("polkit")
+    answers = call_all(table, source, 65534)
+    for method, role in roles(source).items():
+        assert (answers[method] == DENIED) == (role == "administer"), method
+    verbs = {call.split()[0] for call in table.calls()}
+    assert verbs and not verbs & {"reload", "product-set"}
+
+
+def test_K6_table_of_root(table, source):
+    table.bus.start_polkitd()
+    table.start("polkit")
+    assert DENIED not in call_all(table, source, 0).values()
+    assert {"reload", "product-set", "import"} <= {call.split()[0] for call in table.calls()}
+
+
+@pytest.mark.parametrize("user", [0, 65534])
+def test_K6_table_without_polkit(table, source, user):
+    table.start("polkit")
+    assert call_all(table, source, user) == dict.fromkeys(roles(source), DENIED) and table.calls() == []
+
+
+def test_K6_table_of_callers_that_vanish(table, source):
+    """They were allowed, and left while polkit was thinking: nobody can say any more who they were."""
+    table.bus.start_polkitd()
+    table.start("polkit")
+    assert call_all(table, source, 0)["Reload"] == ""
+    table.calls()
+    table.bus.polkitd.send_signal(signal.SIGSTOP)
+    call_all(table, source, 0, "hasty")
+    table.bus.polkitd.send_signal(signal.SIGCONT)
+    assert ctl(table, 0, "status")[0] == 0, "whoever stays is answered, and after those who left"
+    assert [call.split()[0] for call in table.calls()] == ["status"]
+    assert "the caller is gone" in (table.folder / "log").read_text()
