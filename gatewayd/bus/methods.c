@@ -142,6 +142,22 @@ run_credential_revoke(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_account_set(const GwMethodCall *call, GError **error)
+{
+  g_autoptr(GVariant) form = g_variant_get_child_value(call->parameters, 1);
+
+  gw_command_account_set(call->core, call->caller, name_of(call), form, call->then);
+  return TRUE;
+}
+
+static gboolean
+run_account_remove(const GwMethodCall *call, GError **error)
+{
+  gw_command_account_remove(call->core, call->caller, name_of(call), call->then);
+  return TRUE;
+}
+
+static gboolean
 run_explain(const GwMethodCall *call, GError **error)
 {
   gw_command_explain(call->core, call->caller, name_of(call), call->then);
@@ -343,6 +359,8 @@ static const GwMethod METHODS[] = {
   { "SetNode", GW_ROLE_OPERATE, NULL, run_node_set, NULL },
   { "MakeCredential", GW_ROLE_OPERATE, NULL, run_credential_make, NULL },
   { "RevokeCredential", GW_ROLE_OPERATE, NULL, run_credential_revoke, NULL },
+  { "SetAccount", GW_ROLE_ADMINISTER, NULL, run_account_set, NULL },
+  { "RemoveAccount", GW_ROLE_ADMINISTER, NULL, run_account_remove, NULL },
   { "Explain", GW_ROLE_READ, NULL, run_explain, NULL },
   { "CreateRule", GW_ROLE_OPERATE, NULL, run_rule_create, NULL },
   { "PreviewRule", GW_ROLE_READ, NULL, run_rule_preview, NULL },

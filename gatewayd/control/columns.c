@@ -371,6 +371,8 @@ gw_columns_kind(const char *name)
     return &gw_columns_nodes;
   if (strcmp(name, "rules") == 0)
     return &gw_columns_rules;
+  if (strcmp(name, "accounts") == 0)
+    return &gw_columns_accounts;
   for (gsize i = 0; i < G_N_ELEMENTS(KINDS); i++)
     if (strcmp(KINDS[i].name, name) == 0)
       return &KINDS[i];

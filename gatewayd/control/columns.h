@@ -22,7 +22,7 @@ typedef struct {
 /* NULL = unknown, or "updates". */
 const GwKind *gw_columns_kind(const char *name);
 /* Text naming all kinds, for errors. */
-#define GW_KINDS "firmware, nodes, rules, updates, upstreams, plugins, products or cache"
+#define GW_KINDS "firmware, nodes, rules, updates, upstreams, plugins, products, accounts or cache"
 /* One item in full: every column. Floating a{sv}'s builder is filled. */
 void gw_columns_add_all(GwCore *core, const GwKind *kind, gconstpointer item, GVariantBuilder *builder);
 
@@ -32,3 +32,5 @@ void gw_query_list_updates(GwCore *core, const GwListQuery *query, GwThen then);
 /* In columns-nodes.c. */
 extern const GwKind gw_columns_nodes;
 extern const GwKind gw_columns_rules;
+/* In columns-accounts.c. */
+extern const GwKind gw_columns_accounts;

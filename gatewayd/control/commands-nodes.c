@@ -193,9 +193,19 @@ gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *ids, 
 /* ---- set ---- */
 
 static const GwFormKey NODE_KEYS[] = {
-  { "product", 's' },  { "location", 's' }, { "labels", 'a' },    { "version", 's' },
-  { "hardware", 's' }, { "type", 's' },     { "set-aside", 'b' }, { NULL, 0 },
+  { "product", 's' }, { "location", 's' },  { "labels", 'a' },  { "version", 's' }, { "hardware", 's' },
+  { "type", 's' },    { "set-aside", 'b' }, { "address", 's' }, { NULL, 0 },
 };
+
+/* Where it asks from: for one that shows no name of its own. */
+static gboolean
+check_address(GVariant *form, GError **error)
+{
+  const char *text = gw_form_text(form, "address", "");
+
+  return !*text || g_hostname_is_ip_address(text) ||
+         gw_fail(error, GW_ERROR_BAD_INPUT, "address: expected an IP address, not \"%.64s\"", text);
+}
 
 static gboolean
 check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
@@ -208,6 +218,8 @@ check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
 
   if (!gw_node_check_id(id, error) || !gw_form_check(form, NODE_KEYS, NULL, error) ||
       !check_product(core, node ? node : &stranger, gw_form_text(form, "product", NULL), error))
+    return FALSE;
+  if (!check_address(form, error))
     return FALSE;
   if (labels && g_strv_length(labels) > LABELS_MAX)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "labels: at most %d", LABELS_MAX);
@@ -292,6 +304,7 @@ gw_command_node_set(GwCore *core, const GwCaller *caller, const char *id, GVaria
   }
   change = gw_change_new(core, caller);
   set_labels(node, form);
+  gw_form_take(form, "address", &node->address);
   set_aside(node, form, caller);
   gw_identity_adopt(core, node, gw_form_text(form, "product", NULL), gw_form_text(form, "location", NULL),
                     change);

@@ -59,13 +59,18 @@ void gw_command_product_set(GwCore *core, const GwCaller *caller, const char *na
 void gw_command_adopt(GwCore *core, const GwCaller *caller, const char *const *nodes, GVariant *options,
                       GwThen then);
 void gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *nodes, GwThen then);
-/* @form: product, location, labels (as), version, hardware, type, set-aside (b). Unknown id: the node is
- * made, adopted. */
+/* @form: product, location, labels (as), version, hardware, type, address, set-aside (b). Unknown id: the
+ * node is made, adopted. */
 void gw_command_node_set(GwCore *core, const GwCaller *caller, const char *node, GVariant *form, GwThen then);
 /* A new login secret for an adopted node, in place of the one before; said this once. -> (s secret) */
 void gw_command_credential_make(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 /* From now on nothing that it shows is right. */
 void gw_command_credential_revoke(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
+/* A login that named nodes share. @form: password, nodes (as), expires ("90d" or RFC 3339; at most a year),
+ * all of them; in place of an earlier one. */
+void gw_command_account_set(GwCore *core, const GwCaller *caller, const char *login, GVariant *form,
+                            GwThen then);
+void gw_command_account_remove(GwCore *core, const GwCaller *caller, const char *login, GwThen then);
 /* Why does this node get what it gets? -> a{sv}: lines (as), reason, advice, and the numbers behind them */
 void gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 
@@ -98,7 +103,7 @@ void gw_command_reload(GwCore *core, const GwCaller *caller, GwThen then);
 /* -> a{sv}: version, started, clock-trusted, nodes, adopted, updates by state, cache numbers, links... */
 void gw_query_status(GwCore *core, GwThen then);
 typedef struct {
-  const char *kind;           /* firmware, nodes, rules, updates, upstreams, plugins, products, cache */
+  const char *kind; /* firmware, nodes, rules, updates, upstreams, plugins, products, accounts, cache */
   const char *const *columns; /* empty = the kind's usual ones; an unknown one is an error naming the known */
   GVariant *filter;           /* a{sv}: column -> exact value, or text with * globs */
   const char *sort;           /* column, "-column" = descending; "" = the kind's usual one */

@@ -2,6 +2,7 @@
 /* The core's own struct: the nouns of this room in one place, for those of its files that need several of
  * them. The nouns themselves (registry, rules, pins...) know nothing of it. Private to control. */
 #pragma once
+#include "control/accounts.h"
 #include "control/alarms.h"
 #include "control/change.h"
 #include "control/core.h"
@@ -69,6 +70,7 @@ struct GwCore {
   GwPlugins *plugins;
   GwKeyrings *keyrings;
   GwCredentials *credentials;
+  GwAccounts *accounts;
   GwUpstreams *upstreams;
   GwFetching *fetching;
   GwVerbs *verbs;

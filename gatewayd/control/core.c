@@ -242,6 +242,7 @@ core_new(const GwCorePlaces *places)
   core->slots = gw_slots_new();
   core->events = gw_events_new(core->context);
   core->registry = gw_registry_new();
+  core->accounts = gw_accounts_new();
   core->firmwares = gw_firmwares_new();
   core->rules = gw_rules_new(core->firmwares);
   core->updates = gw_updates_new();
@@ -262,6 +263,7 @@ free_nouns(GwCore *core)
   gw_plugins_free(core->plugins);
   gw_keyrings_free(core->keyrings);
   gw_credentials_free(core->credentials);
+  gw_accounts_free(core->accounts);
   gw_pins_free(core->pins);
   gw_updates_free(core->updates);
   gw_rules_free(core->rules);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/catalog.h"
+#include "control/logins.h"
 #include "control/progress.h"
 #include "control/tells.h"
 #include "control/timeline.h"
@@ -161,6 +162,7 @@ gw_house_alarm(GwCore *core, gint64 work)
     break;
   case GW_HOUSE_EXPIRY:
     gw_catalog_check_expiry(core);
+    gw_logins_check_expiry(core);
     break;
   case GW_HOUSE_SNAPSHOT:
     gw_db_snapshot(core->db, on_snapshot, core);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/logins.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
 #include "link/table.h"
@@ -22,8 +23,8 @@ gw_identity_plain_address(const char *address)
 
 /* A flood of names must not become a flood of rows on flash: strangers live in memory, and so many events an
  * hour speak of them. */
-static gboolean
-is_allowed(const GwCore *core, GwAllowance *allowance)
+gboolean
+gw_identity_may_say(const GwCore *core, GwAllowance *allowance)
 {
   GwNow now = gw_core_now(core);
 
@@ -37,7 +38,7 @@ say_seen(GwCore *core, const GwNode *node)
 {
   g_autoptr(GwChange) change = NULL;
 
-  if (!is_allowed(core, &core->seen))
+  if (!gw_identity_may_say(core, &core->seen))
     return;
   change = gw_change_new(core, NULL);
   gw_change_say(change, "node.seen", &(GwAbout){ .node = node->id }, "%s was heard for the first time, at %s",
@@ -64,8 +65,8 @@ drop_strangers(GwCore *core)
   }
 }
 
-static GwNode *
-make_node(GwCore *core, const char *id, GwIdentity identity, const GwAsk *ask)
+GwNode *
+gw_identity_make(GwCore *core, const char *id, GwIdentity identity, const GwAsk *ask)
 {
   GwNode *node;
 
@@ -82,9 +83,8 @@ make_node(GwCore *core, const char *id, GwIdentity identity, const GwAsk *ask)
   return node;
 }
 
-/* May an asker of this transport and kind be that node? */
-static gboolean
-is_compatible(const GwNode *node, const GwAsk *ask)
+gboolean
+gw_identity_is_compatible(const GwNode *node, const GwAsk *ask)
 {
   gboolean is_group = ask->identity == GATEWAY_IDENTITY_GROUP;
 
@@ -108,45 +108,9 @@ find_by_aliases(GwCore *core, const GwAsk *ask)
 
     if (!node && strcmp(key, "mac") == 0 && gw_mac_normalize(value, mac))
       node = gw_registry_find_mac(core->registry, mac);
-    if (node && node->is_adopted && is_compatible(node, ask))
+    if (node && node->is_adopted && gw_identity_is_compatible(node, ask))
       return node;
   }
-  return NULL;
-}
-
-/* ---- a node with a secret ---- */
-
-/* Who showed it is not known: the name is what was typed, and the address where it came from. */
-static void
-say_refused(GwCore *core, const GwNode *node, const GwAsk *ask)
-{
-  g_autoptr(GwChange) change = NULL;
-  GwAbout about = { .node = node ? node->id : NULL, .name = node ? NULL : ask->node };
-
-  if (!is_allowed(core, &core->refused) || !gw_node_check_id(ask->node, NULL))
-    return;
-  change = gw_change_new(core, NULL);
-  gw_change_say(change, "node.login-refused", &about, "a login as %s from %s was refused: %s", ask->node,
-                gw_identity_plain_address(ask->address),
-                !node                       ? "there is no such node"
-                : !*node->credential_digest ? "the node has no credential"
-                                            : "the credential is wrong");
-  gw_change_commit(g_steal_pointer(&change), NULL, NULL);
-}
-
-/* Nobody becomes known by showing a secret: the node was there before, and was given it. The digest is made
- * for every name, so that the time tells nobody which there are. */
-static GwNode *
-resolve_login(GwCore *core, const GwAsk *ask)
-{
-  char mac[18];
-  GwNode *node = gw_registry_find(core->registry, gw_mac_normalize(ask->node, mac) ? mac : ask->node);
-  gboolean is_right = gw_credentials_is_right(core->credentials, node ? node->id : "", ask->credential,
-                                              node ? node->credential_digest : "");
-
-  if (is_right && node->is_adopted && is_compatible(node, ask))
-    return node;
-  say_refused(core, node, ask);
   return NULL;
 }
 
@@ -161,7 +125,7 @@ resolve_name(GwCore *core, const GwAsk *ask)
 
   if (!gw_node_check_id(name, NULL))
     return NULL;
-  if (node && !is_compatible(node, ask)) {
+  if (node && !gw_identity_is_compatible(node, ask)) {
     longer = g_strdup_printf("%s@%s%s", name, ask->plugin,
                              ask->identity == GATEWAY_IDENTITY_GROUP ? "@group" : "");
     name = longer;
@@ -172,7 +136,7 @@ resolve_name(GwCore *core, const GwAsk *ask)
   if (!node)
     node = find_by_aliases(core, ask);
   if (!node)
-    return make_node(core, name, GW_IDENTITY_CLAIMED, ask);
+    return gw_identity_make(core, name, GW_IDENTITY_CLAIMED, ask);
   node->is_group |= ask->identity == GATEWAY_IDENTITY_GROUP; /* entered by hand, and never heard so far */
   return node;
 }
@@ -225,7 +189,7 @@ resolve_mac(GwCore *core, const GwAsk *ask, const char *address, const char *mac
   if (!node)
     node = gw_registry_find(core->registry, mac);
   if (!node)
-    node = make_node(core, mac, GW_IDENTITY_MAC, ask);
+    node = gw_identity_make(core, mac, GW_IDENTITY_MAC, ask);
   gw_registry_set_mac(core->registry, node, mac);
   return node;
 }
@@ -245,7 +209,7 @@ resolve_address(GwCore *core, const GwAsk *ask)
   if (find_mac(core, address, ask->interface, mac))
     node = resolve_mac(core, ask, address, mac);
   else if (!node && (id = free_id(core, address)))
-    node = make_node(core, id, GW_IDENTITY_ADDRESS, ask);
+    node = gw_identity_make(core, id, GW_IDENTITY_ADDRESS, ask);
   if (node)
     gw_registry_set_at(core->registry, address, node);
   return node;
@@ -258,7 +222,7 @@ gw_identity_resolve(GwCore *core, const GwAsk *ask, gboolean *ret_is_denied)
   GwNode *node;
 
   if (ask->identity == GATEWAY_IDENTITY_CREDENTIAL) {
-    node = resolve_login(core, ask);
+    node = gw_logins_resolve(core, ask);
     *ret_is_denied = !node;
     return node;
   }
@@ -390,10 +354,10 @@ learn_hardware(GwNode *node, const GwAsk *ask)
 }
 
 static gboolean
-learn_strength(GwNode *node, const GwAsk *ask)
+learn_strength(GwNode *node)
 {
-  if (ask->identity != GATEWAY_IDENTITY_CREDENTIAL || node->identity == GW_IDENTITY_CREDENTIAL)
-    return FALSE;
+  if (!*node->credential_digest || node->identity == GW_IDENTITY_CREDENTIAL)
+    return FALSE; /* none of its own: it came by a login that it shares */
   node->identity = GW_IDENTITY_CREDENTIAL;
   return TRUE;
 }
@@ -421,7 +385,7 @@ gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change
   GwProduct *product;
 
   is_changed |= learn_aliases(core, node, ask);
-  is_changed |= learn_strength(node, ask);
+  is_changed |= learn_strength(node);
   is_changed |= learn_hardware(node, ask);
   is_changed |= replace_shared(&node->plugin, *node->plugin ? "" : ask->plugin);
   learn_attributes(node, ask);

@@ -8,6 +8,12 @@
 
 /* NULL: it cannot be named (*ret_is_denied: the credential did not hold). */
 GwNode *gw_identity_resolve(GwCore *core, const GwAsk *ask, gboolean *ret_is_denied);
+/* A new stranger of that name; @ask says where it is. */
+GwNode *gw_identity_make(GwCore *core, const char *id, GwIdentity identity, const GwAsk *ask);
+/* May an asker of this transport and kind be that node? */
+gboolean gw_identity_is_compatible(const GwNode *node, const GwAsk *ask);
+/* One more event of this kind within the hour? */
+gboolean gw_identity_may_say(const GwCore *core, GwAllowance *allowance);
 /* Contact, address, MAC, aliases, attributes, hardware, product. Rows and events go into @change. */
 void gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change);
 /* The MAC of the device that asks, whatever name it claims; "" = not known: it is behind a router. */

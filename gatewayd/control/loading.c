@@ -35,6 +35,12 @@ take_node(GwNode *node, gpointer user)
 }
 
 static void
+take_account(GwAccount *account, gpointer user)
+{
+  gw_accounts_put(((GwCore *)user)->accounts, account);
+}
+
+static void
 take_rule(GwRule *rule, gpointer user)
 {
   gw_rules_add(((GwCore *)user)->rules, rule);
@@ -87,7 +93,9 @@ load_rows(GwCore *core, GError **error)
 
   return gw_rows_load_products(db, take_product, core, error) &&
          gw_rows_load_firmwares(db, take_firmware, core, error) &&
-         gw_rows_load_nodes(db, take_node, core, error) && gw_rows_load_rules(db, take_rule, core, error) &&
+         gw_rows_load_nodes(db, take_node, core, error) &&
+         gw_rows_load_accounts(db, take_account, core, error) &&
+         gw_rows_load_rules(db, take_rule, core, error) &&
          gw_rows_load_updates(db, &now, take_update, core, error) &&
          gw_rows_load_pins(db, &now, take_pin, core, error) &&
          gw_rows_load_upstreams(db, gw_upstreams_load, core->upstreams, error) &&

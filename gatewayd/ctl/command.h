@@ -42,6 +42,7 @@ typedef struct {
 extern const GwCommand gw_commands_general[];
 extern const GwCommand gw_commands_firmware[];
 extern const GwCommand gw_commands_nodes[];
+extern const GwCommand gw_commands_accounts[];
 extern const GwCommand gw_commands_rules[];
 extern const GwCommand gw_commands_plugins[];
 

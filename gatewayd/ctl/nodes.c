@@ -166,6 +166,7 @@ static const GwArg SET_ARGS[] = {
   { "version", GW_ARG_TEXT, "version", "VERSION", "software version that you know it runs" },
   { "hardware", GW_ARG_TEXT, "hardware", "VERSION", "hardware version" },
   { "type", GW_ARG_TEXT, "type", "TYPE", "part of the node that version and hardware are of" },
+  { "address", GW_ARG_TEXT, "address", "IP", "where it asks from, if it shows no name of its own" },
   { "set-aside", GW_ARG_CHOICE, "set-aside", "yes|no", "yes: it gets nothing until this is no" },
   { NULL, 0, NULL, NULL, NULL },
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "ctl/text.h"
@@ -67,6 +68,48 @@ gw_terminal_ask(const char *question)
     return FALSE;
   g_strstrip(line);
   return g_ascii_strcasecmp(line, "y") == 0 || g_ascii_strcasecmp(line, "yes") == 0;
+}
+
+static char *
+read_line(void)
+{
+  char line[256];
+
+  if (!fgets(line, sizeof line, stdin))
+    return NULL;
+  line[strcspn(line, "\r\n")] = '\0';
+  return g_strdup(line);
+}
+
+static char *
+read_unseen(const char *prompt, const char *suffix)
+{
+  struct termios seen, unseen;
+  char *line;
+
+  if (tcgetattr(STDIN_FILENO, &seen) < 0)
+    return NULL;
+  unseen = seen;
+  unseen.c_lflag &= ~(tcflag_t)ECHO;
+  fprintf(stderr, "%s%s: ", prompt, suffix);
+  if (tcsetattr(STDIN_FILENO, TCSADRAIN, &unseen) < 0)
+    return NULL;
+  line = read_line();
+  (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &seen);
+  fputc('\n', stderr);
+  return line;
+}
+
+char *
+gw_terminal_secret(const char *prompt)
+{
+  g_autofree char *first = NULL, *second = NULL;
+
+  if (isatty(STDIN_FILENO) != 1)
+    return read_line();
+  first = read_unseen(prompt, "");
+  second = first ? read_unseen(prompt, ", again") : NULL;
+  return second && strcmp(first, second) == 0 ? g_steal_pointer(&first) : NULL;
 }
 
 void

@@ -18,6 +18,10 @@ gboolean gw_terminal_can_ask(void);
 /* "question [y/N] "; anything but yes is no. */
 gboolean gw_terminal_ask(const char *question);
 
+/* A secret, typed unseen on the terminal, twice; or else the first line of the standard input. NULL = none,
+ * or the two differ. Caller frees. */
+char *gw_terminal_secret(const char *prompt);
+
 /* One line on the error output that is drawn again and again; nothing unless it is a terminal. */
 void gw_progress_draw(const char *label, guint64 done, guint64 total);
 /* Takes the line away. */

@@ -4,6 +4,7 @@
  * statements added to a batch and is durable when that batch is acknowledged. Texts are never NULL, "" =
  * none. Main thread. */
 #pragma once
+#include "model/account.h"
 #include "model/inference.h"
 #include "model/rule.h"
 #include "model/update.h"
@@ -26,6 +27,8 @@ void gw_rows_put_node(GwBatch *batch, const GwNode *node);
 void gw_rows_put_contact(GwBatch *batch, const GwNode *node);
 /* With its pins, its timeline and the history of its updates. */
 void gw_rows_delete_node(GwBatch *batch, const char *id);
+void gw_rows_put_account(GwBatch *batch, const GwAccount *account);
+void gw_rows_delete_account(GwBatch *batch, const char *login);
 void gw_rows_put_rule(GwBatch *batch, const GwRule *rule);
 void gw_rows_delete_rule(GwBatch *batch, gint64 id);
 
@@ -121,6 +124,8 @@ gboolean gw_rows_load_firmwares(GwDb *db, void (*each)(GwFirmware *firmware, gpo
                                 GError **error);
 gboolean gw_rows_load_nodes(GwDb *db, void (*each)(GwNode *node, gpointer user), gpointer user,
                             GError **error);
+gboolean gw_rows_load_accounts(GwDb *db, void (*each)(GwAccount *account, gpointer user), gpointer user,
+                               GError **error);
 gboolean gw_rows_load_rules(GwDb *db, void (*each)(GwRule *rule, gpointer user), gpointer user,
                             GError **error);
 /* The open ones, and the latest ended one of each node, type and rule that is running or paused. Times on

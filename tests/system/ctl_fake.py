@@ -84,8 +84,10 @@ class FakeGateway:
         result = self.ctl("--json", *words)
         return json.loads(result.stdout)
 
-    def terminal(self, *words, typed="", columns=80):
-        """Runs it on a terminal, types something; returns the exit status and everything that was shown."""
+    def terminal(self, *words, typed="", columns=80, prompts=()):
+        """Runs it on a terminal, types something; returns the exit status and everything that was shown. Each of
+        prompts is (what is waited for, what is typed then)."""
+        prompts = list(prompts)
         pid, master = pty.fork()
         if pid == 0:
             os.execve(self.command()[0], [*map(str, self.command(*words))], {**ENVIRONMENT, "COLUMNS": str(columns)})
@@ -94,6 +96,8 @@ class FakeGateway:
         try:
             while chunk := os.read(master, 4096):
                 shown += chunk
+                if prompts and prompts[0][0].encode() in shown:
+                    os.write(master, prompts.pop(0)[1].encode())
         except OSError:
             pass
         os.close(master)

@@ -64,6 +64,8 @@ LINES = [
     ("node credential a", "credential-make ('a',)"),
     ("rules create r --firmware=7 --number=9 --override=a --override=b",
      "rule-create ({'name': <'r'>, 'firmware': <7>, 'number': <9>, 'override': <['a', 'b']>},)"),
+    ("accounts remove ota", "account-remove ('ota',)"),
+    ("nodes set a --address=192.0.2.1", "node-set ('a', {'address': <'192.0.2.1'>})"),
     ("node credential a --revoke", "credential-revoke ('a',)"),
     ("rules", "list ('rules', [], {}, '', '', 500)"),
     ("rules show 3", "get ('rules', '3')"),
@@ -204,6 +206,23 @@ def test_import_shows_progress_on_a_terminal(fake, tmp_path):
     status, shown = fake.terminal("import", image, "--draft")
     assert status == 0
     assert "large.bin [" in shown and "% of 3.0 MiB" in shown
+
+
+def test_K1_password_is_no_argument(fake):
+    """It is typed, unseen and twice, or comes by the standard input; never for ever, and for named nodes only."""
+    words = ["accounts", "set", "ota", "--node=a", "--node=b", "--expires=90d"]
+    noted = "account-set ('ota', {'nodes': <['a', 'b']>, 'expires': <'90d'>, 'password': <'typed-in'>})"
+    fake.start()
+    status, shown = fake.terminal(*words, prompts=[("password: ", "typed-in\n"), ("again: ", "typed-in\n")])
+    assert (status, fake.calls()) == (0, [noted])
+    assert "typed-in" not in shown and "warning: whoever knows this password" in " ".join(shown.split())
+    status, shown = fake.terminal(*words, prompts=[("password: ", "typed-in\n"), ("again: ", "mistyped\n")])
+    assert (status, fake.calls()) == (2, [])
+    result = subprocess.run(fake.command(*words), input="typed-in\n", capture_output=True, text=True, timeout=30)
+    assert (result.returncode, fake.calls()) == (0, [noted])
+    assert "no password" in fake.ctl(*words, status=2).stderr
+    assert "there is no option --password" in fake.ctl(*words, "--password=x", status=2).stderr
+    assert "--expires" in fake.ctl(*words[:-1], status=2).stderr
 
 
 def test_push_of_a_file(fake, tmp_path):

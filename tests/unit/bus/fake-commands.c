@@ -297,6 +297,20 @@ gw_command_credential_revoke(GwCore *core, const GwCaller *caller, const char *n
 }
 
 void
+gw_command_account_set(GwCore *core, const GwCaller *caller, const char *login, GVariant *form, GwThen then)
+{
+  note(core, "account-set", caller, g_variant_new("(s@a{sv})", login, form));
+  answer(core, "account-set", NULL, then);
+}
+
+void
+gw_command_account_remove(GwCore *core, const GwCaller *caller, const char *login, GwThen then)
+{
+  note(core, "account-remove", caller, g_variant_new("(s)", login));
+  answer(core, "account-remove", NULL, then);
+}
+
+void
 gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThen then)
 {
   note(core, "explain", caller, g_variant_new("(s)", node));

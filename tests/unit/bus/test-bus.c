@@ -43,6 +43,8 @@ static const struct {
   { "SetNode", "('n', {'version': <'3'>}, @a{sv} {})", "('n', {'version': <'3'>})", "()" },
   { "MakeCredential", "('n', @a{sv} {})", "('n',)", "('abcdefghijkmn',)" },
   { "RevokeCredential", "('n', @a{sv} {})", "('n',)", "()" },
+  { "SetAccount", "('a', {'password': <'p'>}, @a{sv} {})", "('a', {'password': <'p'>})", "()" },
+  { "RemoveAccount", "('a', @a{sv} {})", "('a',)", "()" },
   { "Explain", "('n', @a{sv} {})", "('n',)", "({'lines': <['nothing to say']>, 'reason': <'none'>},)" },
   { "CreateRule", "({'name': <'r'>}, @a{sv} {})", "({'name': <'r'>},)", "(int64 1,)" },
   { "PreviewRule", "(int64 2, @a{sv} {})", "(2,)", "({'matching': <uint32 0>, 'unknown': <uint32 0>},)" },

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who is it that shows a secret? Nobody becomes known by showing one: a node was given its own before, or an
+ * account was made for named nodes. Main thread. */
+#pragma once
+#include "control/core-private.h"
+#include "link/messages.h"
+
+/* NULL = refused, and said so in an event. */
+GwNode *gw_logins_resolve(GwCore *core, const GwAsk *ask);
+/* Accounts that ended meanwhile: what was answered to them is void. */
+void gw_logins_check_expiry(GwCore *core);
