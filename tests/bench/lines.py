@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from bench import LOAD_CORE, MIB, pinned
+from daemon import b15, b16, b20
 from real import b17, b19
 
 MANIFEST = '/manifest.json'
@@ -160,7 +161,7 @@ def b14(bench):
 
 
 # Those that compare with nothing but themselves start what they need.
-ALONE = {'B14', 'B17', 'B19'}
+ALONE = {'B14', 'B15', 'B16', 'B17', 'B19', 'B20'}
 LINES = {
     'B1': ('1 KiB manifest, keep-alive, 64 connections', b1),
     'B2': ('the same, a new connection per request', b2),
@@ -172,6 +173,9 @@ LINES = {
     'B8': ('idle connections grow from 0 to 9,000', b8),
     'B13': ('TLS 1.3: full handshake; keep-alive; bulk', b13),
     'B14': ('hashing an image while it is fetched', b14),
+    'B15': ('durable events', b15),
+    'B16': ('start, and rest', b16),
     'B17': ('manifests of known nodes, a rule each hundred', b17),
     'B19': ('WAN bytes for 100 nodes and one image of 4 MiB', b19),
+    'B20': ('flash for an idle node and day, asking each minute', b20),
 }
