@@ -279,6 +279,9 @@ typedef struct {
   const void *functions; /* Gateway<Kind>Functions of the kind; its first member is its own size */
 
   GatewayNumbering numbering;
+  /* What a node reads when something, or nothing, is due: for operators who want to see it verbatim. {name},
+   * {size} and {version} stand for the image's. NULL = nothing that a person would read. */
+  const char *offer_text, *nothing_text;
 } GatewayPlugin;
 
 /* The exported constant. */

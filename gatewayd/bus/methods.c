@@ -165,6 +165,13 @@ run_explain(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_offer(const GwMethodCall *call, GError **error)
+{
+  gw_command_offer(call->core, call->caller, name_of(call), call->then);
+  return TRUE;
+}
+
+static gboolean
 run_rule_create(const GwMethodCall *call, GError **error)
 {
   g_autoptr(GVariant) form = g_variant_get_child_value(call->parameters, 0);
@@ -362,6 +369,7 @@ static const GwMethod METHODS[] = {
   { "SetAccount", GW_ROLE_ADMINISTER, NULL, run_account_set, NULL },
   { "RemoveAccount", GW_ROLE_ADMINISTER, NULL, run_account_remove, NULL },
   { "Explain", GW_ROLE_READ, NULL, run_explain, NULL },
+  { "ShowOffer", GW_ROLE_READ, NULL, run_offer, NULL },
   { "CreateRule", GW_ROLE_OPERATE, NULL, run_rule_create, NULL },
   { "PreviewRule", GW_ROLE_READ, NULL, run_rule_preview, NULL },
   { "StartRule", GW_ROLE_OPERATE, NULL, run_rule_start, NULL },

@@ -73,6 +73,8 @@ void gw_command_account_set(GwCore *core, const GwCaller *caller, const char *lo
 void gw_command_account_remove(GwCore *core, const GwCaller *caller, const char *login, GwThen then);
 /* Why does this node get what it gets? -> a{sv}: lines (as), reason, advice, and the numbers behind them */
 void gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
+/* What would this node read if it asked now, word for word? -> (s text) */
+void gw_command_offer(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 
 /* --- rules --- */
 /* @form: name, firmware (x), product, nodes (as), macs (as), location, versions (as), include-unknown,

@@ -264,23 +264,6 @@ result(const Explanation *it)
   return g_variant_new("(@a{sv})", g_variant_builder_end(&builder));
 }
 
-/* What the transport of the node is like: its pin says, or its plugin's table. */
-static GwVerdict
-decide(const Explanation *it)
-{
-  const GatewayPlugin *plugin = gw_plugins_find(it->core->plugins, it->node->plugin);
-  guint32 traits = plugin ? plugin->traits : 0;
-  GwSituation situation = {
-    .node = it->node,
-    .type = it->update ? it->update->type : "",
-    .update = it->update,
-    .is_never_cut = it->pin ? it->pin->is_never_cut : (traits & GATEWAY_NEVER_CUT) != 0,
-    .is_silent = it->pin ? it->pin->is_silent : (traits & GATEWAY_SILENT) != 0,
-  };
-
-  return gw_scheduler_decide(it->core, &situation, &it->now);
-}
-
 void
 gw_command_explain(GwCore *core, const GwCaller *caller, const char *node_id, GwThen then)
 {
@@ -293,9 +276,8 @@ gw_command_explain(GwCore *core, const GwCaller *caller, const char *node_id, Gw
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
-  it.update = gw_updates_open(core->updates, node->id, "");
+  it.verdict = gw_scheduler_foresee(core, node, &it.now, &it.update);
   it.pin = it.update ? gw_pins_of_update(core->pins, it.update->id) : NULL;
-  it.verdict = decide(&it);
   say_node(&it);
   say_contact(&it);
   say_version(&it);

@@ -102,6 +102,26 @@ gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now
   return verdict;
 }
 
+/* What the transport of the node is like: its pin says, or its plugin's table. */
+GwVerdict
+gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now, const GwUpdate **ret_update)
+{
+  const GwUpdate *update = gw_updates_open(core->updates, node->id, "");
+  const GwPin *pin = update ? gw_pins_of_update(core->pins, update->id) : NULL;
+  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, node->plugin);
+  guint32 traits = plugin ? plugin->traits : 0;
+  GwSituation situation = {
+    .node = node,
+    .type = update ? update->type : "",
+    .update = update,
+    .is_never_cut = pin ? pin->is_never_cut : (traits & GATEWAY_NEVER_CUT) != 0,
+    .is_silent = pin ? pin->is_silent : (traits & GATEWAY_SILENT) != 0,
+  };
+
+  *ret_update = update;
+  return gw_scheduler_decide(core, &situation, now);
+}
+
 /* ---- slots ---- */
 
 static void

@@ -13,6 +13,11 @@ typedef struct {
 } GwSituation;
 GwVerdict gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now);
 
+/* What its next ask will come to, as far as that can be known now; room for one more transfer is not looked
+ * at. *ret_update: its open one, or NULL. */
+GwVerdict gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now,
+                               const GwUpdate **ret_update);
+
 /* Takes a slot, or renews the one held. FALSE = the caps are full; never with @is_forced. */
 gboolean gw_scheduler_take(GwCore *core, const GwUpdate *update, const GwRule *rule, gboolean is_forced);
 void gw_scheduler_release(GwCore *core, gint64 update_id);

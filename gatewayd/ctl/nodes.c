@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* nodes ..., product ..., explain. */
+#include <stdio.h>
+
 #include "base/error.h"
 #include "ctl/command.h"
 #include "ctl/list.h"
@@ -153,6 +155,21 @@ run_explain(GwCtl *ctl, const GwArgs *args, GError **error)
   return TRUE;
 }
 
+/* Byte for byte, so that it can be compared with what the node got. */
+static gboolean
+run_offer(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  g_autoptr(GVariant) result = NULL;
+  const char *text;
+
+  if (!gw_ctl_simple(ctl, "ShowOffer", g_variant_new("(s)", args->operands[0]), &result, error))
+    return FALSE;
+  g_variant_get(result, "(&s)", &text);
+  if (!gw_ctl_print_result(ctl, "ShowOffer", result))
+    fputs(text, stdout);
+  return TRUE;
+}
+
 static const GwArg ADOPT_ARGS[] = {
   { "product", GW_ARG_TEXT, "product", "NAME", "product that they are" },
   { "location", GW_ARG_TEXT, "location", "PATH", "where they are: \"Guangdong/Plant 2/Roof\"" },
@@ -209,6 +226,8 @@ const GwCommand gw_commands_nodes[] = {
     "  gatewayctl node credential mote-7\n"
     "  gatewayctl node credential mote-7 --revoke",
     run_credential },
+  { "nodes", "offer", "NODE", 1, 1, NULL, "what would it read if it asked now, word for word?",
+    "For makes whose nodes read a text. To look at it promises nothing.", run_offer },
   { "product", "list", "", 0, 0, gw_list_args, "what kinds of nodes there are", GW_LIST_MORE,
     run_product_list },
   { "product", "show", "NAME", 1, 1, NULL, "one product in full", NULL, run_product_show },

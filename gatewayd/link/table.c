@@ -141,6 +141,8 @@ static const GwField plugin_fields[] = {
     .kind = GW_FIELD_STRUCT,
     .offset = offsetof(GatewayPlugin, numbering),
     .fields = numbering_fields },
+  TEXT(GatewayPlugin, offer_text, TEXT_MAX),
+  TEXT(GatewayPlugin, nothing_text, TEXT_MAX),
   GW_FIELD(GatewayPlugin, pin_s, U32),
   GW_FIELD(GatewayPlugin, idle_s, U32),
   GW_FIELD_NONE,

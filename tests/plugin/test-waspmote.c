@@ -2,6 +2,7 @@
 /* The waspmote plugin's words: what its form lets through, which images it refuses, and that each code of the
  * vendor's guide is explained. */
 #include "gateway-plugin.h"
+#include "transport/waspmote/upgrade.h"
 #include <glib.h>
 
 static const GatewayField *
@@ -114,6 +115,29 @@ test_codes(void)
   g_assert_cmpuint(n, ==, gateway_plugin.n_codes);
 }
 
+/* What an operator is shown is what the session prints. */
+static void
+test_shown_text(void)
+{
+  char memory[16384];
+  GatewayScratch scratch = { memory, sizeof memory, 0, false };
+  GatewayImage image = { .name = GATEWAY_TEXT("PROG001"),
+                         .size = 30123,
+                         .software_version = GATEWAY_TEXT("11") };
+  Upgrade upgrade = { .size = 0 };
+  const char *why;
+  GatewayText text = upgrade_print(&upgrade, &scratch);
+  g_autoptr(GString) shown = g_string_new(gateway_plugin.offer_text);
+
+  g_assert_true(gateway_text_equal(text, gateway_plugin.nothing_text));
+  g_assert_true(upgrade_read_image(&image, &upgrade, &why));
+  text = upgrade_print(&upgrade, &scratch);
+  g_assert_cmpuint(g_string_replace(shown, "{name}", "PROG001", 0), ==, 1);
+  g_assert_cmpuint(g_string_replace(shown, "{size}", "30123", 0), ==, 1);
+  g_assert_cmpuint(g_string_replace(shown, "{version}", "11", 0), ==, 1);
+  g_assert_true(gateway_text_equal(text, shown->str));
+}
+
 static void
 test_constant(void)
 {
@@ -132,6 +156,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/promise/U7/waspmote-version", test_version);
+  g_test_add_func("/waspmote/shown-text", test_shown_text);
   g_test_add_func("/waspmote/name", test_name);
   g_test_add_func("/waspmote/image-rules", test_image_rules);
   g_test_add_func("/waspmote/codes", test_codes);

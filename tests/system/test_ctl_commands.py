@@ -64,6 +64,7 @@ LINES = [
     ("node credential a", "credential-make ('a',)"),
     ("rules create r --firmware=7 --number=9 --override=a --override=b",
      "rule-create ({'name': <'r'>, 'firmware': <7>, 'number': <9>, 'override': <['a', 'b']>},)"),
+    ("node offer a", "offer ('a',)"),
     ("accounts remove ota", "account-remove ('ota',)"),
     ("nodes set a --address=192.0.2.1", "node-set ('a', {'address': <'192.0.2.1'>})"),
     ("node credential a --revoke", "credential-revoke ('a',)"),

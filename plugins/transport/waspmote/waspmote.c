@@ -75,6 +75,8 @@ GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .image_rules = IMAGE_RULES,
   .n_image_rules = GATEWAY_COUNT(IMAGE_RULES),
   .versioning = { GATEWAY_VERSION_OPAQUE, 0 },
+  .offer_text = "FILE:{name}\nPATH:/\nSIZE:{size}\nVERSION:{version}\n",
+  .nothing_text = "FILE:NO_FILE\nPATH:\nSIZE:\nVERSION:\n",
   .numbering = { "VERSION", 1, 255, LIMITS, GATEWAY_COUNT(LIMITS) },
   .inference = { .requests = 1, .apart_s = 0, .bytes_s = 1800, .not_back_s = 7 * 86400 },
   .pin_s = 600,

@@ -24,6 +24,7 @@ static const char *const DEFAULTS[][2] = {
   { "adopt", "(uint32 1,)" },
   { "credential-make", "('abcdefghijkmn',)" },
   { "explain", "{'lines': <['nothing to say']>, 'reason': <'none'>}" },
+  { "offer", "('FILE:PROG001',)" },
   { "rule-create", "(int64 1,)" },
   { "rule-preview", "{'matching': <uint32 0>, 'unknown': <uint32 0>}" },
   { "status", "{'version': <'0.1.0'>}" },
@@ -315,6 +316,13 @@ gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThe
 {
   note(core, "explain", caller, g_variant_new("(s)", node));
   answer(core, "explain", NULL, then);
+}
+
+void
+gw_command_offer(GwCore *core, const GwCaller *caller, const char *node, GwThen then)
+{
+  note(core, "offer", caller, g_variant_new("(s)", node));
+  answer(core, "offer", NULL, then);
 }
 
 /* --- rules --- */

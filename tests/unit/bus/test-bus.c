@@ -46,6 +46,7 @@ static const struct {
   { "SetAccount", "('a', {'password': <'p'>}, @a{sv} {})", "('a', {'password': <'p'>})", "()" },
   { "RemoveAccount", "('a', @a{sv} {})", "('a',)", "()" },
   { "Explain", "('n', @a{sv} {})", "('n',)", "({'lines': <['nothing to say']>, 'reason': <'none'>},)" },
+  { "ShowOffer", "('n', @a{sv} {})", "('n',)", "('FILE:PROG001',)" },
   { "CreateRule", "({'name': <'r'>}, @a{sv} {})", "({'name': <'r'>},)", "(int64 1,)" },
   { "PreviewRule", "(int64 2, @a{sv} {})", "(2,)", "({'matching': <uint32 0>, 'unknown': <uint32 0>},)" },
   { "StartRule", "(int64 2, @a{sv} {})", "(2,)", "()" },

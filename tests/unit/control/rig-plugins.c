@@ -51,6 +51,8 @@ static const GatewayPlugin NUMBERED = {
   .versioning = { GATEWAY_VERSION_OPAQUE, 0 },
   .inference = { 1, 0, 1800, 7 * 86400 },
   .pin_s = 600,
+  .offer_text = "{name} {size} {version}{\n",
+  .nothing_text = "nothing\n",
   .numbering = { "NUMBER", 1, 255, LIMITS, GATEWAY_COUNT(LIMITS) },
 };
 

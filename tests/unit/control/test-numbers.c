@@ -221,6 +221,37 @@ test_downgrade(void)
   update(rig, &MOTE, "2");
 }
 
+static char *
+show(Rig *rig, const char *node)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) result = NULL;
+  char *text;
+
+  gw_command_offer(rig->core, &rig_caller, node, rig_then());
+  result = rig_result(rig, &error);
+  g_assert_no_error(error);
+  g_variant_get(result, "(s)", &text);
+  return text;
+}
+
+/* Word for word what it would be told, before and after it asked, and looking at it changes nothing. */
+static void
+test_shown(void)
+{
+  g_autoptr(Rig) rig = rig_with_motes();
+  g_autofree char *nothing = show(rig, "mote"), *due = NULL, *given = NULL;
+
+  g_assert_cmpstr(nothing, ==, "nothing\n");
+  rig_push_as(rig, rig_import(rig, "motes", "spring", 5000, 'x'), "mote", "{'number': <int64 12>}");
+  due = show(rig, "mote");
+  g_assert_cmpstr(due, ==, "fw.bin 5000 12{\n");
+  rig_assert_column(rig, "updates", "node", "mote", "id", NULL);
+  g_free(rig_expect_offer(rig, &MOTE, "12"));
+  given = show(rig, "mote");
+  g_assert_cmpstr(given, ==, due);
+}
+
 static void
 test_other_makes_have_none(void)
 {
@@ -246,6 +277,7 @@ main(int argc, char **argv)
   g_test_add_func("/promise/U7/never-twice", test_never_twice);
   g_test_add_func("/promise/U7/again-with-its-own", test_again);
   g_test_add_func("/promise/U3/older-image-needs-its-verb", test_downgrade);
+  g_test_add_func("/numbers/shown-word-for-word", test_shown);
   g_test_add_func("/numbers/other-makes-have-none", test_other_makes_have_none);
   return g_test_run();
 }
