@@ -22,6 +22,8 @@ root=$1 cgroups=$2 prefix=$3
 mount --bind "$root" "$root"
 cd "$root"
 mount -t proc proc proc
+mount --bind proc/sys proc/sys
+mount -o remount,bind,ro proc/sys
 mount -t sysfs sysfs sys
 mount -t tmpfs -o mode=755,nosuid tmpfs dev
 mkdir dev/pts dev/shm
