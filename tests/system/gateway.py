@@ -98,6 +98,8 @@ class Gateway(Commands):
     """`folder` holds everything. `config` is the text of gatewayd.conf; start() brings the processes up in any
     order; a supervisor thread restarts dead workers (and the core, unless told not to)."""
 
+    plugin_folders = PLUGIN_FOLDERS
+
     def __init__(self, build, folder, config="", prefix=()):
         self.build, self.folder, self.prefix = pathlib.Path(build), pathlib.Path(folder), prefix
         for name in ("state", "cache", "link", "lan-state", "log"):
@@ -110,7 +112,7 @@ class Gateway(Commands):
 
     @property
     def plugin_path(self):
-        return ":".join(str(self.build / name) for name in PLUGIN_FOLDERS)
+        return ":".join(str(self.build / name) for name in self.plugin_folders)
 
     def commands(self):
         gatewayd = self.build / "gatewayd"

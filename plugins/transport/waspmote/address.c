@@ -3,6 +3,8 @@
 
 #include "line.h"
 
+#define UNSPECIFIED "::" /* some clients over IPv6 say so, meaning themselves */
+
 typedef struct {
   uint8_t bytes[4];
 } Ipv4;
@@ -102,7 +104,8 @@ is_own_address(GatewayText address, uint64_t family, GatewayText peer)
   if (family == 1)
     return read_bytes(address, '.', named.bytes, sizeof named.bytes) && read_ipv4(peer, &own) &&
            memcmp(named.bytes, own.bytes, sizeof own.bytes) == 0;
-  return ftp_address_is_ipv6(peer) && is_same_ipv6(address, peer);
+  return ftp_address_is_ipv6(peer) &&
+         (gateway_text_equal(address, UNSPECIFIED) || is_same_ipv6(address, peer));
 }
 
 FtpPort
