@@ -71,6 +71,7 @@ give_bytes(GwAsked *asked)
 {
   GwCore *core = asked->core;
   const GwRule *rule = gw_rules_find(core->rules, asked->update->rule_id);
+  gint64 update_id = asked->update->id;
 
   if (!gw_scheduler_take(core, asked->update, rule, asked->pin->is_never_cut)) {
     gw_asked_nothing(asked, GW_REASON_CAP);
@@ -78,7 +79,10 @@ give_bytes(GwAsked *asked)
   }
   gw_identity_device(core, asked->ask, asked->pin->mac);
   gw_evidence_bytes(core, asked->update, asked->pin, asked->change);
-  gw_asked_image(asked, GATEWAY_ANSWER_BYTES, asked->pin->is_silent ? 0 : gw_asked_slot_until_ms(asked));
+  if (gw_pins_of_update(core->pins, update_id) == asked->pin)
+    gw_asked_image(asked, GATEWAY_ANSWER_BYTES, asked->pin->is_silent ? 0 : gw_asked_slot_until_ms(asked));
+  else
+    gw_asked_kind(asked, GATEWAY_ANSWER_UNKNOWN); /* that was its last attempt: the pin is gone */
 }
 
 void

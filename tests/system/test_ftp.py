@@ -335,3 +335,18 @@ def test_slow_data_connection_survives_the_core(ftp_site):
         assert ftp.voidresp().startswith("226")
     wait_for("the core", lambda: ftp_site.gateway.ctl("status", is_checked=False).returncode == 0)
     wait_for("the download to be known", lambda: ftp_site.update("mote-slow")["state"] == "downloaded")
+
+
+def test_node_that_fetches_for_ever_fails(ftp_site):
+    """Each time that it wants all of it again an attempt has failed; after the last there is nothing for it."""
+    ftp_site.add("mote-loops")
+    core = ftp_site.gateway.processes["core"].pid
+    for expected in ("226", "226", "226", "550"):
+        with ftp_site.login("mote-loops") as ftp:
+            try:
+                assert ftp.retrbinary("RETR PROG001", lambda part: None)[:3] == expected
+            except ftplib.error_perm as error:
+                assert str(error)[:3] == expected
+    assert ftp_site.update("mote-loops")["state"] == "failed"
+    assert "FILE:NO_FILE\n" in ftp_site.fetch_text("mote-loops")
+    assert ftp_site.gateway.processes["core"].pid == core
