@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "lan/convert.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <string.h>
 
 /* Texts and fields are the same two words on both sides, so lists of them need no copy. */
@@ -36,25 +34,6 @@ dup_pairs(const GatewayPair *pairs, uint32_t n)
     g_variant_builder_add(&builder, "{ss}", key, value);
   }
   return g_variant_ref_sink(g_variant_builder_end(&builder));
-}
-
-void
-gw_interface_of(const GwAddress *address, char ret_name[32])
-{
-  struct ifaddrs *all = NULL;
-  GwAddress own;
-
-  ret_name[0] = '\0';
-  if (address->scope != 0 && if_indextoname(address->scope, ret_name))
-    return;
-  if (getifaddrs(&all) < 0)
-    return;
-  for (const struct ifaddrs *one = all; one && !ret_name[0]; one = one->ifa_next) {
-    if (one->ifa_addr && gw_address_from_sockaddr(one->ifa_addr, &own) &&
-        gw_address_equal_host(&own, address))
-      g_strlcpy(ret_name, one->ifa_name, 32);
-  }
-  freeifaddrs(all);
 }
 
 static void
@@ -97,16 +76,13 @@ void
 gw_convert_ask(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_ask)
 {
   const GatewayPlugin *plugin = origin->hosted->plugin;
-  char interface[32] = "";
 
   memset(ret_ask, 0, sizeof *ret_ask);
-  if (origin->local)
-    gw_interface_of(origin->local, interface);
   ret_ask->kind = (GwAskKind)ask->kind;
   ret_ask->plugin = g_strdup(plugin->name);
   ret_ask->listener = g_strdup(origin->listener);
   ret_ask->address = g_strdup(origin->peer);
-  ret_ask->interface = g_strdup(interface);
+  ret_ask->interface = g_strdup(origin->interface);
   ret_ask->is_never_cut = (plugin->traits & GATEWAY_NEVER_CUT) != 0;
   ret_ask->is_silent = (plugin->traits & GATEWAY_SILENT) != 0;
   convert_identity(ask, origin, ret_ask);

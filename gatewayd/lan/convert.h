@@ -9,10 +9,10 @@
 /* Where an ask came from. */
 typedef struct {
   const GwHosted *hosted;
-  const char *listener;   /* ":8000", or the name of a line */
-  const char *peer;       /* numeric address, or "" on a line */
-  const GwAddress *local; /* or NULL */
-  const char *node;       /* that is wired to the line, or "" */
+  const char *listener;  /* ":8000", or the name of a line */
+  const char *peer;      /* numeric address, or "" on a line */
+  const char *interface; /* that it reached, or "" */
+  const char *node;      /* that is wired to the line, or "" */
 } GwOrigin;
 
 /* A copy for the link; free with gw_ask_clear(). */
@@ -22,5 +22,3 @@ void gw_convert_ask(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_as
  */
 void gw_convert_request(const GwHttpRequest *request, const GwAddress *local_address, char *peer, char *local,
                         GatewayRequest *ret_request);
-/* The name of the interface that has this address; "" if none has. */
-void gw_interface_of(const GwAddress *address, char ret_name[32]);

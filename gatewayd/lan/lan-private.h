@@ -5,6 +5,7 @@
 #include "lan/answers.h"
 #include "lan/blobs.h"
 #include "lan/convert.h"
+#include "lan/interfaces.h"
 #include "lan/lan.h"
 #include "lan/logins.h"
 #include "lan/ports.h"
@@ -30,6 +31,7 @@ struct GwLan {
   GwBlobs *blobs;
   GwAnswers *answers;
   GwLogins *logins;
+  GwInterfaces *interfaces;
   GwClaimKey key;
   GHashTable *adopted; /* GwAddress of adopted nodes */
   GVariant *sections;  /* CONFIG's, as last applied */
@@ -50,6 +52,8 @@ typedef struct {
  */
 const GwGiven *gw_lan_take_answer(GwLan *lan, const GwAnswer *answer, const GwAsker *asker,
                                   GwGiven **ret_own);
+/* The name of the interface that has @local, or "". */
+const char *gw_lan_interface(GwLan *lan, const GwAddress *local);
 /* From cache, counted as a contact, or NULL. */
 const GwGiven *gw_lan_recall(GwLan *lan, const GwClaim *claim);
 /* What an answer without the core's word says. */

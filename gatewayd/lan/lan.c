@@ -60,6 +60,12 @@ gw_lan_take_answer(GwLan *lan, const GwAnswer *answer, const GwAsker *asker, GwG
   return given;
 }
 
+const char *
+gw_lan_interface(GwLan *lan, const GwAddress *local)
+{
+  return gw_interfaces_find(lan->interfaces, local, gw_reactor_now_ms(lan->reactor));
+}
+
 const GwGiven *
 gw_lan_recall(GwLan *lan, const GwClaim *claim)
 {
@@ -446,6 +452,7 @@ gw_lan_new(GwReactor *reactor, const GwLanSetup *setup, GError **error)
   lan->blobs = gw_blobs_new(send_open, lan);
   lan->answers = gw_answers_new();
   lan->logins = gw_logins_new();
+  lan->interfaces = gw_interfaces_new();
   add_hosted(lan);
   open_net(lan);
   lan->talks = gw_talks_new(lan);
@@ -471,6 +478,7 @@ gw_lan_free(GwLan *lan)
   gw_uplink_free(lan->uplink);
   gw_answers_free(lan->answers);
   gw_logins_free(lan->logins);
+  gw_interfaces_free(lan->interfaces);
   gw_gauges_free(lan->gauges);
   g_hash_table_unref(lan->adopted);
   g_ptr_array_unref(lan->hosted);

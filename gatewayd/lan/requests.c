@@ -318,7 +318,7 @@ convert_ask(const Call *call, GwAsk *ret_ask)
   GwOrigin origin = { .hosted = call->hosted,
                       .listener = call->port->text,
                       .peer = call->peer,
-                      .local = &call->local_address,
+                      .interface = gw_lan_interface(call->lan, &call->local_address),
                       .node = "" };
 
   gw_convert_ask(&call->ask, &origin, ret_ask);

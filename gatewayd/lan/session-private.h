@@ -23,7 +23,7 @@ struct GwSession {
   GwBody *body;           /* of the last BYTES answer */
   GwCoverage blocks;      /* read and sent, not yet followed by a word of the node */
   GwTimer turn;           /* delivers OPEN, what is left of `later`, and `ended`, from the reactor */
-  GwLater later[GW_SESSION_LATER_MAX];
+  GwLater *later;         /* GW_SESSION_LATER_MAX; NULL = none */
   guint n_later;
   gboolean is_line; /* a terminal */
   gboolean is_open, has_ask, is_closing, is_busy, is_resting, has_ended, is_freed;

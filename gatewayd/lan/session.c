@@ -41,6 +41,8 @@ gw_session_post(GwSession *session, GatewayEventKind kind, guint64 number, guint
     do_close(session);
     return;
   }
+  if (!session->later)
+    session->later = g_new(GwLater, GW_SESSION_LATER_MAX);
   session->later[session->n_later++] = (GwLater){ kind, number, count };
   drain(session);
 }
@@ -247,6 +249,8 @@ drain(GwSession *session)
     memmove(session->later, session->later + 1, session->n_later * sizeof(GwLater));
     step_later(session, &later);
   }
+  if (session->n_later == 0)
+    g_clear_pointer(&session->later, g_free);
 }
 
 static void
@@ -376,6 +380,8 @@ gw_session_free(GwSession *session)
     return;
   gw_session_data_close(session);
   session->is_freed = TRUE;
+  session->n_later = 0;
+  g_clear_pointer(&session->later, g_free);
   gw_wheel_cancel(&session->turn);
   gw_channel_free(session->channel);
   g_clear_pointer(&session->body, gw_body_unref);

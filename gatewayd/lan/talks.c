@@ -23,13 +23,14 @@ typedef struct {
   gboolean is_group;
   GwPost *post;
   GwBlobWait *wait;
-  GVariant *held;      /* a login that must wait before it is looked at */
-  GwTimer hold;        /* until then */
-  GwTimer turn;        /* gives `reply` */
-  GwGiven *given;      /* what will be answered; NULL = `reply` alone */
-  GatewayAnswer reply; /* without the core's word */
-  GwGiven *image;      /* of the last BYTES answer */
-  GwSending *sending;  /* of it, once bytes arrived */
+  GVariant *held; /* a login that must wait before it is looked at */
+  GwTimer hold;   /* until then */
+  GwTimer turn;   /* gives the answer */
+  GwGiven *given; /* which; NULL = without the core's word: */
+  GatewayAnswerKind short_kind;
+  GatewayReason short_reason;
+  GwGiven *image;     /* of the last BYTES answer */
+  GwSending *sending; /* of it, once bytes arrived */
   GList link;
 } Talk;
 
@@ -167,7 +168,8 @@ answer_in_time(Talk *talk, GwGiven *given)
 static void
 answer_short(Talk *talk, GatewayAnswerKind kind, GatewayReason reason)
 {
-  talk->reply = gw_lan_short_answer(kind, reason);
+  talk->short_kind = kind;
+  talk->short_reason = reason;
   answer_at_next_turn(talk, NULL);
 }
 
@@ -223,7 +225,7 @@ static void
 give(Talk *talk)
 {
   g_autoptr(GwGiven) given = NULL;
-  GatewayAnswer answer = talk->reply;
+  GatewayAnswer answer = gw_lan_short_answer(talk->short_kind, talk->short_reason);
   GwBody *body = NULL;
 
   if (talk->given && !find_body(talk, &body)) {
@@ -279,7 +281,7 @@ convert_ask(const Talk *talk, const GatewayAsk *ask, GwAsk *ret_ask)
   GwOrigin origin = { .hosted = talk->hosted,
                       .listener = talk->listener,
                       .peer = talk->is_line ? "" : talk->peer,
-                      .local = talk->is_line ? NULL : &talk->local,
+                      .interface = talk->is_line ? "" : gw_lan_interface(talk->talks->lan, &talk->local),
                       .node = talk->node };
 
   gw_convert_ask(ask, &origin, ret_ask);

@@ -5,7 +5,7 @@
 #include "gateway-plugin.h"
 
 #define FTP_LINE_MAX 510   /* RFC 959 lines of 512 with their CRLF */
-#define FTP_QUEUE_MAX 1536 /* bytes of pipelined lines... */
+#define FTP_QUEUE_MAX 512  /* bytes of pipelined lines, at least one of the longest... */
 #define FTP_QUEUE_LINES 16 /* ...and how many */
 
 /* Copies @line, at most FTP_LINE_MAX bytes, without telnet commands (RFC 854) to @ret_line. False: it is too
