@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import LOAD_CORE, MIB, pinned
 from daemon import b15, b16, b20
+from ftp import b9, b10, b11, b12
 from real import b17, b19
 
 MANIFEST = '/manifest.json'
@@ -161,7 +162,7 @@ def b14(bench):
 
 
 # Those that compare with nothing but themselves start what they need.
-ALONE = {'B14', 'B15', 'B16', 'B17', 'B19', 'B20'}
+ALONE = {'B9', 'B10', 'B11', 'B12', 'B14', 'B15', 'B16', 'B17', 'B19', 'B20'}
 LINES = {
     'B1': ('1 KiB manifest, keep-alive, 64 connections', b1),
     'B2': ('the same, a new connection per request', b2),
@@ -171,6 +172,10 @@ LINES = {
     'B6': ('whole images of 1 MiB and 64 MiB', b6),
     'B7': ('5,000 slow readers, 256 KiB at 32 KiB/s', b7),
     'B8': ('idle connections grow from 0 to 9,000', b8),
+    'B9': ('an FTP session: login, UPGRADE.TXT, image of 100 KB, PASV', b9),
+    'B10': ('the same, active', b10),
+    'B11': ('FTP after 60 s of load', b11),
+    'B12': ('an idle FTP session', b12),
     'B13': ('TLS 1.3: full handshake; keep-alive; bulk', b13),
     'B14': ('hashing an image while it is fetched', b14),
     'B15': ('durable events', b15),

@@ -19,6 +19,7 @@ file={folder}/cloud.pub
 [lan]
 stranger-connections=200
 segment-transfers=64
+{lan}
 [plugin harmony]
 enabled=no
 [plugin waspmote]
@@ -35,12 +36,12 @@ def free_range(n):
 
 
 class FtpSite:
-    def __init__(self, build, folder, more=""):
+    def __init__(self, build, folder, lan="", more=""):
         self.folder = pathlib.Path(folder)
         self.cloud = Cloud(self.folder)
         self.port, self.ports = free_port(), free_range(50)
         self.gateway = Gateway(build, self.folder / "gateway", CONFIG.format(
-            url=self.cloud.url, folder=self.folder, port=self.port, ports=self.ports, more=more))
+            url=self.cloud.url, folder=self.folder, port=self.port, ports=self.ports, lan=lan, more=more))
         self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/transport/waspmote"]
         self.passwords, self.image = {}, b""
 
@@ -63,7 +64,7 @@ class FtpSite:
         except OSError:
             return False
 
-    def prove(self):
+    def prove(self, *options):
         """One node loads the program and is seen to run it; from then on a rule offers it to all."""
         self.add_login("trial")
         self.gateway.ctl("push", "--firmware", self.firmware, "trial")
@@ -72,7 +73,8 @@ class FtpSite:
             ftp.retrbinary(f"RETR {IMAGE}", lambda part: None)
         wait_for("the download to be known", lambda: self.update("trial")["state"] == "downloaded")
         self.gateway.ctl("firmware", "confirm", self.firmware, "--node=trial", "--version=first")
-        self.gateway.ctl("rules", "create", "all", f"--firmware={self.firmware}", "--include-unknown")
+        self.gateway.ctl("rules", "create", "all", f"--firmware={self.firmware}", "--include-unknown",
+                         *options)
         self.gateway.ctl("rules", "start", "all", "--yes")
         return self
 

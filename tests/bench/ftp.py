@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The lines of FTP: the whole gateway, with logins, rules and an honest 226, against vsftpd with an anonymous login, as
+it is by default and with one process for each session."""
+import subprocess
+import sys
+from pathlib import Path
+
+from gi.repository import Gio, GLib
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'system'))
+
+from bench import SERVER_CORE, Server, free_port, pinned, wait_for_port
+from gateway import wait_for
+from site_of_waspmote import IMAGE, FtpSite
+
+ATTEMPTS = 100  # images for each node, of whom there are so many that they last
+SESSIONS_MAX = 3000  # a second
+IDLE = 1000
+LAN = 'connections=8000\nadopted-connections=8000'
+LIMITS = '[limits]\ntransfers=20000'
+VSFTPD = '''background=NO
+listen=YES
+listen_address=127.0.0.1
+listen_port={port}
+anonymous_enable=YES
+anon_root={folder}/files
+secure_chroot_dir={folder}/empty
+max_clients=0
+max_per_ip=0
+xferlog_enable=NO
+one_process_model={is_one}
+'''
+
+
+class FtpBench:
+    def __init__(self, bench):
+        self.bench, self.folder = bench, bench.folder / 'ftp'
+        self.folder.mkdir(mode=0o755)
+        self.site = FtpSite(bench.build, self.folder / 'site', lan=LAN, more=LIMITS)
+        self.site.gateway.prefix = ('taskset', '-c', SERVER_CORE)
+        self.site.start().prove(f'--attempts={ATTEMPTS}')
+        self.servers, self.bus = [], None
+        for name in ('files', 'empty'):
+            (self.folder / name).mkdir(mode=0o755)
+        (self.folder / 'files' / IMAGE).write_bytes(self.site.image)
+
+    def call(self, method, signature, *arguments):
+        bus = Gio.DBusConnection.new_for_address_sync(
+            self.site.gateway.bus, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT |
+            Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None) if not self.bus else self.bus
+        self.bus = bus
+        return bus.call_sync('org.gatewayd.Gateway1', '/org/gatewayd/Gateway1', 'org.gatewayd.Gateway1', method,
+                             GLib.Variant(signature, arguments), None, Gio.DBusCallFlags.NONE, 60_000, None).unpack()
+
+    def start_ours(self, seconds=0):
+        """With as many nodes as `seconds` of load need, and each round."""
+        whole_s = seconds or self.bench.seconds * self.bench.rounds
+        names = [f'n{number}' for number in range(max(100, int(whole_s * SESSIONS_MAX / ATTEMPTS)))]
+        logins = self.folder / 'logins'
+        (self.folder / 'files/UPGRADE.TXT').write_text(self.site.add('first'))
+        for name in names:
+            self.call('SetNode', '(sa{sv}a{sv})', name, {'product': GLib.Variant('s', 'mote')}, {})
+        self.call('AdoptNodes', '(asa{sv})', names, {'product': GLib.Variant('s', 'mote')})
+        logins.write_text(''.join(f"{name} {self.call('MakeCredential', '(sa{sv})', name, {})[0]}\n" for name in names))
+        processes = [self.site.gateway.processes[name].child for name in ('core', 'lan')]
+        return self.started(Server('gatewayd', self.site.port, self.site.port, *processes), logins)
+
+    def start_vsftpd(self, name, is_one):
+        port, config, logins = free_port(), self.folder / f'{name}.conf', self.folder / f'{name}.logins'
+        config.write_text(VSFTPD.format(port=port, folder=self.folder, is_one=is_one))
+        logins.write_text('anonymous node@example.org\n')
+        process = subprocess.Popen(pinned(SERVER_CORE, 'vsftpd', config))
+        wait_for_port(port, process)
+        return self.started(Server(name, port, port, process), logins)
+
+    def started(self, server, logins):
+        server.logins = logins
+        server.memory_at_start = server.user_memory()
+        self.servers.append(server)
+        return server
+
+    def command(self, server, **options):
+        words = [f'--{name}={value}' for name, value in options.items()]
+        return pinned('1', self.bench.program('ftp-load'), f'--port={server.port}', f'--logins={server.logins}',
+                      f'--image={self.folder / "files" / IMAGE}', *words)
+
+    def load(self, server, **options):
+        options.setdefault('seconds', self.bench.seconds)
+        options.setdefault('threads', 64)
+        report = self.bench.report(self.command(server, **options))
+        if report['errors'] > report['requests'] / 100:
+            raise SystemExit(f'{server.name}: {report}')
+        return report
+
+    def cost(self, server, **options):
+        """The CPU of a process for each session is known when it has ended and was waited for."""
+        before = self.cpu_s(server)
+        report = self.load(server, **options)
+        return {'cpu': (self.cpu_s(server) - before) / report['requests'],
+                'rate': report['requests'] / report['elapsed_s']}
+
+    def cpu_s(self, server):
+        if server.name == 'gatewayd':
+            return server.cpu_s()
+        ticks = open(f'/proc/{server.processes[0].pid}/stat').read().rsplit(')', 1)[1].split()[11:15]
+        return sum(map(int, ticks)) / 100
+
+    def compare(self, **options):
+        return self.bench.rounds_of({server.name: lambda server=server: self.cost(server, **options)
+                                     for server in self.servers})
+
+    def stop(self):
+        for server in self.servers:
+            if server.name != 'gatewayd':
+                server.stop()
+        self.site.stop()
+
+
+def with_servers(bench):
+    one = FtpBench(bench)
+    one.start_ours()
+    one.start_vsftpd('vsftpd', 'NO')
+    one.start_vsftpd('vsftpd-one', 'YES')
+    return one
+
+
+def against_vsftpd(bench, mode):
+    one = with_servers(bench)
+    try:
+        results = one.compare(mode=mode)
+    finally:
+        one.stop()
+    for name, words in (('vsftpd', 'vsftpd'), ('vsftpd-one', 'vsftpd, one process each')):
+        yield words, results['gatewayd'], results[name]
+
+
+def b9(bench):
+    for words, ours, theirs in against_vsftpd(bench, 'PASV'):
+        is_default = words == 'vsftpd'
+        yield (f'sessions/s vs {words}', ours['rate'] / theirs['rate'], ('>=', 10.0) if is_default else None,
+               ('>=', 20.0) if is_default else None)
+        yield (f'CPU per session vs {words}', ours['cpu'] / theirs['cpu'], 0.08 if is_default else None,
+               0.04 if is_default else None)
+
+
+def b10(bench):
+    for words, ours, theirs in against_vsftpd(bench, 'PORT'):
+        is_default = words == 'vsftpd'
+        yield (f'sessions/s vs {words}', ours['rate'] / theirs['rate'], ('>=', 10.0) if is_default else None,
+               ('>=', 20.0) if is_default else None)
+
+
+def b11(bench):
+    one = FtpBench(bench)
+    try:
+        server = one.start_ours(62)
+        report = one.load(server, seconds=62)
+        yield 'sessions/s after 60 s vs the first 2 s', report['last'] / report['first'], ('>=', 0.9), ('>=', 0.97)
+    finally:
+        one.stop()
+
+
+def b12(bench):
+    one = FtpBench(bench)
+    try:
+        server = one.start_ours()
+        one.load(server)  # what is allocated once
+        before = server.user_memory()
+        holder = subprocess.Popen(one.command(server, idle=IDLE), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True)
+        if '"idle"' not in holder.stdout.readline():
+            raise SystemExit('logins failed')
+        wait_for('the memory to settle', lambda: server.user_memory() > before)
+        yield 'user memory, KiB', (server.user_memory() - before) / 1024 / IDLE, 2.0, 0.6
+        holder.communicate('')
+    finally:
+        one.stop()
