@@ -22,6 +22,7 @@ typedef struct {
   GwRole role; /* being asked for */
   gboolean is_prompting;
   char *caller;
+  guint watch; /* of the sender, while it may be sending a file; 0 = none */
 } Call;
 
 static void
@@ -92,6 +93,8 @@ call_free(Call *call)
 
   call->door->n_calls--;
   set_calls_of(call->door, sender, calls_of(call->door, sender) - 1);
+  if (call->watch)
+    g_bus_unwatch_name(call->watch);
   g_object_unref(call->invocation);
   gw_door_unref(call->door);
   g_free(call->caller);
@@ -165,11 +168,31 @@ options_of(GDBusMethodInvocation *invocation)
 }
 
 static void
+on_sender_left(GDBusConnection *bus, const char *sender, gpointer user)
+{
+  const Call *call = user;
+
+  if (call->door->core)
+    gw_core_caller_left(call->door->core, sender);
+}
+
+/* A file that is passed may be a pipe, whose other end may be with others still. */
+static void
+watch_sender(Call *call, const char *sender)
+{
+  GDBusConnection *bus = g_dbus_method_invocation_get_connection(call->invocation);
+
+  call->watch = g_bus_watch_name_on_connection(bus, sender, G_BUS_NAME_WATCHER_FLAGS_NONE, NULL,
+                                               on_sender_left, call, NULL);
+}
+
+static void
 run(Call *call)
 {
   GDBusMessage *message = g_dbus_method_invocation_get_message(call->invocation);
   g_autoptr(GVariant) options = options_of(call->invocation);
-  const GwCaller caller = { call->caller, call->door->is_foreground ? "foreground" : "dbus", "" };
+  const char *sender = g_dbus_method_invocation_get_sender(call->invocation);
+  const GwCaller caller = { call->caller, call->door->is_foreground ? "foreground" : "dbus", "", sender };
   const GwMethodCall method_call = {
     .core = call->door->core,
     .caller = &caller,
@@ -180,6 +203,8 @@ run(Call *call)
   };
   g_autoptr(GError) error = NULL;
 
+  if (method_call.fds)
+    watch_sender(call, sender);
   if (!gw_method_check_options(call->method, options, &error) ||
       (call->method->role > GW_ROLE_READ && !gw_core_takes_changes(call->door->core, &error)) ||
       !call->method->run(&method_call, &error))

@@ -13,6 +13,7 @@ typedef struct {
   const char *name;    /* "root", "uid 1000", a dashboard user */
   const char *door;    /* "dbus", "foreground", "web" */
   const char *address; /* of the remote person, or "" */
+  const char *sender;  /* its connection, for gw_core_caller_left(); or NULL */
 } GwCaller;
 
 /* @result: what the command's comment says, borrowed; NULL with @error. */
@@ -31,6 +32,8 @@ gboolean gw_core_takes_changes(GwCore *core, GError **error);
  * hardware, type, name, notes, sha256, signature, draft, and the plugin's own form fields. -> (x id, s state)
  */
 void gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, GwThen then);
+/* This connection is gone: what it was sending is dropped. */
+void gw_core_caller_left(GwCore *core, const char *sender);
 /* Completes or changes the form while draft or unverified. -> (s state) */
 void gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVariant *form, GwThen then);
 /* "I saw version X run on NODE": verified. The version must be the firmware's; audited. -> () */

@@ -77,7 +77,7 @@ struct GwCore {
   GwWorkers *workers;
 
   GwAllowance seen, refused; /* events about strangers, and about wrong logins */
-  guint n_imports;           /* running */
+  GHashTable *imports;       /* set of those that run; imports.c's */
   guint32 epoch;             /* of the rules: cached answers of an earlier one are void */
   GSource *timer;
 };

@@ -238,6 +238,7 @@ core_new(const GwCorePlaces *places)
   core->started_ms = gw_core_now(core).wall_ms;
   core->epoch = (guint32)(gw_core_now(core).boot_ms / 50) + 1; /* beyond those of an earlier core */
   core->changes = g_hash_table_new(NULL, NULL);
+  core->imports = g_hash_table_new(NULL, NULL);
   core->alarms = gw_alarms_new();
   core->slots = gw_slots_new();
   core->events = gw_events_new(core->context);
@@ -292,6 +293,7 @@ gw_core_stop(GwCore *core)
     gw_db_close(core->db);
   gw_changes_abandon(core);
   g_hash_table_unref(core->changes);
+  g_hash_table_unref(core->imports);
   g_source_destroy(core->timer);
   g_source_unref(core->timer);
   free_nouns(core);

@@ -13,6 +13,7 @@
 #include "store/ingest.h"
 
 #define IMPORTS_MAX 4 /* at once */
+#define SILENCE_MS 60000
 
 /* ---- entries ---- */
 
@@ -241,7 +242,9 @@ static const GwFormKey IMPORT_KEYS[] = {
 typedef struct {
   GwCore *core;
   GwCaller caller;
+  char *sender;
   GwFirmware *firmware; /* in the making */
+  GwIngest *ingest;     /* while it runs */
   char *signature;
   GwThen then;
 } Import;
@@ -252,9 +255,10 @@ import_free(Import *import)
   g_free((char *)import->caller.name);
   g_free((char *)import->caller.door);
   g_free((char *)import->caller.address);
+  g_free(import->sender);
   gw_firmware_free(import->firmware);
   g_free(import->signature);
-  import->core->n_imports--;
+  g_hash_table_remove(import->core->imports, import);
   g_free(import);
 }
 
@@ -353,6 +357,7 @@ on_import_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpoi
   Import *import = user;
   g_autoptr(GError) empty = NULL;
 
+  import->ingest = NULL;
   if (!sealed || import->core->is_stopping) {
     import_fail(import, error);
     return;
@@ -441,7 +446,8 @@ import_new(GwCore *core, const GwCaller *caller, GVariant *form, GwThen then)
   import->firmware = gw_firmware_new();
   import->firmware->state = gw_form_flag(form, "draft", FALSE) ? GW_FIRMWARE_DRAFT : GW_FIRMWARE_UNVERIFIED;
   import->firmware->created_ms = import->firmware->state_changed_ms = now.wall_ms;
-  core->n_imports++;
+  import->sender = g_strdup(caller->sender);
+  g_hash_table_add(core->imports, import);
   return import;
 }
 
@@ -450,7 +456,7 @@ start_import(Import *import, GVariant *form, int fd, GError **error)
 {
   GwCore *core = import->core;
   g_autoptr(GwKeyring) keys = gw_keyrings_for_product(core->keyrings, import->firmware->product);
-  GwExpected expected = { .max_size = core->limits.max_image };
+  GwExpected expected = { .max_size = core->limits.max_image, .idle_ms = SILENCE_MS };
   const char *sha256 = gw_form_text(form, "sha256", "");
 
   struct stat info;
@@ -464,7 +470,23 @@ start_import(Import *import, GVariant *form, int fd, GError **error)
     expected.signature = import->signature;
     import->firmware->is_signed = TRUE;
   }
-  return gw_ingest_start(core->store, &expected, fd, on_import_ingested, import, error) != NULL;
+  import->ingest = gw_ingest_start(core->store, &expected, fd, on_import_ingested, import, error);
+  return import->ingest != NULL;
+}
+
+void
+gw_core_caller_left(GwCore *core, const char *sender)
+{
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init(&iter, core->imports);
+  while (g_hash_table_iter_next(&iter, &key, NULL)) {
+    const Import *import = key;
+
+    if (import->ingest && g_strcmp0(import->sender, sender) == 0)
+      gw_ingest_cancel(import->ingest);
+  }
 }
 
 void
@@ -475,7 +497,7 @@ gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *form, 
   GW_AUTO_FD int owned = fd;
   Import *import;
 
-  if (core->n_imports >= IMPORTS_MAX)
+  if (g_hash_table_size(core->imports) >= IMPORTS_MAX)
     gw_fail(&error, GW_ERROR_BUSY, "%d imports are running: wait for one to end", IMPORTS_MAX);
   if (error || !gw_form_check(form, IMPORT_KEYS, more, &error)) {
     gw_then_fail(core, then, g_steal_pointer(&error));

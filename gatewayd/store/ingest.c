@@ -30,7 +30,7 @@ struct GwIngest {
   guint64 cap; /* bytes of the whole image */
   int fd;
   int wake_fd; /* eventfd: look at the flags */
-  atomic_bool is_restarting, is_aborted, is_stopped;
+  atomic_bool is_restarting, is_aborted, is_cancelled, is_stopped;
   atomic_uint_fast64_t received;
 
   GwSealed *sealed;
@@ -112,9 +112,16 @@ wait_for_bytes(const GwIngest *ingest, GError **error)
   struct pollfd fds[] = { { .fd = ingest->fd, .events = POLLIN },
                           { .fd = ingest->wake_fd, .events = POLLIN } };
 
-  while (poll(fds, G_N_ELEMENTS(fds), -1) < 0)
+  int idle_ms = ingest->expected.idle_ms ? (int)ingest->expected.idle_ms : -1;
+  int n;
+
+  while ((n = poll(fds, G_N_ELEMENTS(fds), idle_ms)) < 0)
     if (errno != EINTR)
       return gw_fail_errno(error, errno, "cannot wait for the image");
+  if (n == 0)
+    return gw_fail(error, GW_ERROR_TIMED_OUT, "the sender was silent for %d s", idle_ms / 1000);
+  if (atomic_load(&ingest->is_cancelled))
+    return gw_fail(error, GW_ERROR_OFFLINE, "the sender went away");
   return !atomic_load(&ingest->is_stopped) ||
          gw_fail(error, GW_ERROR_STOPPED, "the gateway stops; the image goes on later");
 }
@@ -328,14 +335,27 @@ gw_ingest_abort(GwIngest *ingest)
   atomic_store(&ingest->is_aborted, TRUE);
 }
 
-void
-gw_ingest_stop(GwIngest *ingest)
+static void
+wake(GwIngest *ingest)
 {
   const guint64 one = 1;
 
-  atomic_store(&ingest->is_stopped, TRUE);
   while (write(ingest->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
     continue;
+}
+
+void
+gw_ingest_stop(GwIngest *ingest)
+{
+  atomic_store(&ingest->is_stopped, TRUE);
+  wake(ingest);
+}
+
+void
+gw_ingest_cancel(GwIngest *ingest)
+{
+  atomic_store(&ingest->is_cancelled, TRUE);
+  wake(ingest);
 }
 
 guint64

@@ -33,6 +33,12 @@ static const char *const DEFAULTS[][2] = {
   { "events", "(@aa{sv} [], int64 0)" },
 };
 
+void
+gw_core_caller_left(GwCore *core, const char *sender)
+{
+  g_ptr_array_add(core->calls, g_strdup_printf("left %s", sender));
+}
+
 /* "takes-changes" answered "no": the disk is full. */
 gboolean
 gw_core_takes_changes(GwCore *core, GError **error)

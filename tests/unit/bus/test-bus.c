@@ -189,6 +189,30 @@ test_full_disk(void)
   }
 }
 
+/* Who was to send a file and leaves the bus is not waited for. */
+static void
+test_import_sender_leaves(void)
+{
+  g_autoptr(Bench) bench = bench_new(TRUE, POLKIT_ABSENT);
+  GDBusConnection *sender = bench_connect(bench);
+  g_autofree char *left = g_strdup_printf("left %s", g_dbus_connection_get_unique_name(sender));
+  const GPtrArray *calls = fake_core_calls(bench->core);
+  g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+  int fd = memfd_create("image", MFD_CLOEXEC);
+
+  g_assert_cmpint(g_unix_fd_list_append(fds, fd, NULL), ==, 0);
+  g_assert_cmpint(close(fd), ==, 0);
+  fake_core_answer(bench->core, "import", "!never");
+  bench_send(sender, "Import", parsed("(handle 0, @a{sv} {}, @a{sv} {})"), fds, G_DBUS_MESSAGE_FLAGS_NONE);
+  while (calls->len < 1)
+    g_main_context_iteration(NULL, TRUE);
+  g_assert_true(g_dbus_connection_close_sync(sender, NULL, NULL));
+  while (calls->len < 2)
+    g_main_context_iteration(NULL, TRUE);
+  g_assert_cmpstr(g_ptr_array_index(calls, 1), ==, left);
+  g_object_unref(sender);
+}
+
 static void
 test_import_without_file(void)
 {
@@ -401,6 +425,7 @@ main(int argc, char **argv)
   g_test_add_func("/bus/options", test_options);
   g_test_add_func("/bus/errors", test_errors);
   g_test_add_func("/bus/import", test_import);
+  g_test_add_func("/bus/import-sender-leaves", test_import_sender_leaves);
   g_test_add_func("/bus/import-without-file", test_import_without_file);
   g_test_add_func("/promise/C5/full-disk", test_full_disk);
   g_test_add_func("/bus/crowd", test_crowd);

@@ -13,7 +13,7 @@
 #define WAIT_US (20 * G_USEC_PER_SEC) /* of real time, until a test has failed */
 #define QUIET_US (150 * 1000)         /* group commit adds up to 100 ms */
 
-const GwCaller rig_caller = { "tester", "test", "" };
+const GwCaller rig_caller = { "tester", "test", "", ":1.1" };
 
 /* ---- messages ---- */
 

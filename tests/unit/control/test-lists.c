@@ -2,9 +2,12 @@
 /* Questions: lists with filters, order and cursors that stay valid; details, events, explain; who is who. */
 #include "rig.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 /* One page of ids, joined by blanks; *cursor is moved on. Caller frees. */
 static char *
@@ -360,6 +363,24 @@ test_reload_keeps_the_old_on_error(void)
   g_assert_nonnull(config);
 }
 
+/* Four senders that neither end nor leave would keep everybody else from importing. */
+static void
+test_import_of_one_who_left(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+  GVariant *form = g_variant_ref_sink(g_variant_new_parsed("{'draft': <true>}"));
+  int fds[2];
+
+  g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
+  gw_command_import(rig->core, &rig_caller, fds[0], form, rig_then());
+  gw_core_caller_left(rig->core, ":1.2");
+  rig_settle(rig);
+  gw_core_caller_left(rig->core, rig_caller.sender);
+  rig_refused(rig, GW_ERROR_OFFLINE, "went away", (void)0);
+  gw_close(&fds[1]);
+  g_variant_unref(form);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -379,5 +400,6 @@ main(int argc, char *argv[])
   g_test_add_func("/control/identity/strangers-are-bounded", test_strangers_are_bounded);
   g_test_add_func("/control/identity/auto-adoption", test_auto_adoption);
   g_test_add_func("/control/reload", test_reload_keeps_the_old_on_error);
+  g_test_add_func("/control/imports/sender-left", test_import_of_one_who_left);
   return g_test_run();
 }
