@@ -10,6 +10,8 @@
 #include "control/imports.h"
 #include "control/scheduler.h"
 #include "control/upstreams.h"
+#include "control/workers.h"
+#include "link/messages.h"
 #include "model/catalog.h"
 
 #define SIGNATURE_MAX 16384
@@ -349,6 +351,10 @@ gw_catalog_announce(GwCore *core, const char *upstream, const char *base_url, in
 
   if (!is_configured(core, upstream))
     return;
+  if (!gw_db_has_room(core->db)) {
+    gw_catalog_missed(core, upstream);
+    return;
+  }
   intake.upstream = gw_upstreams_get(core->upstreams, upstream);
   if (!take_in(&intake, document_fd, signature_fd, &error)) {
     refuse(core, intake.upstream, error->message);
@@ -376,6 +382,34 @@ gw_catalog_status(GwCore *core, const char *name, gboolean is_well, const char *
   g_free(upstream->status);
   upstream->status = g_strndup(text, 1024);
   gw_catalog_check_expiry(core);
+}
+
+/* ---- once more ---- */
+
+void
+gw_catalog_missed(GwCore *core, const char *upstream)
+{
+  if (is_configured(core, upstream))
+    gw_upstreams_get(core->upstreams, upstream)->is_missed = TRUE;
+}
+
+void
+gw_catalog_ask_again(GwCore *core)
+{
+  GwWorker *wan = gw_workers_wan(core->workers);
+  GHashTableIter iter;
+  gpointer value;
+
+  if (!wan || !gw_db_has_room(core->db))
+    return;
+  gw_upstreams_iter(core->upstreams, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwUpstream *upstream = value;
+
+    if (upstream->is_missed &&
+        gw_worker_send(wan, GW_MESSAGE_POLL, 0, gw_poll_pack(upstream->name, TRUE), -1))
+      upstream->is_missed = FALSE;
+  }
 }
 
 /* ---- bare files ---- */

@@ -14,3 +14,7 @@ void gw_catalog_found(GwCore *core, const char *upstream, const char *url, const
 void gw_catalog_status(GwCore *core, const char *upstream, gboolean is_well, const char *text);
 /* Raises `stale` for catalogs that have expired. */
 void gw_catalog_check_expiry(GwCore *core);
+/* A catalog of @upstream came without its document: it is asked for again. */
+void gw_catalog_missed(GwCore *core, const char *upstream);
+/* Asks again for what was missed. Called now and then. */
+void gw_catalog_ask_again(GwCore *core);

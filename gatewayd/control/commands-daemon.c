@@ -15,7 +15,7 @@ gw_command_upstream_poll(GwCore *core, const GwCaller *caller, const char *name,
 
   if (*name && !g_strv_contains((const char *const *)names, name))
     gw_fail(&error, GW_ERROR_NOT_FOUND, "there is no [upstream %.64s] in the configuration", name);
-  else if (!wan || !gw_worker_send(wan, GW_MESSAGE_POLL, 0, gw_name_pack(name), -1))
+  else if (!wan || !gw_worker_send(wan, GW_MESSAGE_POLL, 0, gw_poll_pack(name, FALSE), -1))
     gw_fail(&error, GW_ERROR_OFFLINE, "the WAN worker is not connected");
   if (error)
     gw_then_fail(core, then, g_steal_pointer(&error));

@@ -163,6 +163,7 @@ gw_house_alarm(GwCore *core, gint64 work)
   case GW_HOUSE_EXPIRY:
     gw_catalog_check_expiry(core);
     gw_logins_check_expiry(core);
+    gw_catalog_ask_again(core);
     break;
   case GW_HOUSE_SNAPSHOT:
     gw_db_snapshot(core->db, on_snapshot, core);

@@ -12,10 +12,11 @@ typedef struct {
   char *catalog_sha256; /* of that document; "" = none yet */
   gint64 expires_ms;    /* wall; 0 = none */
   gint64 polled_ms, changed_ms;
-  gboolean is_stale; /* past its expiry, and said so */
-  gboolean is_well;  /* what the WAN worker says of it */
-  char *status;      /* its words */
-  char *problem;     /* why the last catalog was refused; "" = it was not */
+  gboolean is_stale;  /* past its expiry, and said so */
+  gboolean is_well;   /* what the WAN worker says of it */
+  char *status;       /* its words */
+  gboolean is_missed; /* a catalog came and could not be taken: it is to be announced again */
+  char *problem;      /* why the last catalog was refused; "" = it was not */
 } GwUpstream;
 
 typedef struct GwUpstreams GwUpstreams;

@@ -12,9 +12,11 @@ on_announce(GwCore *core, const GwMessage *message)
   g_autofree char *upstream = NULL;
   g_autofree char *base_url = NULL;
 
-  if (message->n_fds == 0)
-    return; /* the kernel had no descriptor left: it comes with the next poll */
-  if (gw_announce_unpack(message->payload, &upstream, &base_url))
+  if (!gw_announce_unpack(message->payload, &upstream, &base_url))
+    return;
+  if (message->n_fds == 0) /* the kernel had no descriptor left */
+    gw_catalog_missed(core, upstream);
+  else
     gw_catalog_announce(core, upstream, base_url, message->fds[0], message->n_fds > 1 ? message->fds[1] : -1);
 }
 

@@ -177,8 +177,9 @@ typedef struct {
 void gw_fetched_clear(GwFetched *fetched);
 GVariant *gw_fetched_pack(const GwFetched *fetched);
 gboolean gw_fetched_unpack(GVariant *payload, GwFetched *ret_fetched);
-GVariant *gw_name_pack(const char *name); /* POLL: upstream or "" for all */
-gboolean gw_name_unpack(GVariant *payload, char **ret_name);
+/* @name: an upstream, or "" for all. @is_afresh: what it announced was not taken; it says all of it again. */
+GVariant *gw_poll_pack(const char *name, gboolean is_afresh);
+gboolean gw_poll_unpack(GVariant *payload, char **ret_name, gboolean *ret_is_afresh);
 GVariant *gw_id_pack(guint64 id); /* CANCEL */
 gboolean gw_id_unpack(GVariant *payload, guint64 *ret_id);
 GVariant *gw_status_pack(const char *upstream, gboolean is_well, const char *text);

@@ -15,7 +15,8 @@ typedef struct {
 
 typedef struct {
   char *name;
-} Name;
+  gboolean is_afresh;
+} Poll;
 
 typedef struct {
   guint64 id;
@@ -55,7 +56,8 @@ static const GwField fetched_fields[] = {
   GW_FIELD_NONE,
 };
 
-static const GwField name_fields[] = { GW_FIELD(Name, name, STRING), GW_FIELD_NONE };
+static const GwField poll_fields[] = { GW_FIELD(Poll, name, STRING), GW_FIELD(Poll, is_afresh, BOOLEAN),
+                                       GW_FIELD_NONE };
 static const GwField id_fields[] = { GW_FIELD(Id, id, U64), GW_FIELD_NONE };
 
 static const GwField status_fields[] = {
@@ -145,21 +147,22 @@ gw_fetched_unpack(GVariant *payload, GwFetched *ret_fetched)
 }
 
 GVariant *
-gw_name_pack(const char *name)
+gw_poll_pack(const char *name, gboolean is_afresh)
 {
-  Name record = { (char *)name };
+  Poll record = { (char *)name, is_afresh };
 
-  return gw_fields_pack(name_fields, &record);
+  return gw_fields_pack(poll_fields, &record);
 }
 
 gboolean
-gw_name_unpack(GVariant *payload, char **ret_name)
+gw_poll_unpack(GVariant *payload, char **ret_name, gboolean *ret_is_afresh)
 {
-  Name record;
+  Poll record;
 
-  if (!gw_fields_unpack(payload, name_fields, sizeof record, &record))
+  if (!gw_fields_unpack(payload, poll_fields, sizeof record, &record))
     return FALSE;
   *ret_name = record.name;
+  *ret_is_afresh = record.is_afresh;
   return TRUE;
 }
 

@@ -21,6 +21,7 @@ typedef struct {
 struct GwUpstream {
   GwWorkerSetup setup;
   int wake_fd;
+  gint is_afresh; /* atomic: the plugin is to forget what it announced */
   GCancellable *stop;
   GThreadPool *fetchers;
   GMutex mutex; /* guards the rest */
@@ -98,6 +99,10 @@ poll_thread(gpointer data)
   guint n_failures = 0;
 
   do {
+    if (g_atomic_int_compare_and_exchange(&upstream->is_afresh, TRUE, FALSE)) {
+      gw_worker_free(worker);
+      worker = gw_worker_new(&upstream->setup, upstream->stop, upstream->wake_fd);
+    }
     GatewayResult result = gw_worker_poll(worker);
 
     n_failures = result == GATEWAY_OK || result == GATEWAY_UNCHANGED ? 0 : n_failures + 1;
@@ -109,9 +114,12 @@ poll_thread(gpointer data)
 }
 
 void
-gw_upstream_poll(GwUpstream *upstream)
+gw_upstream_poll(GwUpstream *upstream, gboolean is_afresh)
 {
   guint64 one = 1;
+
+  if (is_afresh)
+    g_atomic_int_set(&upstream->is_afresh, TRUE);
 
   /* It cannot fail but for an overflow, and then it is awake anyway. */
   if (write(upstream->wake_fd, &one, sizeof one) < 0)

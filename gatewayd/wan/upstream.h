@@ -11,7 +11,8 @@
 typedef struct GwUpstream GwUpstream;
 /* Takes what @setup holds; looks at once, then in its rhythm. */
 GwUpstream *gw_upstream_start(GwWorkerSetup *setup);
-void gw_upstream_poll(GwUpstream *upstream);
+/* Looks now; @is_afresh: as if it had never looked before. */
+void gw_upstream_poll(GwUpstream *upstream, gboolean is_afresh);
 /* Takes what @fetch holds and @fd. What became of it is said to the core. */
 void gw_upstream_fetch(GwUpstream *upstream, GwFetch *fetch, int fd);
 void gw_upstream_cancel(GwUpstream *upstream, guint64 id);

@@ -318,13 +318,14 @@ on_poll(GwWan *wan, GVariant *payload)
   g_autofree char *wanted = NULL;
   GHashTableIter iter;
   gpointer name, entry;
+  gboolean is_afresh;
 
-  if (!gw_name_unpack(payload, &wanted))
+  if (!gw_poll_unpack(payload, &wanted, &is_afresh))
     return;
   g_hash_table_iter_init(&iter, wan->entries);
   while (g_hash_table_iter_next(&iter, &name, &entry)) {
     if (!*wanted || g_str_equal(wanted, name))
-      gw_upstream_poll(((Entry *)entry)->upstream);
+      gw_upstream_poll(((Entry *)entry)->upstream, is_afresh);
   }
 }
 

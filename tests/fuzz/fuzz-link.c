@@ -90,11 +90,12 @@ check_small(GVariant *payload)
 {
   g_autofree char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *token = NULL, *reason = NULL, *name = NULL;
   GwBlobMessage blob;
+  gboolean is_afresh;
   int kind;
 
   g_assert(!gw_wake_unpack(payload, &a, &b, &c, &d) || (a && b && c && d));
   g_assert(!gw_stop_unpack(payload, &token, &reason) || (token && reason));
-  g_assert(!gw_name_unpack(payload, &name) || name);
+  g_assert(!gw_poll_unpack(payload, &name, &is_afresh) || name);
   (void)gw_blob_unpack(payload, &blob);
   (void)gw_ack_unpack(payload, &kind);
 }

@@ -68,6 +68,17 @@ def test_unsigned_catalog(worker, site):
     assert event["signature"] is None and event["document"] == '{"sequence": 2}'
 
 
+def test_announced_again_when_asked_afresh(worker, site):
+    cloud = site(poll="1h")
+    first = worker.wait("announce")
+    worker.order(do="poll", name="cloud")
+    wait_for("a second look", lambda: cloud.count("/catalog.json") > 1)
+    assert len(worker.all("announce")) == 1
+    worker.order(do="poll", name="cloud", afresh=True)
+    again = worker.wait("announce", 2)
+    assert again["document"] == first["document"] and again["signature"] == first["signature"]
+
+
 @pytest.mark.parametrize("deeds", [{"no-etag": 1}, {"flip-etag": 1}, {"weak-etag": 1}, {"chunked": 1}])
 def test_change_is_seen_whatever_the_validators(worker, site, deeds):
     cloud = site()

@@ -345,6 +345,31 @@ test_bare_file_is_a_draft(void)
   g_assert_null(rig_column(rig, "firmware", "id", "2", "state"));
 }
 
+/* Its descriptors were lost on the way. The cloud says "unchanged" for ever after. */
+static void
+test_lost_catalog_is_asked_for_again(void)
+{
+  g_autoptr(Rig) rig = site("");
+  g_autoptr(RigMessage) early = NULL, poll = NULL, twice = NULL;
+  g_autofree char *name = NULL;
+  gboolean is_afresh = FALSE;
+
+  gw_link_send(rig->wan, GW_MESSAGE_ANNOUNCE, 0, gw_announce_pack("cloud", "http://cloud/catalog.json"), NULL,
+               0);
+  rig_settle(rig);
+  early = rig_take(rig, FALSE, GW_MESSAGE_POLL);
+  g_assert_null(early);
+  rig_pass(rig, 61000);
+  poll = rig_take(rig, FALSE, GW_MESSAGE_POLL);
+  g_assert_nonnull(poll);
+  g_assert_true(gw_poll_unpack(poll->payload, &name, &is_afresh));
+  g_assert_cmpstr(name, ==, "cloud");
+  g_assert_true(is_afresh);
+  rig_pass(rig, 61000);
+  twice = rig_take(rig, FALSE, GW_MESSAGE_POLL);
+  g_assert_null(twice);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -366,6 +391,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/catalog/room", test_room_is_made);
   g_test_add_func("/control/catalog/lost-worker", test_lost_worker_fetches_again);
   g_test_add_func("/control/catalog/bare-file", test_bare_file_is_a_draft);
+  g_test_add_func("/control/catalog/lost-is-asked-for-again", test_lost_catalog_is_asked_for_again);
   status = g_test_run();
   path = key_file();
   (void)unlink(path);

@@ -93,7 +93,7 @@ some_payload(gsize size)
 {
   g_autofree char *name = g_strnfill(size, 'x');
 
-  return gw_name_pack(name);
+  return gw_poll_pack(name, FALSE);
 }
 
 static void

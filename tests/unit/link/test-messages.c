@@ -358,13 +358,13 @@ test_wan_names(void)
 {
   g_autoptr(GVariant) announce = travel(GW_MESSAGE_ANNOUNCE, gw_announce_pack("u", "http://x/"));
   g_autoptr(GVariant) found = travel(GW_MESSAGE_FOUND, gw_found_pack("u", "file:a", "a", 10));
-  g_autoptr(GVariant) poll = travel(GW_MESSAGE_POLL, gw_name_pack("u"));
+  g_autoptr(GVariant) poll = travel(GW_MESSAGE_POLL, gw_poll_pack("u", TRUE));
   g_autoptr(GVariant) cancel = travel(GW_MESSAGE_CANCEL, gw_id_pack(12));
   g_autoptr(GVariant) status = travel(GW_MESSAGE_STATUS, gw_status_pack("u", TRUE, "well"));
   g_autofree char *upstream = NULL, *base = NULL, *from = NULL, *url = NULL, *file = NULL, *name = NULL;
   g_autofree char *who = NULL, *text = NULL;
   guint64 size, id;
-  gboolean is_well;
+  gboolean is_well, is_afresh;
 
   g_assert_true(gw_announce_unpack(announce, &upstream, &base));
   g_assert_cmpstr(upstream, ==, "u");
@@ -374,7 +374,8 @@ test_wan_names(void)
   g_assert_cmpstr(url, ==, "file:a");
   g_assert_cmpstr(file, ==, "a");
   g_assert_cmpuint(size, ==, 10);
-  g_assert_true(gw_name_unpack(poll, &name));
+  g_assert_true(gw_poll_unpack(poll, &name, &is_afresh));
+  g_assert_true(is_afresh);
   g_assert_cmpstr(name, ==, "u");
   g_assert_true(gw_id_unpack(cancel, &id));
   g_assert_cmpuint(id, ==, 12);

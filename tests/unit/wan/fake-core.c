@@ -194,7 +194,9 @@ obey(Core *core, json_t *order)
     do_fetch(core, order);
   else if (g_str_equal(verb, "poll"))
     g_assert_true(gw_link_send(core->link, GW_MESSAGE_POLL, gw_link_next_serial(core->link),
-                               gw_name_pack(json_string_value(json_object_get(order, "name"))), NULL, 0));
+                               gw_poll_pack(json_string_value(json_object_get(order, "name")),
+                                            json_is_true(json_object_get(order, "afresh"))),
+                               NULL, 0));
   else if (g_str_equal(verb, "cancel"))
     g_assert_true(gw_link_send(core->link, GW_MESSAGE_CANCEL, gw_link_next_serial(core->link),
                                gw_id_pack((guint64)json_integer_value(json_object_get(order, "id"))), NULL,

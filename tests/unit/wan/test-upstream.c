@@ -194,7 +194,7 @@ test_looks_at_once_and_when_asked(void)
   GwUpstream *upstream = start();
 
   await(&board.n_polls, 1);
-  gw_upstream_poll(upstream);
+  gw_upstream_poll(upstream, FALSE);
   await(&board.n_polls, 2);
   stop(upstream);
   g_assert_cmpuint(board.n_closed, ==, 1);
