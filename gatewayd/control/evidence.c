@@ -8,12 +8,22 @@
 
 /* ---- what was heard ---- */
 
+/* As the product compares them: "1.2" is "1.2.0" where versions are dotted. */
+static gboolean
+is_same_version(const GwProduct *product, const char *a, const char *b)
+{
+  return strcmp(a, b) == 0 || (product && gw_version_compare(product->scheme, a, b) == GW_ORDER_EQUAL);
+}
+
 static GwFact
 fact_of_version(const GwCore *core, const GwUpdate *update, const char *version)
 {
-  if (strcmp(version, gw_firmwares_version_of(core->firmwares, update)) == 0)
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
+  const GwProduct *product = firmware ? gw_products_find(core->firmwares, firmware->product) : NULL;
+
+  if (is_same_version(product, version, gw_firmwares_version_of(core->firmwares, update)))
     return GW_FACT_HEARD_TARGET;
-  return strcmp(version, update->version_before) == 0 ? GW_FACT_HEARD_OLD : GW_FACT_HEARD_OTHER;
+  return is_same_version(product, version, update->version_before) ? GW_FACT_HEARD_OLD : GW_FACT_HEARD_OTHER;
 }
 
 static void

@@ -323,7 +323,22 @@ part_of(Fetch *fetch, const GwFirmware *firmware, char ret_validator[128])
   *ret_validator = '\0';
   if (!fetch->is_afresh && has_digest(firmware) && gw_unhex(firmware->sha256, GW_SHA256_LEN, sha256))
     offset = gw_store_part(fetch->fetching->core->store, sha256, ret_validator);
-  return *ret_validator && offset < firmware->size ? offset : 0;
+  return offset == firmware->size || (*ret_validator && offset < firmware->size) ? offset : 0;
+}
+
+/* Every byte was here when the core ended: what is left is to look at them. TRUE = that is done now. */
+static gboolean
+start_with_all(Fetch *fetch, GwFirmware *firmware)
+{
+  char validator[128];
+
+  if (firmware->size == 0 || part_of(fetch, firmware, validator) != firmware->size || !open_pipe(fetch))
+    return FALSE;
+  fetch->id = ++fetch->fetching->last_id;
+  firmware->image_state = GW_IMAGE_FETCHING;
+  gw_close(&fetch->write_fd); /* nobody sends anything */
+  start_ingest(fetch, firmware->size);
+  return TRUE;
 }
 
 static void
@@ -333,7 +348,7 @@ start(Fetch *fetch)
   GwFirmware *firmware = firmware_of(fetch);
   char validator[128];
 
-  if (fetch->id || !firmware || !gw_workers_wan(core->workers))
+  if (fetch->id || !firmware || start_with_all(fetch, firmware) || !gw_workers_wan(core->workers))
     return;
   if (!open_pipe(fetch)) {
     wait_for_retry(fetch);

@@ -82,6 +82,16 @@ gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware)
   return gw_pins_has_firmware(core->pins, firmware->id);
 }
 
+/* Nobody but who imported it can bring it again. */
+static gboolean
+is_only_copy(const GwCore *core, const GwFirmware *firmware)
+{
+  g_auto(GStrv) upstreams = gw_config_instances(core->config, "upstream");
+
+  return firmware->state != GW_FIRMWARE_WITHDRAWN && firmware->state != GW_FIRMWARE_REJECTED &&
+         !g_strv_contains((const char *const *)upstreams, firmware->upstream);
+}
+
 static gboolean
 is_needed(const guint8 sha256[GW_SHA256_LEN], gpointer user)
 {
@@ -91,7 +101,7 @@ is_needed(const guint8 sha256[GW_SHA256_LEN], gpointer user)
 
   gw_hex(sha256, GW_SHA256_LEN, hex);
   firmware = gw_firmwares_find_image(core->firmwares, hex, NULL);
-  return firmware && gw_imports_is_needed(core, firmware);
+  return firmware && (gw_imports_is_needed(core, firmware) || is_only_copy(core, firmware));
 }
 
 static void

@@ -155,6 +155,10 @@ say_start(GwCore *core, GwChange *change)
   gw_change_say(change, "daemon.started", &(GwAbout){ 0 },
                 "started: %u nodes, %u adopted, %u firmware entries", gw_registry_count(core->registry),
                 gw_registry_count_adopted(core->registry), gw_firmwares_count(core->firmwares));
+  if (gw_db_has_gap(core->db))
+    gw_change_say(change, "daemon.database-gap", &(GwAbout){ 0 },
+                  "the log of the database could not be read and was set aside: what happened shortly before "
+                  "the last end is not known");
   if (!core->was_lost)
     return;
   g_autofree char *taken =

@@ -321,6 +321,12 @@ gw_db_next_id(GwDb *db, const char *sequence)
   return gw_sequences_next(db->sequences, sequence);
 }
 
+gboolean
+gw_db_has_gap(const GwDb *db)
+{
+  return db->place.has_gap;
+}
+
 const char *
 gw_db_epoch(const GwDb *db)
 {

@@ -319,6 +319,29 @@ gw_connection_copy(GwConnection *connection, const char *script, GBytes **ret_im
   return is_done;
 }
 
+static guint32
+word_at(const guint8 *bytes, gboolean is_big_endian)
+{
+  return is_big_endian
+             ? (guint32)bytes[0] << 24 | (guint32)bytes[1] << 16 | (guint32)bytes[2] << 8 | bytes[3]
+             : (guint32)bytes[3] << 24 | (guint32)bytes[2] << 16 | (guint32)bytes[1] << 8 | bytes[0];
+}
+
+/* https://www.sqlite.org/fileformat2.html#walformat: the last two words are the sum of the six before. */
+gboolean
+gw_log_has_head(const guint8 head[GW_LOG_HEAD_SIZE])
+{
+  guint32 magic = word_at(head, TRUE), a = 0, b = 0;
+
+  if ((magic | 1) != 0x377f0683)
+    return FALSE;
+  for (guint i = 0; i < 24; i += 8) {
+    a += word_at(head + i, magic & 1) + b;
+    b += word_at(head + i + 4, magic & 1) + a;
+  }
+  return a == word_at(head + 24, TRUE) && b == word_at(head + 28, TRUE);
+}
+
 static void
 take_verdict(const GwRow *row, gpointer user)
 {

@@ -15,6 +15,9 @@ GwDb *gw_db_open(int dir_fd, const char *name, GMainContext *context, gboolean *
  * one of its callbacks. */
 void gw_db_close(GwDb *db);
 
+/* Was its log damaged when it was opened? Then what was committed last is missing, and nobody knows what. */
+gboolean gw_db_has_gap(const GwDb *db);
+
 typedef struct GwBatch GwBatch;
 GwBatch *gw_batch_new(void);
 void gw_batch_free(GwBatch *batch);

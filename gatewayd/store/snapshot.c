@@ -262,14 +262,43 @@ is_marked_lost(GwConnection *connection)
   return gw_connection_int(connection, "SELECT count(*) FROM meta WHERE key = 'lost'", &n, NULL) && n > 0;
 }
 
+static gboolean
+has_good_log(const GwDbPlace *place)
+{
+  g_autofree char *name = g_strconcat(place->name, "-wal", NULL);
+  GW_AUTO_FD int fd = openat(place->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  guint8 head[GW_LOG_HEAD_SIZE];
+  ssize_t n = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
+
+  return n <= 0 || (n == sizeof head && gw_log_has_head(head));
+}
+
+/* The database alone is whole, or half of a checkpoint: every page is looked at. */
+static void
+drop_bad_log(GwDbPlace *place)
+{
+  g_autofree char *prefix = g_strconcat(place->name, ".bad-", NULL);
+  g_autoptr(GArray) bad = numbered(place->dir_fd, ".", prefix);
+
+  if (has_good_log(place))
+    return;
+  gw_warning(GW_SUBJECT_DAEMON, NULL, "the log of the database %s cannot be read and is set aside",
+             place->name);
+  move_aside(place, next_number(bad), "-wal");
+  gw_place_suspect(place);
+  place->has_gap = TRUE;
+}
+
 GwConnection *
-gw_place_open(const GwDbPlace *place, gboolean *ret_was_lost, GError **error)
+gw_place_open(GwDbPlace *place, gboolean *ret_was_lost, GError **error)
 {
   g_autoptr(GwConnection) connection = NULL;
   g_autoptr(GError) damage = NULL;
   goffset size = 0;
   gboolean is_there = exists(place, "", &size);
 
+  if (is_there)
+    drop_bad_log(place);
   if (is_there)
     connection = open_what_is_there(place, size, &damage);
   if (damage && damage->code != GW_ERROR_CORRUPT) {

@@ -302,6 +302,79 @@ test_room_is_made(void)
   rig_assert_column(rig, "firmware", "version", "5", "image", "wanted");
 }
 
+/* The image that was imported is in nobody's hands but ours. */
+static void
+test_only_copy_stays(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n[cache]\nsize=9000\n");
+  g_autoptr(RigMessage) fetch = NULL, again = NULL;
+  gint64 id = rig_import(rig, "weather", "4", 6000, 'o');
+  g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, id);
+
+  publish(rig, 1, "weather", "6", 'b');
+  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_null(fetch); /* there is no room */
+  rig_assert_column(rig, "firmware", "id", text, "image", "sealed");
+  g_assert_cmpuint(rig_count_events(rig, "firmware.no-space"), ==, 1);
+  rig_run(rig, gw_command_firmware_withdraw(rig->core, &rig_caller, id, "not wanted", rig_then()));
+  rig_pass(rig, RIG_DAY_MS / 2);
+  again = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(again);
+  rig_assert_column(rig, "firmware", "id", text, "image", "wanted");
+}
+
+/* All bytes had come when the power was cut; the cloud is not asked for one of them again. */
+static void
+test_complete_part_is_published(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) fetch = NULL, again = NULL;
+  g_autofree char *digest = NULL, *name = NULL, *path = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(fetch);
+  rig_stop_core(rig);
+  digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)image, sizeof(image));
+  name = g_strconcat(digest, ".part", NULL);
+  path = g_build_filename(rig->folder, "cache", "parts", name, NULL);
+  g_assert_true(
+      g_file_set_contents_full(path, image, sizeof(image), G_FILE_SET_CONTENTS_CONSISTENT, 0400, NULL));
+  rig_start_core(rig);
+  rig_connect_wan(rig);
+  publish(rig, 1, "weather", "5", 'a');
+  again = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_null(again);
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+}
+
+/* The same, but its bytes are not what was announced: then all of them come again. */
+static void
+test_wrong_part_is_fetched_again(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) fetch = NULL, again = NULL;
+  g_autofree char *digest = NULL, *name = NULL, *path = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(fetch);
+  rig_stop_core(rig);
+  digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)image, sizeof(image));
+  name = g_strconcat(digest, ".part", NULL);
+  path = g_build_filename(rig->folder, "cache", "parts", name, NULL);
+  memset(image, 'z', sizeof(image));
+  g_assert_true(g_file_set_contents(path, image, sizeof(image), NULL));
+  rig_start_core(rig);
+  rig_connect_wan(rig);
+  publish(rig, 1, "weather", "5", 'a');
+  rig_pass(rig, 3600000);
+  again = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(again);
+  rig_deliver(rig, again, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+}
+
 static void
 test_lost_worker_fetches_again(void)
 {
@@ -389,6 +462,9 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/C3/single-flight", test_single_flight);
   g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
   g_test_add_func("/control/catalog/room", test_room_is_made);
+  g_test_add_func("/control/catalog/only-copy-stays", test_only_copy_stays);
+  g_test_add_func("/control/catalog/complete-part-is-published", test_complete_part_is_published);
+  g_test_add_func("/control/catalog/wrong-part-is-fetched-again", test_wrong_part_is_fetched_again);
   g_test_add_func("/control/catalog/lost-worker", test_lost_worker_fetches_again);
   g_test_add_func("/control/catalog/bare-file", test_bare_file_is_a_draft);
   g_test_add_func("/control/catalog/lost-is-asked-for-again", test_lost_catalog_is_asked_for_again);

@@ -49,6 +49,23 @@ test_heard_with_the_new_version(void)
   rig_assert_column(rig, "rules", "push", "true", "state", "completed");
 }
 
+/* "05" is 5 where versions are whole numbers, and "03" is what it ran before. */
+static void
+test_heard_with_the_new_version_spelled_otherwise(void)
+{
+  g_autoptr(Rig) rig = pushed(&OLD);
+  const RigAsker same = { .plugin = RIG_TOLD, .node = "n1", .version = "03" };
+  const RigAsker new_one = { .plugin = RIG_TOLD, .node = "n1", .version = "05" };
+  GwAnswer answer;
+
+  g_free(rig_download(rig, &OLD, "5"));
+  answer = rig_ask(rig, &same);
+  gw_answer_clear(&answer);
+  assert_state(rig, "scheduled"); /* the attempt failed */
+  rig_expect_nothing(rig, &new_one, GATEWAY_REASON_NO_RULE);
+  assert_state(rig, "succeeded");
+}
+
 /* Its own claim is recorded; what it runs then decides. */
 static void
 test_claim_is_no_success(void)
@@ -305,6 +322,8 @@ main(int argc, char *argv[])
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/control/outcomes/heard", test_heard_with_the_new_version);
+  g_test_add_func("/control/outcomes/heard-spelled-otherwise",
+                  test_heard_with_the_new_version_spelled_otherwise);
   g_test_add_func("/control/outcomes/claim-is-no-success", test_claim_is_no_success);
   g_test_add_func("/control/outcomes/third-version", test_third_version_is_no_success);
   g_test_add_func("/control/outcomes/attempts-and-waits", test_attempts_and_waits);

@@ -390,6 +390,31 @@ test_C7_missing(void)
   folder_clear(&folder);
 }
 
+/* SQLite opens it without the log as if nothing had been there. */
+static void
+test_C7_garbage_log(void)
+{
+  static const goffset offsets[] = { 0, 8, 20, 24 };
+
+  for (guint i = 0; i < G_N_ELEMENTS(offsets); i++) {
+    Folder folder = folder_with_history();
+    GwDb *db = db_open(&folder, FALSE);
+
+    g_assert_false(gw_db_has_gap(db));
+    gw_db_close(db);
+    folder_spoil(&folder, "state.db-wal", offsets[i], 8, 0xa5);
+    db = db_open(&folder, FALSE);
+    g_assert_true(gw_db_has_gap(db));
+    g_assert_true(folder_has(&folder, "state.db.bad-1-wal"));
+    assert_holds(db, "old", "1");
+    gw_db_close(db);
+    db = db_open(&folder, FALSE);
+    g_assert_false(gw_db_has_gap(db)); /* said once */
+    gw_db_close(db);
+    folder_clear(&folder);
+  }
+}
+
 static char *
 newest_snapshot(const Folder *folder)
 {
@@ -564,6 +589,7 @@ main(int argc, char **argv)
   g_test_add_func("/promise/C7/zeroed", test_C7_zeroed);
   g_test_add_func("/promise/C7/truncated", test_C7_truncated);
   g_test_add_func("/promise/C7/corrupted", test_C7_corrupted);
+  g_test_add_func("/promise/C7/garbage-log", test_C7_garbage_log);
   g_test_add_func("/promise/C7/missing", test_C7_missing);
   g_test_add_func("/promise/C7/a-bad-snapshot-is-left-out", test_C7_a_bad_snapshot_is_left_out);
   g_test_add_func("/promise/C7/without-a-snapshot", test_C7_without_a_snapshot);
