@@ -62,7 +62,8 @@ test_heard_with_the_new_version_spelled_otherwise(void)
   answer = rig_ask(rig, &same);
   gw_answer_clear(&answer);
   assert_state(rig, "scheduled"); /* the attempt failed */
-  rig_expect_nothing(rig, &new_one, GATEWAY_REASON_NO_RULE);
+  answer = rig_ask(rig, &new_one);
+  gw_answer_clear(&answer);
   assert_state(rig, "succeeded");
 }
 
