@@ -333,35 +333,6 @@ stream_end(Stream *stream)
   return stream->result.code;
 }
 
-/* Its pipe stays open, and nothing comes. */
-static void
-test_a_silent_sender_is_given_up(void)
-{
-  Folder folder = folder_new();
-  GwStore *store = store_open(&folder, 100 * MIB, MIB);
-  GwExpected expected = { .max_size = MIB, .idle_ms = 100 };
-  Result silent = { 0 }, gone = { 0 };
-  GwIngest *ingest;
-  int fds[2];
-
-  g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
-  g_assert_nonnull(gw_ingest_start(store, &expected, fds[0], note_ingested, &silent, NULL));
-  g_assert_cmpint(write(fds[1], "half", 4), ==, 4);
-  wait_for(&silent.is_done);
-  g_assert_cmpint(silent.code, ==, GW_ERROR_TIMED_OUT);
-  gw_close(&fds[1]);
-  expected.idle_ms = 3600000;
-  g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
-  ingest = gw_ingest_start(store, &expected, fds[0], note_ingested, &gone, NULL);
-  g_assert_cmpint(write(fds[1], "half", 4), ==, 4);
-  gw_ingest_cancel(ingest);
-  wait_for(&gone.is_done);
-  g_assert_cmpint(gone.code, ==, GW_ERROR_OFFLINE);
-  gw_close(&fds[1]);
-  gw_store_close(store);
-  folder_clear(&folder);
-}
-
 static void
 test_a_cut_fetch_goes_on(void)
 {
@@ -602,7 +573,6 @@ main(int argc, char **argv)
   g_test_add_func("/promise/U1/signature", test_U1_signature);
   g_test_add_func("/promise/U5/endless-image", test_U5_endless_image);
   g_test_add_func("/promise/U5/too-large-is-refused-at-once", test_U5_too_large_is_refused_at_once);
-  g_test_add_func("/store/ingest/a-silent-sender-is-given-up", test_a_silent_sender_is_given_up);
   g_test_add_func("/store/ingest/a-cut-fetch-goes-on", test_a_cut_fetch_goes_on);
   g_test_add_func("/store/ingest/a-wrong-part-never-becomes-an-image",
                   test_a_wrong_part_never_becomes_an_image);

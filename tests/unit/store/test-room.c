@@ -218,6 +218,35 @@ test_a_removed_image_is_not_served(void)
   folder_clear(&folder);
 }
 
+/* Its pipe stays open, and nothing comes. */
+static void
+test_a_silent_sender_is_given_up(void)
+{
+  Folder folder = folder_new();
+  GwStore *store = store_open(&folder, 100 * MIB, MIB);
+  GwExpected expected = { .max_size = MIB, .idle_ms = 100 };
+  Result silent = { 0 }, gone = { 0 };
+  GwIngest *ingest;
+  int fds[2];
+
+  g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
+  g_assert_nonnull(gw_ingest_start(store, &expected, fds[0], note_ingested, &silent, NULL));
+  g_assert_cmpint(write(fds[1], "half", 4), ==, 4);
+  wait_for(&silent.is_done);
+  g_assert_cmpint(silent.code, ==, GW_ERROR_TIMED_OUT);
+  gw_close(&fds[1]);
+  expected.idle_ms = 3600000;
+  g_assert_cmpint(pipe2(fds, O_CLOEXEC), ==, 0);
+  ingest = gw_ingest_start(store, &expected, fds[0], note_ingested, &gone, NULL);
+  g_assert_cmpint(write(fds[1], "half", 4), ==, 4);
+  gw_ingest_cancel(ingest);
+  wait_for(&gone.is_done);
+  g_assert_cmpint(gone.code, ==, GW_ERROR_OFFLINE);
+  gw_close(&fds[1]);
+  gw_store_close(store);
+  folder_clear(&folder);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -228,5 +257,6 @@ main(int argc, char **argv)
   g_test_add_func("/store/room/a-removed-image-is-not-served", test_a_removed_image_is_not_served);
   g_test_add_func("/promise/C6/eviction-spares-what-has-just-come",
                   test_C6_eviction_spares_what_has_just_come);
+  g_test_add_func("/store/ingest/a-silent-sender-is-given-up", test_a_silent_sender_is_given_up);
   return g_test_run();
 }
