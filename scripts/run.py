@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What ./run shows: one firmware from a cloud to three PIC32 nodes, each step said in words."""
+"""What ./run shows: one firmware from a cloud to three PIC32 nodes, and a program by FTP to a Waspmote, each step said
+in words."""
 import argparse
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -14,9 +16,11 @@ import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(SOURCE / "tests" / "system"))
-from gateway import Gateway, Process, free_port, wait_for  # noqa: E402
+from gateway import PLUGIN_FOLDERS, Gateway, Process, free_port, wait_for  # noqa: E402
+from site_of_waspmote import free_range  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("GATEWAYD_BUILD", SOURCE / "build"))
+MOTE, PROGRAM = "mote-1", "PROG001"
 NODES = ["pic32-1", "pic32-2", "pic32-3"]
 SIZE = 256 * 1024
 CONFIG = """[clock]
@@ -33,6 +37,11 @@ listen=127.0.0.1:{port}
 # For the show: a real site keeps the defaults (3 requests, 30 s apart, 5 min).
 inference-apart=1s
 inference-bytes=3s
+[plugin waspmote]
+listen=127.0.0.1:{ftp_port}
+passive-ports={ftp_ports}
+# For the show: a real site keeps the default (30 min).
+inference-bytes=2s
 """
 
 
@@ -43,7 +52,7 @@ def tell(text):
 class Show:
     def __init__(self, folder):
         self.folder, self.step_number = folder, 0
-        self.port, self.cloud_port = free_port(), free_port()
+        self.port, self.cloud_port, self.ftp_port = free_port(), free_port(), free_port()
         self.cloud = f"http://127.0.0.1:{self.cloud_port}"
         self.nodes = {}
         self.gateway = None
@@ -80,8 +89,11 @@ class Show:
 
     def start_gateway(self):
         self.step("The gateway: core, LAN worker and WAN worker, each a process of its own.")
-        config = CONFIG.format(cloud=self.cloud, folder=self.folder, port=self.port)
-        self.gateway = Gateway(BUILD, self.folder / "gateway", config).start()
+        config = CONFIG.format(cloud=self.cloud, folder=self.folder, port=self.port, ftp_port=self.ftp_port,
+                               ftp_ports=free_range(20))
+        self.gateway = Gateway(BUILD, self.folder / "gateway", config)
+        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/transport/waspmote"]
+        self.gateway.start()
         self.gateway.ctl("product", "set", "weather", "--plugin=harmony")
         self.say(f"nodes reach it at http://127.0.0.1:{self.port}/, you reach it with gatewayctl")
 
@@ -148,9 +160,29 @@ class Show:
         assert len(gets) == 1, f"the cloud was asked {len(gets)} times for the image"
         self.step(f"The cloud was asked once for the image; three nodes run it. sha256 {digest[:16]}...")
 
+    def update_waspmote(self):
+        self.step(f"A Waspmote beside them, {MOTE}, fetches its programs by FTP. It is given a login of its own.")
+        self.gateway.ctl("product", "set", "motes", "--plugin=waspmote")
+        self.gateway.ctl("nodes", "set", MOTE, "--product=motes", "--location=Sample/Mast")
+        password = re.search(r"password: (\S+)", self.gateway.ctl("node", "credential", MOTE).stdout)[1]
+        program = self.folder / PROGRAM
+        program.write_bytes(os.urandom(30123))
+        self.gateway.ctl("push", program, MOTE, "--version=autumn")
+        text = self.gateway.ctl("node", "offer", MOTE).stdout
+        self.say("pushed; its UPGRADE.TXT says " + " ".join(text.split()))
+        self.nodes[MOTE] = Process(MOTE, [BUILD / "tests/nodes/fake-waspmote", "--modem=4g", "--host=127.0.0.1",
+                                          f"--port={self.ftp_port}", f"--user={MOTE}", f"--password={password}",
+                                          f"--name={MOTE}", f"--program={PROGRAM}", "--version=0", "--polls=100000",
+                                          "--poll-ms=1500", f"--out={self.folder}/{MOTE}.bin"],
+                                   self.folder / f"{MOTE}.log")
+        wait_for("the mote to run it", lambda: f"running {PROGRAM} version 1" in self.nodes[MOTE].text(), 60)
+        assert (self.folder / f"{MOTE}.bin").read_bytes() == program.read_bytes(), f"{MOTE} holds other bytes"
+        wait_for(f"{MOTE} succeeded", lambda: self.update_state(MOTE) == "succeeded", 60)
+        self.say(f"{MOTE} logged in, fetched text and program, stored it and reset: succeeded (inferred)")
+
     def play(self):
         for act in (self.start_cloud, self.start_gateway, self.start_nodes, self.release, self.push_first,
-                    self.confirm, self.rule, self.infer, self.count):
+                    self.confirm, self.rule, self.infer, self.count, self.update_waspmote):
             act()
 
     def epilogue(self):

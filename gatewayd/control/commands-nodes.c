@@ -221,6 +221,8 @@ check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
     return FALSE;
   if (!check_address(form, error))
     return FALSE;
+  if (!node && gw_accounts_find(core->accounts, id))
+    return gw_fail(error, GW_ERROR_EXISTS, "%s is a login that nodes share: see \"accounts list\"", id);
   if (labels && g_strv_length(labels) > LABELS_MAX)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "labels: at most %d", LABELS_MAX);
   if (found && gw_form_has(form, "version") &&

@@ -51,9 +51,9 @@ word_offer(GwCore *core, const GwNode *node, const GatewayPlugin *plugin)
 
   if (!verdict.is_offer || (!is_begun && !has_room(core, update, verdict.rule)))
     return g_strdup(plugin->nothing_text);
-  version = is_begun       ? gw_firmwares_version_of(core->firmwares, update)
-            : verdict.rule ? gw_rule_version(verdict.rule, verdict.firmware)
-                           : verdict.firmware->software_version;
+  version = verdict.rule ? gw_rule_version(verdict.rule, verdict.firmware)
+            : is_begun   ? gw_firmwares_version_of(core->firmwares, update)
+                         : verdict.firmware->software_version;
   return fill_in(plugin->offer_text, verdict.firmware, version);
 }
 

@@ -206,21 +206,6 @@ give_offer(GwAsked *asked)
     promise_offer(asked);
 }
 
-/* A node that asks for metadata again, long after it was given some and without having asked for bytes, may
- * have newer firmware instead. */
-static gboolean
-is_pin_stale(const GwAsked *asked)
-{
-  const GwPin *pin = asked->pin;
-  const GatewayPlugin *plugin;
-
-  if (!pin || pin->inference.is_open || asked->node->is_group || asked->update->state != GW_UPDATE_OFFERED)
-    return FALSE;
-  plugin = gw_plugins_find(asked->core->plugins, pin->plugin);
-  return asked->now.boot_ms - MAX(pin->given_boot_ms, pin->used_boot_ms) >
-         gw_plugin_pin_ms(plugin, pin->plugin, asked->core->config);
-}
-
 static GwVerdict
 decide_offer(GwAsked *asked)
 {
@@ -233,7 +218,7 @@ decide_offer(GwAsked *asked)
     .is_silent = asked->ask->is_silent,
   };
 
-  if (is_pin_stale(asked)) {
+  if (asked->pin && gw_scheduler_is_stale(asked->core, asked->node, asked->pin, &asked->now)) {
     afresh = *asked->update;
     afresh.state = GW_UPDATE_SCHEDULED;
     situation.update = &afresh;

@@ -102,6 +102,18 @@ gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now
   return verdict;
 }
 
+gboolean
+gw_scheduler_is_stale(const GwCore *core, const GwNode *node, const GwPin *pin, const GwNow *now)
+{
+  const GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
+  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, pin->plugin);
+
+  if (pin->inference.is_open || node->is_group || !update || update->state != GW_UPDATE_OFFERED)
+    return FALSE;
+  return now->boot_ms - MAX(pin->given_boot_ms, pin->used_boot_ms) >
+         gw_plugin_pin_ms(plugin, pin->plugin, core->config);
+}
+
 /* What the transport of the node is like: its pin says, or its plugin's table. */
 GwVerdict
 gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now, const GwUpdate **ret_update)
@@ -118,7 +130,14 @@ gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now, const G
     .is_silent = pin ? pin->is_silent : (traits & GATEWAY_SILENT) != 0,
   };
 
+  GwUpdate afresh = { 0 };
+
   *ret_update = update;
+  if (pin && gw_scheduler_is_stale(core, node, pin, now)) {
+    afresh = *update;
+    afresh.state = GW_UPDATE_SCHEDULED;
+    situation.update = &afresh;
+  }
   return gw_scheduler_decide(core, &situation, now);
 }
 

@@ -13,6 +13,9 @@ typedef struct {
 } GwSituation;
 GwVerdict gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now);
 
+/* A node that asks for metadata again, long after it was given some and without having asked for bytes, may
+ * have newer firmware instead. */
+gboolean gw_scheduler_is_stale(const GwCore *core, const GwNode *node, const GwPin *pin, const GwNow *now);
 /* What its next ask will come to, as far as that can be known now; room for one more transfer is not looked
  * at. *ret_update: its open one, or NULL. */
 GwVerdict gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now,

@@ -235,7 +235,7 @@ take_words(GwLine *line, char **words, GPtrArray *operands, GError **error)
 
     if (is_option_allowed && strcmp(word, "--") == 0)
       is_option_allowed = FALSE;
-    else if (!is_option_allowed || *word != '-')
+    else if (!is_option_allowed || *word != '-' || g_ascii_isdigit(word[1])) /* -70 is a code */
       g_ptr_array_add(operands, (char *)word);
     else if (word[1] != '-')
       return gw_fail(error, GW_ERROR_BAD_INPUT, "there is no option %s; options are written out, like --json",

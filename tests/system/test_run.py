@@ -12,6 +12,7 @@ def test_run_ends_in_updated_nodes(build):
                             timeout=180, env={**os.environ, "GATEWAYD_BUILD": str(build)})
     assert result.returncode == 0, result.stdout + result.stderr
     assert "succeeded (inferred): pic32-1, pic32-2, pic32-3" in result.stdout
+    assert "VERSION:1" in result.stdout and "mote-1 logged in" in result.stdout
     assert "The cloud was asked once for the image" in result.stdout
 
 

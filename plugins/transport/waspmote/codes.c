@@ -11,7 +11,7 @@
 #define OUR_FILE "the file did not come from this gateway: the node speaks to another FTP server"
 #define NOTHING_DUE "no mistake: no firmware is due for this node. `gatewayctl explain` says why"
 #define RAISE_VERSION                                                                                        \
-  "publish the firmware again with a version above the one that runs; GPRS nodes take at most 127"
+  "push the program again: the gateway takes the next version by itself; GPRS nodes take at most 127"
 #define NEW_SIZE                                                                                             \
   "an interrupted download: the node tries again by itself. If it stays so, look for a proxy between us"
 #define IMAGE                                                                                                \

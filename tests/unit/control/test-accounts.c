@@ -158,8 +158,13 @@ test_not_the_name_of_a_node(void)
   g_autoptr(GVariant) form = g_variant_ref_sink(
       g_variant_new_parsed("{'password': <'" PASSWORD "'>, 'nodes': <['m1']>, 'expires': <'90d'>}"));
 
+  g_autoptr(GVariant) empty = g_variant_ref_sink(g_variant_new("a{sv}", NULL));
+
   rig_refused(rig, GW_ERROR_EXISTS, "name of a node",
               gw_command_account_set(rig->core, &rig_caller, "m2", form, rig_then()));
+  make_account(rig);
+  rig_refused(rig, GW_ERROR_EXISTS, "nodes share",
+              gw_command_node_set(rig->core, &rig_caller, "ota", empty, rig_then()));
   rig_refused(rig, GW_ERROR_BAD_INPUT, "1 to 16",
               gw_command_account_set(rig->core, &rig_caller, "o t a", form, rig_then()));
 }
