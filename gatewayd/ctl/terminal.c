@@ -91,9 +91,9 @@ read_unseen(const char *prompt, const char *suffix)
     return NULL;
   unseen = seen;
   unseen.c_lflag &= ~(tcflag_t)ECHO;
-  fprintf(stderr, "%s%s: ", prompt, suffix);
   if (tcsetattr(STDIN_FILENO, TCSADRAIN, &unseen) < 0)
     return NULL;
+  fprintf(stderr, "%s%s: ", prompt, suffix); /* from here on nothing is seen */
   line = read_line();
   (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &seen);
   fputc('\n', stderr);
