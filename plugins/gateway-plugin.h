@@ -237,6 +237,8 @@ typedef enum {
 #define GATEWAY_NEVER_CUT                                                                                    \
   1u /* a node that was given metadata must get its bytes, whatever windows and rules say */
 #define GATEWAY_SILENT 2u /* nodes never tell their version: success is inferred */
+/* Traits of an upstream. */
+#define GATEWAY_REPORTS 256u /* has report(): events are kept for it until it took them */
 /* HTTP behaviour that is not the default. Default: one write for the head, exact Content-Length, never
  * chunked, one range by RFC 9110, keep-alive as asked, the socket held 5 s after the last byte of a closed
  * connection, RST when we abort a transfer. */
@@ -614,7 +616,8 @@ typedef enum {
 
 /* Settings that the host applies itself where an upstream's table holds them under these names: "poll"
  * (DURATION), "url" (whose scheme, host and port alone see the credentials), "proxy" ("none" = not even that
- * of [wan]), "ca-file", "token-file", "user", "password-file". */
+ * of [wan]), "ca-file", "token-file", "user", "password-file", and "secret-file": what is posted to the
+ * origin of "url" carries a Gateway-Signature header made with it (docs/integrator.md). */
 
 /* What the host lends an upstream's or outlet's thread. Every call may block, and returns GATEWAY_STOPPED
  * soon after the host wants to stop. */
@@ -666,11 +669,14 @@ typedef struct {
 
 typedef struct {
   size_t size;
-  /* Looks once for something new. Called every `poll=` with jitter, and on demand. */
+  /* Optional: looks once for something new. Called every `poll=` with jitter, and on demand. */
   GatewayResult (*poll)(GatewayWorker *worker);
-  /* Brings one image through worker->begin() and worker->deliver(). */
+  /* Optional: brings one image through worker->begin() and worker->deliver(). */
   GatewayResult (*fetch)(GatewayWorker *worker, const GatewayWanted *wanted);
-  /* Optional: reports, oldest first; `ret_results[i]` for each. */
+  /* With GATEWAY_REPORTS: events for the cloud, oldest first, in a thread of their own; `ret_results[i]` for
+   * each. OK: taken, and never sent again. FAILED_GIVE_UP: refused for good, an operator will look at it.
+   * Others come again, with the same id, in the same order: where one of a subject was not taken, do not send
+   * later ones of it. */
   void (*report)(GatewayWorker *worker, const GatewayReport *reports, uint32_t n_reports,
                  GatewayResult *ret_results);
   /* Optional: the last call for this worker; frees private_data. */

@@ -244,6 +244,26 @@ run_verb(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_deadletter_retry(const GwMethodCall *call, GError **error)
+{
+  g_autofree const char **letters = NULL;
+
+  g_variant_get_child(call->parameters, 0, "^a&s", &letters);
+  gw_command_deadletter_retry(call->core, call->caller, letters, call->then);
+  return TRUE;
+}
+
+static gboolean
+run_deadletter_drop(const GwMethodCall *call, GError **error)
+{
+  g_autofree const char **letters = NULL;
+
+  g_variant_get_child(call->parameters, 0, "^a&s", &letters);
+  gw_command_deadletter_drop(call->core, call->caller, letters, call->then);
+  return TRUE;
+}
+
+static gboolean
 run_reload(const GwMethodCall *call, GError **error)
 {
   gw_command_reload(call->core, call->caller, call->then);
@@ -379,6 +399,8 @@ static const GwMethod METHODS[] = {
   { "CancelUpdate", GW_ROLE_OPERATE, NULL, run_update_cancel, NULL },
   { "PollUpstream", GW_ROLE_OPERATE, NULL, run_upstream_poll, NULL },
   { "RunVerb", GW_ROLE_OPERATE, NULL, run_verb, find_verb_role },
+  { "RetryDeadLetters", GW_ROLE_OPERATE, NULL, run_deadletter_retry, NULL },
+  { "DropDeadLetters", GW_ROLE_OPERATE, NULL, run_deadletter_drop, NULL },
   { "Reload", GW_ROLE_ADMINISTER, NULL, run_reload, NULL },
   { "GetStatus", GW_ROLE_READ, NULL, run_status, NULL },
   { "List", GW_ROLE_READ, NULL, run_list, NULL },

@@ -11,6 +11,7 @@ typedef enum {
   GW_ALARM_FETCH,      /* id: firmware to be fetched again */
   GW_ALARM_RULE,       /* id: rule whose dates change what is due */
   GW_ALARM_HOUSE,      /* id: GwHouseWork */
+  GW_ALARM_RELAY,      /* id: receiver that may be sent to again */
 } GwAlarmKind;
 
 typedef struct GwAlarms GwAlarms;

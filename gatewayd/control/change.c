@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "control/alerts.h"
 #include "control/core-private.h"
+#include "control/relay.h"
 
 struct GwChange {
   GwCore *core;
@@ -93,15 +94,33 @@ add_member(json_t *object, const char *key, const char *value)
     json_object_set_new(object, key, json_string(value));
 }
 
+/* What the numbers of firmware and rule mean, for those who cannot look them up. */
+static void
+add_names(json_t *object, const GwCore *core, const GwAbout *about)
+{
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, about->firmware_id);
+  const GwRule *rule = gw_rules_find(core->rules, about->rule_id);
+
+  if (firmware) {
+    add_member(object, "product", firmware->product);
+    add_member(object, "version", firmware->software_version);
+  }
+  if (rule)
+    add_member(object, "rule-name", rule->name);
+}
+
 /* The event's own words. Text that came from a peer is made printable first. */
 static char *
-make_data(const GwChange *change, const char *text)
+make_data(const GwChange *change, const GwAbout *about, const char *text)
 {
   g_autoptr(json_t) object = json_object();
   g_autofree char *inert = gw_log_inert(text);
+  g_autofree char *reason = gw_log_inert(about->reason ? about->reason : "");
   char *encoded, *data;
 
   add_member(object, "text", inert);
+  add_member(object, "reason", reason);
+  add_names(object, change->core, about);
   add_member(object, "who", change->who);
   add_member(object, "door", change->door);
   add_member(object, "address", change->address);
@@ -166,8 +185,9 @@ gw_change_say(GwChange *change, const char *type, const GwAbout *about, const ch
   event->rule_id = about->rule_id;
   event->update_id = about->update_id;
   event->is_final = about->is_final;
-  event->data = make_data(change, text);
+  event->data = make_data(change, about, text);
   gw_event_put(change->batch, event);
+  gw_relay_put(change->core->relay, change->batch, event);
   g_ptr_array_add(change->events, event);
   log_event(event, subject, text);
 }
@@ -176,8 +196,10 @@ static void
 tell_events(GwChange *change)
 {
   g_ptr_array_set_free_func(change->events, NULL);
-  for (guint i = 0; i < change->events->len; i++)
+  for (guint i = 0; i < change->events->len; i++) {
+    gw_relay_told(change->core->relay, change->events->pdata[i]);
     gw_events_tell(change->core->events, change->events->pdata[i]);
+  }
   g_ptr_array_set_size(change->events, 0);
 }
 

@@ -19,6 +19,7 @@ typedef struct {
   gint64 firmware_id, rule_id, update_id;
   const char *name; /* of the subject when it is none of these: an upstream, a plugin, a product */
   gboolean is_final;
+  const char *reason; /* why, for programs that do not read sentences; or NULL */
 } GwAbout;
 void gw_change_say(GwChange *change, const char *type, const GwAbout *about, const char *format, ...)
     G_GNUC_PRINTF(4, 5);

@@ -256,6 +256,9 @@ static const GwColumn UPSTREAMS[] = {
   { "polled", TRUE, upstream_polled },
   { "changed", FALSE, upstream_changed },
   { "require-signature", FALSE, upstream_signature },
+  { "queued", TRUE, gw_columns_upstream_queued },
+  { "refused", FALSE, gw_columns_upstream_refused },
+  { "report-trouble", FALSE, gw_columns_upstream_trouble },
   { NULL },
 };
 
@@ -373,6 +376,8 @@ gw_columns_kind(const char *name)
     return &gw_columns_rules;
   if (strcmp(name, "accounts") == 0)
     return &gw_columns_accounts;
+  if (strcmp(name, "deadletters") == 0)
+    return &gw_columns_deadletters;
   for (gsize i = 0; i < G_N_ELEMENTS(KINDS); i++)
     if (strcmp(KINDS[i].name, name) == 0)
       return &KINDS[i];

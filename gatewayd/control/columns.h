@@ -22,12 +22,19 @@ typedef struct {
 /* NULL = unknown, or "updates". */
 const GwKind *gw_columns_kind(const char *name);
 /* Text naming all kinds, for errors. */
-#define GW_KINDS "firmware, nodes, rules, updates, upstreams, plugins, products, accounts or cache"
+#define GW_KINDS                                                                                             \
+  "firmware, nodes, rules, updates, upstreams, plugins, products, accounts, cache or deadletters"
 /* One item in full: every column. Floating a{sv}'s builder is filled. */
 void gw_columns_add_all(GwCore *core, const GwKind *kind, gconstpointer item, GVariantBuilder *builder);
 
 /* In query-updates.c: gw_query_list() for them. */
 void gw_query_list_updates(GwCore *core, const GwListQuery *query, GwThen then);
+
+/* In columns-relay.c. */
+extern const GwKind gw_columns_deadletters;
+GVariant *gw_columns_upstream_queued(GwCore *core, gconstpointer item);
+GVariant *gw_columns_upstream_refused(GwCore *core, gconstpointer item);
+GVariant *gw_columns_upstream_trouble(GwCore *core, gconstpointer item);
 
 /* In columns-nodes.c. */
 extern const GwKind gw_columns_nodes;

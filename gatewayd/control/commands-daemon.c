@@ -2,6 +2,7 @@
 /* Verbs about the gateway itself. */
 #include "base/error.h"
 #include "control/commands-private.h"
+#include "control/relay.h"
 #include "control/scheduler.h"
 #include "control/workers.h"
 #include "link/messages.h"
@@ -17,6 +18,8 @@ gw_command_upstream_poll(GwCore *core, const GwCaller *caller, const char *name,
     gw_fail(&error, GW_ERROR_NOT_FOUND, "there is no [upstream %.64s] in the configuration", name);
   else if (!wan || !gw_worker_send(wan, GW_MESSAGE_POLL, 0, gw_poll_pack(name, FALSE), -1))
     gw_fail(&error, GW_ERROR_OFFLINE, "the WAN worker is not connected");
+  else
+    gw_relay_hurry(core->relay, name);
   if (error)
     gw_then_fail(core, then, g_steal_pointer(&error));
   else
@@ -41,6 +44,8 @@ gw_command_reload(GwCore *core, const GwCaller *caller, GwThen then)
   core->keyrings = keyrings;
   gw_core_take_config(core, config);
   gw_workers_configure(core->workers);
+  gw_relay_configure(core->relay);
+  gw_relay_hurry(core->relay, "");
   gw_scheduler_changed(core);
   change = gw_change_new(core, caller);
   gw_change_say(change, "daemon.reloaded", &(GwAbout){ 0 }, "the configuration was read again");

@@ -102,13 +102,20 @@ typedef struct {
   const char *plugin, *verb, *node, *argument; /* never NULL; argument may be "" */
 } GwVerbOrder;
 void gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const GwVerbOrder *order, GwThen then);
+/* Events that an upstream refused for good, each as "UPSTREAM/EVENT", or "UPSTREAM" for all of it: sent
+ * again, or given up. -> (u how many) */
+void gw_command_deadletter_retry(GwCore *core, const GwCaller *caller, const char *const *letters,
+                                 GwThen then);
+void gw_command_deadletter_drop(GwCore *core, const GwCaller *caller, const char *const *letters,
+                                GwThen then);
 void gw_command_reload(GwCore *core, const GwCaller *caller, GwThen then);
 
 /* --- questions; no event, no change --- */
 /* -> a{sv}: version, started, clock-trusted, nodes, adopted, updates by state, cache numbers, links... */
 void gw_query_status(GwCore *core, GwThen then);
 typedef struct {
-  const char *kind; /* firmware, nodes, rules, updates, upstreams, plugins, products, accounts, cache */
+  const char *kind; /* firmware, nodes, rules, updates, upstreams, plugins, products, accounts, cache,
+                       deadletters */
   const char *const *columns; /* empty = the kind's usual ones; an unknown one is an error naming the known */
   GVariant *filter;           /* a{sv}: column -> exact value, or text with * globs */
   const char *sort;           /* column, "-column" = descending; "" = the kind's usual one */

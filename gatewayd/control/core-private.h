@@ -25,12 +25,14 @@ typedef struct GwWorkers GwWorkers;
 typedef struct GwUpstreams GwUpstreams;
 typedef struct GwFetching GwFetching;
 typedef struct GwVerbs GwVerbs;
+typedef struct GwRelay GwRelay;
 
 /* [limits] of the configuration, read once per snapshot. */
 typedef struct {
   guint attempts, strangers, timeline_rows;
   gint64 retry_first_ms, retry_max_ms, slot_ms, never_asked_ms, stalled_ms, not_back_ms, pin_idle_ms;
   gint64 timeline_age_ms, events;
+  guint outbox;
   guint64 max_image;
 } GwLimits;
 
@@ -74,6 +76,7 @@ struct GwCore {
   GwUpstreams *upstreams;
   GwFetching *fetching;
   GwVerbs *verbs;
+  GwRelay *relay;
   GwWorkers *workers;
 
   GwAllowance seen, refused; /* events about strangers, and about wrong logins */

@@ -11,6 +11,7 @@
 #include "control/house.h"
 #include "control/loading.h"
 #include "control/progress.h"
+#include "control/relay.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
 #include "control/upstreams.h"
@@ -65,6 +66,9 @@ run_alarm(GwCore *core, GwAlarmKind kind, gint64 id)
   case GW_ALARM_HOUSE:
     gw_house_alarm(core, id);
     break;
+  case GW_ALARM_RELAY:
+    gw_relay_alarm(core->relay, id);
+    break;
   }
 }
 
@@ -112,6 +116,7 @@ read_limits(const GwConfig *config)
     .strangers = (guint)NUMBER("strangers"),
     .timeline_rows = (guint)NUMBER("timeline-rows"),
     .events = NUMBER("events"),
+    .outbox = (guint)NUMBER("outbox"),
     .retry_first_ms = TIME("retry-first"),
     .retry_max_ms = TIME("retry-max"),
     .slot_ms = TIME("slot"),
@@ -250,6 +255,7 @@ core_new(const GwCorePlaces *places)
   core->pins = gw_pins_new();
   core->plugins = gw_plugins_new();
   core->verbs = gw_verbs_new();
+  core->relay = gw_relay_new(core);
   core->upstreams = gw_upstreams_new();
   make_timer(core);
   return core;
@@ -259,6 +265,7 @@ static void
 free_nouns(GwCore *core)
 {
   gw_neighbours_free(core->neighbours);
+  gw_relay_free(core->relay);
   gw_verbs_free(core->verbs);
   gw_upstreams_free(core->upstreams);
   gw_plugins_free(core->plugins);

@@ -18,10 +18,17 @@ struct GwEvents {
   GSource *pending;
 };
 
+GwEvent *
+gw_event_ref(GwEvent *event)
+{
+  event->n_refs++;
+  return event;
+}
+
 void
 gw_event_free(GwEvent *event)
 {
-  if (!event)
+  if (!event || event->n_refs-- > 0)
     return;
   g_free(event->type);
   g_free(event->subject_kind);
@@ -29,6 +36,25 @@ gw_event_free(GwEvent *event)
   g_free(event->node);
   g_free(event->data);
   g_free(event);
+}
+
+GwEvent *
+gw_event_from_row(const GwEventRow *row)
+{
+  GwEvent *event = g_new0(GwEvent, 1);
+
+  event->id = row->id;
+  event->wall_ms = row->wall_ms;
+  event->type = g_strdup(row->type);
+  event->subject_kind = g_strdup(row->subject_kind);
+  event->subject = g_strdup(row->subject_id);
+  event->node = g_strdup(row->node);
+  event->firmware_id = row->firmware_id;
+  event->rule_id = row->rule_id;
+  event->update_id = row->update_id;
+  event->data = g_strdup(row->data);
+  event->is_final = row->is_final;
+  return event;
 }
 
 void

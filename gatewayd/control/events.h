@@ -13,9 +13,14 @@ typedef struct {
   char *node;                   /* "" = none; 0 = none for the numbers */
   gint64 firmware_id, rule_id, update_id;
   gboolean is_final; /* says how an update ended */
-  char *data;        /* JSON object: "text", a sentence for people; "who", "door", "address" of a person */
+  guint n_refs;      /* beyond the first */
+  char *data;        /* JSON object: "text", a sentence for people; "reason", "product", "version",
+                      * "rule-name"; "who", "door", "address" of a person */
 } GwEvent;
+/* Everybody who took one frees it. */
+GwEvent *gw_event_ref(GwEvent *event);
 void gw_event_free(GwEvent *event);
+GwEvent *gw_event_from_row(const GwEventRow *row);
 void gw_event_put(GwBatch *batch, const GwEvent *event);
 /* a{sv}, floating: id, time, type, subject-kind, subject, node, firmware, rule, update, final, and the
  * members of data as texts; what says nothing is left out. */

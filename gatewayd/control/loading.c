@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/imports.h"
 #include "control/progress.h"
+#include "control/relay.h"
 #include "control/scheduler.h"
 #include "control/upstreams.h"
 #include "control/verbs.h"
@@ -82,7 +83,10 @@ take_pin(const GwPinRow *row, gpointer user)
 static void
 take_meta(const char *key, const char *value, gpointer user)
 {
-  gw_verbs_load(((GwCore *)user)->verbs, key, value);
+  GwCore *core = user;
+
+  gw_verbs_load(core->verbs, key, value);
+  gw_relay_load_meta(core->relay, key, value);
 }
 
 static gboolean
@@ -99,7 +103,7 @@ load_rows(GwCore *core, GError **error)
          gw_rows_load_updates(db, &now, take_update, core, error) &&
          gw_rows_load_pins(db, &now, take_pin, core, error) &&
          gw_rows_load_upstreams(db, gw_upstreams_load, core->upstreams, error) &&
-         gw_rows_load_meta(db, take_meta, core, error);
+         gw_rows_load_meta(db, take_meta, core, error) && gw_relay_load(core->relay, error);
 }
 
 /* ---- images ---- */
@@ -181,6 +185,7 @@ gw_loading_run(GwCore *core, GError **error)
   change = gw_change_new(core, NULL);
   match_images(core, change);
   drop_stray_pins(core, change);
+  gw_relay_name(core->relay, change);
   say_start(core, change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
   watch_all(core);

@@ -142,6 +142,7 @@ gw_progress_say(GwCore *core, const GwUpdate *update, const char *what, const ch
     .rule_id = update->rule_id,
     .update_id = update->id,
     .is_final = gw_update_state_is_final(update->state),
+    .reason = detail,
   };
 
   gw_change_say(change, type, &about, "%s, version %s: %s%s%s", update->node,

@@ -48,6 +48,9 @@ static const GwOption OPTIONS[] = {
   { "limits", "events", GW_OPTION_INTEGER, "200000", 1000, 10000000, NULL,
     "events kept; final states of updates go last" },
 
+  { "limits", "outbox", GW_OPTION_INTEGER, "20000", 16, 10000000, NULL,
+    "events kept for an upstream that does not take them; final states of updates are kept beyond it" },
+
   { "cache", "size", GW_OPTION_SIZE, "0", 0, 0, NULL, "bytes of images kept; 0 = 80 % of the partition" },
   { "cache", "image", GW_OPTION_SIZE, "256MiB", 1, G_MAXINT64, NULL, "largest image that is accepted" },
   { "cache", "memory", GW_OPTION_SIZE, "64MiB", 0, 0, NULL, "bytes of images served from memory" },
@@ -89,6 +92,12 @@ static const GwOption OPTIONS[] = {
     "fetch every image when it is announced, not when it is needed" },
   { "upstream", "poll", GW_OPTION_DURATION, NULL, 10, YEAR_MS, NULL,
     "how often to look for news; default: the plugin's" },
+
+  { "upstream", "events", GW_OPTION_LIST, "*", 0, 0, NULL,
+    "types of events that it is told, where its plugin reports: update.*, node.*" },
+  { "upstream", "report-batch", GW_OPTION_INTEGER, "100", 1, 256, NULL, "events in one report" },
+  { "upstream", "report-interval", GW_OPTION_DURATION, "1s", 0, DAY_MS, NULL,
+    "least time between two reports" },
 
   { "keyring", "file", GW_OPTION_LIST, NULL, 0, 0, NULL,
     "PEM files of public keys (Ed25519, P-256 or RSA), separated by commas" },

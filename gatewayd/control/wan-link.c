@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the WAN worker says: catalogs, bare files, images, and how its upstreams are. Everything here was read
+/* What the WAN worker says: catalogs, bare files, images, what became of reports, and how its
+ * upstreams are. Everything here was read
  * from foreign bytes. */
 #include "control/catalog.h"
 #include "control/fetching.h"
+#include "control/relay.h"
 #include "control/workers.h"
 #include "link/messages.h"
 
@@ -67,6 +69,9 @@ gw_wan_message(GwCore *core, const GwMessage *message)
   case GW_MESSAGE_FETCHED:
     on_fetched(core, message->payload);
     break;
+  case GW_MESSAGE_REPORTED:
+    gw_relay_reported(core->relay, message->payload);
+    break;
   case GW_MESSAGE_STATUS:
     on_status(core, message->payload);
     break;
@@ -79,11 +84,14 @@ void
 gw_wan_connected(GwCore *core)
 {
   gw_fetching_connected(core->fetching);
+  gw_relay_connected(core->relay);
 }
 
 void
 gw_wan_lost(GwCore *core)
 {
-  if (!core->is_stopping)
-    gw_fetching_lost(core->fetching);
+  if (core->is_stopping)
+    return;
+  gw_fetching_lost(core->fetching);
+  gw_relay_lost(core->relay);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* status, cache, reload, updates, upstreams. */
+/* status, cache, deadletter, reload, updates, upstreams. */
 #include "ctl/command.h"
 #include "ctl/events.h"
 #include "ctl/list.h"
@@ -88,6 +88,38 @@ run_upstreams_poll(GwCtl *ctl, const GwArgs *args, GError **error)
   return TRUE;
 }
 
+static gboolean
+run_deadletter_list(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return gw_ctl_list(ctl, "deadletters", args, error);
+}
+
+static gboolean
+treat_deadletters(GwCtl *ctl, const GwArgs *args, const char *method, const char *sentence, GError **error)
+{
+  g_autoptr(GVariant) result = NULL;
+  guint32 n;
+
+  if (!gw_ctl_simple(ctl, method, g_variant_new("(^as)", args->operands), &result, error))
+    return FALSE;
+  g_variant_get(result, "(u)", &n);
+  if (!gw_ctl_print_result(ctl, method, result))
+    g_print("%u event%s %s\n", n, n == 1 ? "" : "s", sentence);
+  return TRUE;
+}
+
+static gboolean
+run_deadletter_retry(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return treat_deadletters(ctl, args, "RetryDeadLetters", "will be sent again", error);
+}
+
+static gboolean
+run_deadletter_drop(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return treat_deadletters(ctl, args, "DropDeadLetters", "dropped for good", error);
+}
+
 static const GwArg EVENTS_ARGS[] = {
   { "follow", GW_ARG_FLAG, NULL, NULL, "stay and print what happens, until Ctrl-C" },
   { "after", GW_ARG_TEXT, NULL, "ID", "begin after this event; 0: with the oldest that is kept" },
@@ -95,6 +127,8 @@ static const GwArg EVENTS_ARGS[] = {
   { "filter", GW_ARG_TEXTS, NULL, "KEY=VALUE", "type (with *), node, firmware, rule, or final=yes" },
   { NULL, 0, NULL, NULL, NULL },
 };
+
+#define LETTER_MORE "LETTER is UPSTREAM/EVENT as listed, or UPSTREAM for all of it."
 
 const GwCommand gw_commands_general[] = {
   { "status", NULL, "", 0, 0, NULL, "what the gateway is doing", NULL, run_status },
@@ -113,6 +147,11 @@ const GwCommand gw_commands_general[] = {
     run_upstreams_list },
   { "upstreams", "show", "NAME", 1, 1, NULL, "one of them in full", NULL, run_upstreams_show },
   { "upstreams", "poll", "NAME", 1, 1, NULL, "look for new firmware now", NULL, run_upstreams_poll },
+  { "deadletter", "list", "", 0, 0, gw_list_args, "events that an upstream refused for good", GW_LIST_MORE,
+    run_deadletter_list },
+  { "deadletter", "retry", "LETTER...", 1, G_MAXUINT, NULL, "send them again", LETTER_MORE,
+    run_deadletter_retry },
+  { "deadletter", "drop", "LETTER...", 1, G_MAXUINT, NULL, "give them up", LETTER_MORE, run_deadletter_drop },
   { "reload", NULL, "", 0, 0, NULL, "read the configuration again",
     "A configuration with a mistake is refused, with its file and line, and the old one stays in force.",
     run_reload },

@@ -48,7 +48,7 @@ static const struct {
 } kinds[] = {
   [GATEWAY_REQUEST] = { 3, 3, offsetof(GatewayRequestFunctions, learn) },
   [GATEWAY_SESSION] = { 0, 0, sizeof(GatewaySessionFunctions) },
-  [GATEWAY_UPSTREAM] = { 4, 3, offsetof(GatewayUpstreamFunctions, report) },
+  [GATEWAY_UPSTREAM] = { 4, 0, offsetof(GatewayUpstreamFunctions, fetch) },
   [GATEWAY_FORMAT] = { 2, 3, sizeof(GatewayFormatFunctions) },
 };
 

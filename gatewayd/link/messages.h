@@ -184,3 +184,29 @@ GVariant *gw_id_pack(guint64 id); /* CANCEL */
 gboolean gw_id_unpack(GVariant *payload, guint64 *ret_id);
 GVariant *gw_status_pack(const char *upstream, gboolean is_well, const char *text);
 gboolean gw_status_unpack(GVariant *payload, char **ret_upstream, gboolean *ret_is_well, char **ret_text);
+
+/* REPORT: events for an upstream, oldest first. REPORTED, with the same id: what became of each. */
+#define GW_REPORT_MAX_EVENTS 256
+typedef struct {
+  char *id, *type, *source, *subject, *time; /* CloudEvents attributes */
+  char *data;                                /* JSON object */
+} GwReportEvent;
+typedef struct {
+  guint64 id;
+  char *upstream;
+  GwReportEvent *events;
+  guint32 n_events;
+} GwReport;
+void gw_report_clear(GwReport *report);
+GVariant *gw_report_pack(const GwReport *report);
+gboolean gw_report_unpack(GVariant *payload, GwReport *ret_report);
+typedef struct {
+  guint64 id;
+  char *results; /* a GatewayResult for each event */
+  guint32 n_results;
+  guint32 retry_after_s; /* so long the server wants to be left alone; 0 = it did not say */
+  char *text;            /* what went wrong, for people */
+} GwReported;
+void gw_reported_clear(GwReported *reported);
+GVariant *gw_reported_pack(const GwReported *reported);
+gboolean gw_reported_unpack(GVariant *payload, GwReported *ret_reported);

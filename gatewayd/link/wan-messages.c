@@ -58,6 +58,42 @@ static const GwField fetched_fields[] = {
 
 static const GwField poll_fields[] = { GW_FIELD(Poll, name, STRING), GW_FIELD(Poll, is_afresh, BOOLEAN),
                                        GW_FIELD_NONE };
+
+static const GwField report_event_fields[] = {
+  GW_FIELD(GwReportEvent, id, STRING),
+  GW_FIELD(GwReportEvent, type, STRING),
+  GW_FIELD(GwReportEvent, source, STRING),
+  GW_FIELD(GwReportEvent, subject, STRING),
+  GW_FIELD(GwReportEvent, time, STRING),
+  GW_FIELD(GwReportEvent, data, STRING),
+  GW_FIELD_NONE,
+};
+
+static const GwField report_fields[] = {
+  GW_FIELD(GwReport, id, U64),
+  GW_FIELD(GwReport, upstream, STRING),
+  { .key = "events",
+    .kind = GW_FIELD_ROWS,
+    .offset = offsetof(GwReport, events),
+    .count = offsetof(GwReport, n_events),
+    .size = sizeof(GwReportEvent),
+    .max = GW_REPORT_MAX_EVENTS,
+    .fields = report_event_fields },
+  GW_FIELD_NONE,
+};
+
+static const GwField reported_fields[] = {
+  GW_FIELD(GwReported, id, U64),
+  { .key = "results",
+    .kind = GW_FIELD_BLOB,
+    .offset = offsetof(GwReported, results),
+    .count = offsetof(GwReported, n_results),
+    .size = GW_REPORT_MAX_EVENTS },
+  GW_FIELD(GwReported, retry_after_s, U32),
+  GW_FIELD(GwReported, text, STRING),
+  GW_FIELD_NONE,
+};
+
 static const GwField id_fields[] = { GW_FIELD(Id, id, U64), GW_FIELD_NONE };
 
 static const GwField status_fields[] = {
@@ -204,4 +240,40 @@ gw_status_unpack(GVariant *payload, char **ret_upstream, gboolean *ret_is_well, 
   *ret_is_well = status.is_well;
   *ret_text = status.text;
   return TRUE;
+}
+
+void
+gw_report_clear(GwReport *report)
+{
+  gw_fields_clear(report_fields, report);
+}
+
+GVariant *
+gw_report_pack(const GwReport *report)
+{
+  return gw_fields_pack(report_fields, report);
+}
+
+gboolean
+gw_report_unpack(GVariant *payload, GwReport *ret_report)
+{
+  return gw_fields_unpack(payload, report_fields, sizeof *ret_report, ret_report);
+}
+
+void
+gw_reported_clear(GwReported *reported)
+{
+  gw_fields_clear(reported_fields, reported);
+}
+
+GVariant *
+gw_reported_pack(const GwReported *reported)
+{
+  return gw_fields_pack(reported_fields, reported);
+}
+
+gboolean
+gw_reported_unpack(GVariant *payload, GwReported *ret_reported)
+{
+  return gw_fields_unpack(payload, reported_fields, sizeof *ret_reported, ret_reported);
 }

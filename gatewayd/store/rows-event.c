@@ -57,6 +57,12 @@ gw_rows_delete_outbox(GwBatch *batch, const char *upstream, gint64 event_id)
 }
 
 void
+gw_rows_clear_outbox(GwBatch *batch, const char *upstream)
+{
+  gw_batch_add(batch, "DELETE FROM outbox WHERE upstream = ?", "s", upstream);
+}
+
+void
 gw_rows_trim_outbox(GwBatch *batch, const char *upstream, guint max)
 {
   gw_batch_add(

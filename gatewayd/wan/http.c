@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "wan/resume.h"
+#include "wan/status.h"
 #include "wan/throttle.h"
 #include "wan/url.h"
 #include "wan/wait.h"
@@ -344,6 +345,23 @@ put_credentials(const Visit *visit, SoupMessageHeaders *headers, GError **error)
   return TRUE;
 }
 
+/* What is posted is signed for the upstream's own origin alone, as credentials are. */
+static gboolean
+put_body(const Visit *visit, SoupMessage *message, GError **error)
+{
+  const GatewayFetch *fetch = visit->fetch;
+  g_autoptr(GBytes) body = g_bytes_new(fetch->body, fetch->body_size);
+  g_autofree char *signature = NULL;
+
+  if (visit->is_home && !gw_secret_signature(&visit->http->options->secrets, gw_clock_wall_ms() / 1000, body,
+                                             &signature, error))
+    return FALSE;
+  if (signature)
+    soup_message_headers_replace(soup_message_get_request_headers(message), "Gateway-Signature", signature);
+  soup_message_set_request_body_from_bytes(message, fetch->content_type, body);
+  return TRUE;
+}
+
 static SoupMessage *
 make_message(const Visit *visit, GError **error)
 {
@@ -359,13 +377,8 @@ make_message(const Visit *visit, GError **error)
   headers = soup_message_get_request_headers(message);
   soup_message_headers_replace(headers, "Accept-Encoding", "identity");
   put_conditions(visit, headers);
-  if (!put_credentials(visit, headers, error))
+  if (!put_credentials(visit, headers, error) || (fetch->body && !put_body(visit, message, error)))
     return NULL;
-  if (fetch->body) {
-    g_autoptr(GBytes) body = g_bytes_new(fetch->body, fetch->body_size);
-
-    soup_message_set_request_body_from_bytes(message, fetch->content_type, body);
-  }
   return g_steal_pointer(&message);
 }
 
@@ -420,24 +433,6 @@ note_head(Visit *visit, SoupMessage *message)
                     : 0;
 }
 
-/* @phrase: our own words, never the server's: those might repeat what it was shown. */
-static gboolean
-fail_status(guint status, const char *phrase, GError **error)
-{
-  GwErrorCode code = GW_ERROR_BAD_INPUT;
-  const char *advice = "";
-
-  if (status == 401 || status == 403) {
-    code = GW_ERROR_DENIED;
-    advice = ": check token-file=, or user= and password-file=";
-  } else if (status == 404 || status == 410) {
-    code = GW_ERROR_NOT_FOUND;
-  } else if (status == 408 || status == 425 || status == 429 || status >= 500) {
-    code = GW_ERROR_BUSY;
-  }
-  return gw_fail(error, code, "the server answered %u %s%s", status, phrase, advice);
-}
-
 typedef enum { STEP_FAILED = 0, STEP_AGAIN, STEP_DONE, STEP_BODY } Step;
 
 static Step
@@ -478,7 +473,7 @@ step_content(Visit *visit, SoupMessage *message, GError **error)
     visit->ask_whole = TRUE;
     return STEP_AGAIN;
   default:
-    fail_status(visit->head.status, "to a request for everything", error);
+    gw_http_fail_status(visit->head.status, "to a request for everything", error);
     return STEP_FAILED;
   }
 }
@@ -497,7 +492,7 @@ step_judge(Visit *visit, SoupMessage *message, GError **error)
     return step_content(visit, message, error);
   if (!is_read && status < 300)
     return STEP_BODY;
-  fail_status(status, soup_status_get_phrase(status), error);
+  gw_http_fail_status(status, soup_status_get_phrase(status), error);
   return STEP_FAILED;
 }
 

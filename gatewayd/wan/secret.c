@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -15,6 +16,7 @@ gw_secret_files_clear(GwSecretFiles *files)
   g_clear_pointer(&files->token_file, g_free);
   g_clear_pointer(&files->user, g_free);
   g_clear_pointer(&files->password_file, g_free);
+  g_clear_pointer(&files->secret_file, g_free);
 }
 
 void
@@ -86,5 +88,29 @@ gw_secret_authorization(const GwSecretFiles *files, char **ret_value, GError **e
   *ret_value =
       has_token ? g_strdup_printf("Bearer %s", secret) : basic(files->user ? files->user : "", secret);
   gw_secret_free(secret);
+  return TRUE;
+}
+
+gboolean
+gw_secret_signature(const GwSecretFiles *files, gint64 wall_s, GBytes *body, char **ret_value, GError **error)
+{
+  g_autoptr(GString) message = NULL;
+  guint8 mac[GW_SHA256_LEN];
+  char hex[GW_SHA256_HEX_LEN + 1];
+  char *secret;
+
+  *ret_value = NULL;
+  if (!files->secret_file || !*files->secret_file)
+    return TRUE;
+  secret = read_line(files->secret_file, error);
+  if (!secret)
+    return FALSE;
+  message = g_string_new(NULL);
+  g_string_printf(message, "%" G_GINT64_FORMAT ".", wall_s);
+  g_string_append_len(message, g_bytes_get_data(body, NULL), (gssize)g_bytes_get_size(body));
+  gw_hmac_sha256(secret, strlen(secret), message->str, message->len, mac);
+  gw_secret_free(secret);
+  gw_hex(mac, sizeof mac, hex);
+  *ret_value = g_strdup_printf("t=%" G_GINT64_FORMAT ",v1=%s", wall_s, hex);
   return TRUE;
 }

@@ -7,6 +7,7 @@
 typedef struct {
   char *token_file;           /* bearer token; NULL or "" = none */
   char *user, *password_file; /* basic */
+  char *secret_file;          /* signs what is posted */
 } GwSecretFiles;
 void gw_secret_files_clear(GwSecretFiles *files);
 
@@ -14,5 +15,9 @@ void gw_secret_files_clear(GwSecretFiles *files);
  * looked up in $CREDENTIALS_DIRECTORY, where systemd puts LoadCredential= files. Free with gw_secret_free().
  */
 gboolean gw_secret_authorization(const GwSecretFiles *files, char **ret_value, GError **error);
+/* The value of a Gateway-Signature header over @body, "t=SECONDS,v1=HEX": HMAC-SHA-256 under the secret of
+ * "SECONDS." and the body; or *ret NULL when no secret is configured. */
+gboolean gw_secret_signature(const GwSecretFiles *files, gint64 wall_s, GBytes *body, char **ret_value,
+                             GError **error);
 /* Overwritten, then freed. */
 void gw_secret_free(char *secret);

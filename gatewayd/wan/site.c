@@ -21,7 +21,8 @@ static const GatewaySetting WAN_SETTINGS[] = {
 };
 
 /* Keys of an upstream section that are the core's business. */
-static const char *const CORE_KEYS[] = { "type", "require-signature", "keyring", "prefetch", NULL };
+static const char *const CORE_KEYS[] = { "type",   "require-signature", "keyring",         "prefetch",
+                                         "events", "report-batch",      "report-interval", NULL };
 
 gboolean
 gw_site_read(GVariant *values, GwSite *ret_site, GError **error)
@@ -62,6 +63,7 @@ read_http(const GwSite *site, const GwSettings *settings, GwHttpOptions *ret_htt
   ret_http->secrets.token_file = g_strdup(gw_settings_text(settings, "token-file"));
   ret_http->secrets.user = g_strdup(gw_settings_text(settings, "user"));
   ret_http->secrets.password_file = g_strdup(gw_settings_text(settings, "password-file"));
+  ret_http->secrets.secret_file = g_strdup(gw_settings_text(settings, "secret-file"));
   ret_http->patience.connect_ms = gw_settings_number(site->settings, "connect-timeout", 0);
   ret_http->patience.slow_window_ms = gw_settings_number(site->settings, "slow-window", 0);
   ret_http->patience.slow_bytes_per_s = (guint64)gw_settings_number(site->settings, "slow-rate", 0);

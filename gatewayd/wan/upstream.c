@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "wan/rhythm.h"
+#include "model/rhythm.h"
 #include "wan/wait.h"
 
 #define RESEND_MS 100
@@ -24,9 +24,10 @@ struct GwUpstream {
   gint is_afresh; /* atomic: the plugin is to forget what it announced */
   GCancellable *stop;
   GThreadPool *fetchers;
-  GMutex mutex; /* guards the rest */
+  GAsyncQueue *reports; /* GwReport; the upstream itself = no more */
+  GMutex mutex;         /* guards the rest */
   GCond ended;
-  guint n_running;       /* the poll thread and all jobs, waiting ones too */
+  guint n_running;       /* the threads that poll and report, and all jobs, waiting ones too */
   GHashTable *jobs;      /* Job *, a set: what can be cancelled */
   gint64 quiet_until_ms; /* the server asked to be left alone until then */
 };
@@ -128,19 +129,27 @@ gw_upstream_poll(GwUpstream *upstream, gboolean is_afresh)
 
 /* ---- fetching */
 
-/* The only message that must not be lost while the link lives: without it the core waits for ever. */
+/* What must not be lost while the link lives: without it the core waits for ever. Sinks @payload. */
+static void
+insist(GwUpstream *upstream, GwMessageType type, GVariant *payload)
+{
+  const GwOutgoing *out = &upstream->setup.out;
+  g_autoptr(GVariant) sunk = g_variant_ref_sink(payload);
+
+  while (!out->send(out->user, type, sunk, NULL, 0)) {
+    if (gw_wait(upstream->stop, -1, 0, RESEND_MS) == GW_WAITED_STOPPED)
+      return;
+  }
+}
+
 static void
 tell(GwUpstream *upstream, Job *job, GatewayResult result, const char *text)
 {
-  const GwOutgoing *out = &upstream->setup.out;
   GwFetched fetched = {
     .id = job->fetch.id, .result = (int)result, .validator = (char *)"", .text = (char *)text
   };
 
-  while (!out->send(out->user, GW_MESSAGE_FETCHED, gw_fetched_pack(&fetched), NULL, 0)) {
-    if (gw_wait(upstream->stop, -1, 0, RESEND_MS) == GW_WAITED_STOPPED)
-      return;
-  }
+  insist(upstream, GW_MESSAGE_FETCHED, gw_fetched_pack(&fetched));
 }
 
 static void
@@ -165,6 +174,8 @@ fetch_job(gpointer data, gpointer user)
 
   if (g_cancellable_is_cancelled(job->stop)) {
     tell(upstream, job, GATEWAY_STOPPED, "stopped");
+  } else if (!upstream->setup.functions.fetch) {
+    tell(upstream, job, GATEWAY_FAILED_GIVE_UP, "its plugin brings no images");
   } else if (pause_ms > 0) {
     g_autofree char *text =
         g_strdup_printf("the server asked for a pause: %" G_GINT64_FORMAT " s left", (pause_ms + 999) / 1000);
@@ -224,7 +235,91 @@ gw_upstream_cancel(GwUpstream *upstream, guint64 id)
     cancel_jobs(upstream, id);
 }
 
+/* ---- reporting */
+
+static void
+report_free(GwReport *report)
+{
+  gw_report_clear(report);
+  g_free(report);
+}
+
+/* One that never looks has nothing else to say how it is. */
+static void
+say_how_it_went(GwUpstream *upstream, GwWorker *worker, const char *trouble)
+{
+  if (!upstream->setup.functions.poll)
+    gw_worker_say(worker, !*trouble, *trouble ? trouble : "takes events");
+}
+
+/* An answer that is an error to others may be good news to the plugin. */
+static const char *
+trouble_with(const GwWorker *worker, const GatewayResult *results, guint32 n_results)
+{
+  for (guint32 i = 0; i < n_results; i++) {
+    if (results[i] != GATEWAY_OK)
+      return gw_worker_trouble(worker);
+  }
+  return "";
+}
+
+static void
+pass_on(GwUpstream *upstream, GwWorker *worker, const GwReport *report)
+{
+  g_autofree GatewayResult *results = g_new0(GatewayResult, report->n_events);
+  g_autofree char *bytes = g_malloc0(report->n_events + 1);
+  GwReported reported = { .id = report->id, .results = bytes, .n_results = report->n_events };
+
+  gw_worker_report(worker, report, results);
+  note_retry_after(upstream, worker);
+  for (guint32 i = 0; i < report->n_events; i++)
+    bytes[i] = (char)results[i];
+  reported.retry_after_s = gw_worker_retry_after_s(worker);
+  reported.text = (char *)trouble_with(worker, results, report->n_events);
+  if (!g_cancellable_is_cancelled(upstream->stop))
+    say_how_it_went(upstream, worker, reported.text);
+  insist(upstream, GW_MESSAGE_REPORTED, gw_reported_pack(&reported));
+}
+
+static gpointer
+report_thread(gpointer data)
+{
+  GwUpstream *upstream = data;
+  GwWorker *worker = gw_worker_new(&upstream->setup, upstream->stop, -1);
+  gpointer item;
+
+  while ((item = g_async_queue_pop(upstream->reports)) != upstream) {
+    pass_on(upstream, worker, item);
+    report_free(item);
+  }
+  gw_worker_free(worker);
+  end_one(upstream);
+  return NULL;
+}
+
+gboolean
+gw_upstream_takes_reports(const GwUpstream *upstream)
+{
+  return upstream->setup.functions.report != NULL;
+}
+
+void
+gw_upstream_report(GwUpstream *upstream, GwReport *report)
+{
+  g_async_queue_push(upstream->reports, g_memdup2(report, sizeof *report));
+  *report = (GwReport){ 0 };
+}
+
 /* ---- life */
+
+static void
+start_thread(GwUpstream *upstream, const char *what, GThreadFunc function)
+{
+  g_autofree char *name = g_strdup_printf("%.8s %s", upstream->setup.name, what);
+
+  upstream->n_running++;
+  g_thread_unref(g_thread_new(name, function, upstream));
+}
 
 GwUpstream *
 gw_upstream_start(GwWorkerSetup *setup)
@@ -239,8 +334,13 @@ gw_upstream_start(GwWorkerSetup *setup)
   g_cond_init(&upstream->ended);
   upstream->jobs = g_hash_table_new(NULL, NULL);
   upstream->fetchers = g_thread_pool_new(fetch_job, upstream, GW_UPSTREAM_MAX_FETCHES, FALSE, NULL);
-  upstream->n_running = 1;
-  g_thread_unref(g_thread_new(upstream->setup.name, poll_thread, upstream));
+  upstream->reports = g_async_queue_new();
+  g_mutex_lock(&upstream->mutex); /* the first may end before the second is there */
+  if (upstream->setup.functions.poll)
+    start_thread(upstream, "poll", poll_thread);
+  if (upstream->setup.functions.report)
+    start_thread(upstream, "report", report_thread);
+  g_mutex_unlock(&upstream->mutex);
   return upstream;
 }
 
@@ -248,7 +348,8 @@ void
 gw_upstream_stop(GwUpstream *upstream)
 {
   g_cancellable_cancel(upstream->stop);
-  cancel_jobs(upstream, 0); /* those that wait for a thread get one, to end at once */
+  g_async_queue_push(upstream->reports, upstream); /* what still waits is answered first: stopped */
+  cancel_jobs(upstream, 0);                        /* those that wait for a thread get one, to end at once */
 }
 
 gboolean
@@ -275,6 +376,7 @@ gw_upstream_free(GwUpstream *upstream)
   (void)close(upstream->wake_fd);
   g_object_unref(upstream->stop);
   g_hash_table_unref(upstream->jobs);
+  g_async_queue_unref(upstream->reports);
   g_mutex_clear(&upstream->mutex);
   g_cond_clear(&upstream->ended);
   g_free(upstream);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One [upstream NAME]: a thread that looks for news in its rhythm, and up to two that bring images, so that a
- * slow image never keeps us from looking. Threads end by themselves after stop; nobody waits for a peer. All
- * functions: main thread. */
+/* One [upstream NAME]: a thread that looks for news in its rhythm, up to two that bring images, and one that
+ * reports, so that none keeps another waiting. Threads end by themselves after stop; nobody waits for a peer.
+ * All functions: main thread. */
 #pragma once
 #include "link/messages.h"
 #include "wan/worker.h"
@@ -15,8 +15,11 @@ GwUpstream *gw_upstream_start(GwWorkerSetup *setup);
 void gw_upstream_poll(GwUpstream *upstream, gboolean is_afresh);
 /* Takes what @fetch holds and @fd. What became of it is said to the core. */
 void gw_upstream_fetch(GwUpstream *upstream, GwFetch *fetch, int fd);
+gboolean gw_upstream_takes_reports(const GwUpstream *upstream);
+/* Takes what @report holds; only where it takes reports. What became of it is said to the core. */
+void gw_upstream_report(GwUpstream *upstream, GwReport *report);
 void gw_upstream_cancel(GwUpstream *upstream, guint64 id);
-/* Ends polls and fetches soon; nothing is started any more. */
+/* Ends polls, fetches and reports soon; nothing is started any more. */
 void gw_upstream_stop(GwUpstream *upstream);
 /* Has every thread ended? Waits until @until_us of g_get_monotonic_time() (0 = not at all). */
 gboolean gw_upstream_has_ended(GwUpstream *upstream, gint64 until_us);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wan/wan.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/config.h"
@@ -312,6 +313,38 @@ on_fetch(GwWan *wan, GVariant *payload, int *fds, guint n_fds)
   gw_fetch_clear(&fetch);
 }
 
+/* The core repeats what was not taken, in its own time. */
+static void
+refuse_report(GwWan *wan, const GwReport *report, const char *text)
+{
+  g_autofree char *results = g_malloc(report->n_events + 1);
+  GwReported reported = {
+    .id = report->id, .results = results, .n_results = report->n_events, .text = (char *)text
+  };
+
+  memset(results, GATEWAY_FAILED_RETRY, report->n_events);
+  (void)gw_link_send(wan->link, GW_MESSAGE_REPORTED, gw_link_next_serial(wan->link),
+                     gw_reported_pack(&reported), NULL, 0);
+}
+
+static void
+on_report(GwWan *wan, GVariant *payload)
+{
+  GwReport report;
+  Entry *entry;
+
+  if (!gw_report_unpack(payload, &report))
+    return;
+  entry = g_hash_table_lookup(wan->entries, report.upstream);
+  if (!entry)
+    refuse_report(wan, &report, "there is no such upstream now");
+  else if (!gw_upstream_takes_reports(entry->upstream))
+    refuse_report(wan, &report, "its plugin takes no reports");
+  else
+    gw_upstream_report(entry->upstream, &report);
+  gw_report_clear(&report);
+}
+
 static void
 on_poll(GwWan *wan, GVariant *payload)
 {
@@ -356,6 +389,9 @@ on_message(GwLink *link, const GwMessage *message, gpointer user)
     break;
   case GW_MESSAGE_FETCH:
     on_fetch(wan, message->payload, message->fds, message->n_fds);
+    break;
+  case GW_MESSAGE_REPORT:
+    on_report(wan, message->payload);
     break;
   case GW_MESSAGE_POLL:
     on_poll(wan, message->payload);

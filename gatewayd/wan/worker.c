@@ -18,7 +18,7 @@ struct GwWorker {
   const GwWorkerSetup *setup;
   GCancellable *stop;
   int wake_fd;
-  GwHttp *http;         /* as long as one poll or fetch */
+  GwHttp *http;         /* as long as one poll, fetch or report */
   GwDelivery *delivery; /* inside of fetch() */
   char *trouble;
   guint32 retry_after_s;
@@ -290,6 +290,29 @@ gw_worker_fetch(GwWorker *worker, GwDelivery *delivery)
     result = delivered(worker, gw_delivery_end(delivery));
   worker->delivery = NULL;
   return result;
+}
+
+void
+gw_worker_report(GwWorker *worker, const GwReport *report, GatewayResult *ret_results)
+{
+  g_autofree GatewayReport *reports = g_new0(GatewayReport, report->n_events);
+
+  for (guint32 i = 0; i < report->n_events; i++) {
+    const GwReportEvent *event = &report->events[i];
+
+    reports[i] = (GatewayReport){
+      .id = gateway_text(event->id),
+      .type = gateway_text(event->type),
+      .source = gateway_text(event->source),
+      .subject = gateway_text(event->subject),
+      .time = gateway_text(event->time),
+      .data_json = gateway_text(event->data),
+    };
+    ret_results[i] = GATEWAY_FAILED_RETRY;
+  }
+  begin_turn(worker);
+  worker->setup->functions.report(&worker->host, reports, report->n_events, ret_results);
+  g_clear_pointer(&worker->http, gw_http_free);
 }
 
 gboolean

@@ -29,11 +29,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwWorker, gw_worker_free)
 GatewayResult gw_worker_poll(GwWorker *worker);
 /* Brings what @delivery wants; OK only when every byte went. */
 GatewayResult gw_worker_fetch(GwWorker *worker, GwDelivery *delivery);
+/* Hands on events; @ret_results has room for one result each. */
+void gw_worker_report(GwWorker *worker, const GwReport *report, GatewayResult *ret_results);
 /* FALSE = stopped. TRUE = @ms have passed, or a poll was asked for. */
 gboolean gw_worker_sleep(GwWorker *worker, gint64 ms);
-/* What went wrong in the last poll or fetch; "" = nothing. */
+/* What went wrong in the last poll, fetch or report; "" = nothing. */
 const char *gw_worker_trouble(const GwWorker *worker);
-/* How long the server asked to be left alone in the last poll or fetch; 0 = it did not. */
+/* How long the server asked to be left alone in the last one of them; 0 = it did not. */
 guint32 gw_worker_retry_after_s(const GwWorker *worker);
 /* One line for `gatewayctl upstreams`; repeated ones are not sent. */
 void gw_worker_say(GwWorker *worker, gboolean is_well, const char *text);

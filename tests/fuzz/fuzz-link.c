@@ -104,7 +104,9 @@ static void
 check_wan(GVariant *payload)
 {
   g_autofree char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *e = NULL, *f = NULL, *g = NULL;
+  GwReported reported;
   GwFetched fetched;
+  GwReport report;
   gboolean is_well;
   GwFetch fetch;
   guint64 number;
@@ -113,6 +115,10 @@ check_wan(GVariant *payload)
     gw_fetch_clear(&fetch);
   if (gw_fetched_unpack(payload, &fetched))
     gw_fetched_clear(&fetched);
+  if (gw_report_unpack(payload, &report))
+    gw_report_clear(&report);
+  if (gw_reported_unpack(payload, &reported))
+    gw_reported_clear(&reported);
   g_assert(!gw_announce_unpack(payload, &a, &b) || (a && b));
   g_assert(!gw_found_unpack(payload, &c, &d, &e, &number) || (c && d && e));
   g_assert(!gw_status_unpack(payload, &f, &is_well, &g) || (f && g));

@@ -23,6 +23,8 @@ static const char *const DEFAULTS[][2] = {
   { "push", "(int64 1,)" },
   { "adopt", "(uint32 1,)" },
   { "credential-make", "('abcdefghijkmn',)" },
+  { "deadletter-retry", "(uint32 1,)" },
+  { "deadletter-drop", "(uint32 1,)" },
   { "explain", "{'lines': <['nothing to say']>, 'reason': <'none'>}" },
   { "offer", "('FILE:PROG001',)" },
   { "rule-create", "(int64 1,)" },
@@ -392,6 +394,20 @@ gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const GwVerbOrder *
   note(core, "plugin-verb", caller,
        g_variant_new("(ssss)", order->plugin, order->verb, order->node, order->argument));
   answer(core, "plugin-verb", NULL, then);
+}
+
+void
+gw_command_deadletter_retry(GwCore *core, const GwCaller *caller, const char *const *letters, GwThen then)
+{
+  note(core, "deadletter-retry", caller, g_variant_new("(^as)", letters));
+  answer(core, "deadletter-retry", NULL, then);
+}
+
+void
+gw_command_deadletter_drop(GwCore *core, const GwCaller *caller, const char *const *letters, GwThen then)
+{
+  note(core, "deadletter-drop", caller, g_variant_new("(^as)", letters));
+  answer(core, "deadletter-drop", NULL, then);
 }
 
 void

@@ -55,6 +55,8 @@ static const struct {
   { "DeleteRule", "(int64 2, @a{sv} {})", "(2,)", "()" },
   { "CancelUpdate", "(int64 9, @a{sv} {})", "(9,)", "()" },
   { "PollUpstream", "('u', @a{sv} {})", "('u',)", "()" },
+  { "RetryDeadLetters", "(['u/1', 'v'], @a{sv} {})", "(['u/1', 'v'],)", "(uint32 1,)" },
+  { "DropDeadLetters", "(['u/1'], @a{sv} {})", "(['u/1'],)", "(uint32 1,)" },
   { "Reload", "(@a{sv} {},)", "()", "()" },
   { "GetStatus", "(@a{sv} {},)", "()", "({'version': <'0.1.0'>},)" },
   { "List", "('nodes', ['id'], {'product': <'p*'>}, '-id', 'c', uint32 5, @a{sv} {})",

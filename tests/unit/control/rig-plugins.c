@@ -75,3 +75,30 @@ rig_plugins(void)
 
   return g_variant_new_array(G_VARIANT_TYPE_VARDICT, tables, G_N_ELEMENTS(tables));
 }
+
+static const GatewayPlugin CLOUD = {
+  .abi = GATEWAY_PLUGIN_ABI,
+  .size = sizeof(GatewayPlugin),
+  .kind = GATEWAY_UPSTREAM,
+  .traits = GATEWAY_REPORTS,
+  .name = RIG_CLOUD,
+  .title = "cloud",
+  .version = "1",
+};
+
+static const GatewayPlugin QUIET = {
+  .abi = GATEWAY_PLUGIN_ABI,
+  .size = sizeof(GatewayPlugin),
+  .kind = GATEWAY_UPSTREAM,
+  .name = "fake-quiet",
+  .title = "brings firmware alone",
+  .version = "1",
+};
+
+GVariant *
+rig_upstream_plugins(void)
+{
+  GVariant *tables[] = { gw_plugin_table_pack(&CLOUD), gw_plugin_table_pack(&QUIET) };
+
+  return g_variant_new_array(G_VARIANT_TYPE_VARDICT, tables, G_N_ELEMENTS(tables));
+}

@@ -234,3 +234,42 @@ rig_deliver(Rig *rig, RigMessage *fetch, const void *image, gsize size, int resu
   gw_fetch_clear(&wanted);
   rig_settle(rig);
 }
+
+/* ---- reports ---- */
+
+void
+rig_report_free(GwReport *report)
+{
+  if (!report)
+    return;
+  gw_report_clear(report);
+  g_free(report);
+}
+
+GwReport *
+rig_take_report(Rig *rig, const char *upstream)
+{
+  g_autoptr(RigMessage) message = rig_take(rig, FALSE, GW_MESSAGE_REPORT);
+  GwReport *report;
+
+  if (!message)
+    return NULL;
+  report = g_new0(GwReport, 1);
+  g_assert_true(gw_report_unpack(message->payload, report));
+  g_assert_cmpstr(report->upstream, ==, upstream);
+  g_assert_cmpuint(report->n_events, >, 0);
+  return report;
+}
+
+void
+rig_answer_report(Rig *rig, const GwReport *report, int result, const char *text)
+{
+  g_autofree char *results = g_malloc(report->n_events);
+  GwReported reported = {
+    .id = report->id, .results = results, .n_results = report->n_events, .text = (char *)text
+  };
+
+  memset(results, result, report->n_events);
+  gw_link_send(rig->wan, GW_MESSAGE_REPORTED, 0, gw_reported_pack(&reported), NULL, 0);
+  rig_settle(rig);
+}

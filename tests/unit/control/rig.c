@@ -199,7 +199,9 @@ rig_connect_wan(Rig *rig)
 
   g_clear_pointer(&rig->wan, gw_link_free);
   rig->wan = connect_to(rig, "wan", rig->wan_messages);
+  hello.plugins = g_variant_ref_sink(rig_upstream_plugins());
   gw_link_send(rig->wan, GW_MESSAGE_HELLO, 1, gw_hello_pack(&hello), NULL, 0);
+  g_variant_unref(hello.plugins);
   g_autoptr(RigMessage) config = rig_take(rig, FALSE, GW_MESSAGE_CONFIG);
   g_assert_nonnull(config);
 }

@@ -10,6 +10,7 @@
 #define RIG_TOLD "fake-told"     /* can be cut, says its version, which is proof */
 #define RIG_NUMBERED                                                                                         \
   "fake-numbered" /* silent, can be cut; is told NUMBER 1 to 255: "last" 254, "old" 127 for radio=old */
+#define RIG_CLOUD "fake-cloud" /* an upstream that takes reports */
 #define RIG_DAY_MS G_GINT64_CONSTANT(86400000)
 
 typedef struct {
@@ -46,6 +47,7 @@ void rig_start_core(Rig *rig);
 void rig_connect_lan(Rig *rig);
 /* What that worker says of its plugins: aa{sv}, floating. */
 GVariant *rig_plugins(void);
+GVariant *rig_upstream_plugins(void);
 void rig_connect_wan(Rig *rig);
 /* A connection to the LAN's door without a word. */
 void rig_connect_mute(Rig *rig);
@@ -159,5 +161,11 @@ void rig_announce(Rig *rig, const char *document, const char *signature);
 char *rig_release(const char *product, const char *version, const void *image, gsize size);
 /* A document of these releases (texts, NULL-terminated), valid for a day. Caller frees. */
 char *rig_catalog(Rig *rig, gint64 sequence, const char *const *releases);
+/* The report under way to @upstream, waited for; NULL = there is none. Clear it with rig_report_free(). */
+GwReport *rig_take_report(Rig *rig, const char *upstream);
+void rig_report_free(GwReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReport, rig_report_free)
+/* What became of it: the same GatewayResult for each event. */
+void rig_answer_report(Rig *rig, const GwReport *report, int result, const char *text);
 /* Writes @image into the pipe of @fetch and says so; result: GatewayResult. */
 void rig_deliver(Rig *rig, RigMessage *fetch, const void *image, gsize size, int result);

@@ -411,6 +411,48 @@ test_fetch(void)
   gw_fetched_clear(&got_fetched);
 }
 
+static void
+test_report(void)
+{
+  GwReportEvent events[2] = {
+    { (char *)"1", (char *)"a.b", (char *)"urn:x", (char *)"node/n", (char *)"t", (char *)"{\"text\":1}" },
+    { (char *)"2", (char *)"a.c", (char *)"urn:x", (char *)"", (char *)"t", (char *)"{}" },
+  };
+  GwReport report = { 7, (char *)"u", events, 2 }, got;
+  char results[2] = { 0, 3 };
+  GwReported reported = { 7, results, 2, 30, (char *)"why" }, answer;
+  g_autoptr(GVariant) payload = travel(GW_MESSAGE_REPORT, gw_report_pack(&report));
+  g_autoptr(GVariant) reply = travel(GW_MESSAGE_REPORTED, gw_reported_pack(&reported));
+
+  g_assert_true(gw_report_unpack(payload, &got));
+  g_assert_cmpuint(got.id, ==, 7);
+  g_assert_cmpstr(got.upstream, ==, "u");
+  g_assert_cmpuint(got.n_events, ==, 2);
+  g_assert_cmpstr(got.events[0].data, ==, "{\"text\":1}");
+  g_assert_cmpstr(got.events[1].subject, ==, "");
+  g_assert_true(gw_reported_unpack(reply, &answer));
+  g_assert_cmpuint(answer.id, ==, 7);
+  g_assert_cmpmem(answer.results, answer.n_results, results, 2);
+  g_assert_cmpuint(answer.retry_after_s, ==, 30);
+  g_assert_cmpstr(answer.text, ==, "why");
+  gw_report_clear(&got);
+  gw_reported_clear(&answer);
+}
+
+static void
+test_report_too_long(void)
+{
+  g_autofree GwReportEvent *events = g_new0(GwReportEvent, GW_REPORT_MAX_EVENTS + 1);
+  g_autofree char *results = g_malloc0(GW_REPORT_MAX_EVENTS + 1);
+  GwReport report = { 1, (char *)"u", events, GW_REPORT_MAX_EVENTS + 1 }, got;
+  GwReported reported = { 1, results, GW_REPORT_MAX_EVENTS + 1, 0, (char *)"" }, answer;
+  g_autoptr(GVariant) payload = g_variant_ref_sink(gw_report_pack(&report));
+  g_autoptr(GVariant) reply = g_variant_ref_sink(gw_reported_pack(&reported));
+
+  g_assert_false(gw_report_unpack(payload, &got));
+  g_assert_false(gw_reported_unpack(reply, &answer));
+}
+
 /* ---- what is not so ---- */
 
 static void
@@ -546,6 +588,8 @@ main(int argc, char **argv)
   g_test_add_func("/messages/config", test_config);
   g_test_add_func("/messages/wan-names", test_wan_names);
   g_test_add_func("/messages/fetch", test_fetch);
+  g_test_add_func("/messages/report", test_report);
+  g_test_add_func("/messages/report-too-long", test_report_too_long);
   g_test_add_func("/messages/unknown-member", test_unknown_member);
   g_test_add_func("/messages/refused-payloads", test_refused_payloads);
   g_test_add_func("/messages/refused-digest", test_refused_digest);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When to look at an upstream again. Pure: time and chance are arguments. */
+/* When to turn to an upstream again: to look for news, or to report. Pure: time and chance are arguments. */
 #pragma once
 #include <glib.h>
 

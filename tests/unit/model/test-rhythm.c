@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* When an upstream is asked again: interval, jitter, backoff, Retry-After. Chance is an argument. */
-#include "wan/rhythm.h"
+#include "model/rhythm.h"
 
 #define MINUTE_MS (60 * 1000)
 #define MIDDLE 0x7fff8000u
@@ -48,8 +48,8 @@ int
 main(int argc, char *argv[])
 {
   g_test_init(&argc, &argv, NULL);
-  g_test_add_func("/wan/rhythm/jitter-is-a-tenth", test_jitter_is_a_tenth);
-  g_test_add_func("/wan/rhythm/backoff-doubles", test_backoff_doubles);
-  g_test_add_func("/wan/rhythm/retry-after-is-honoured", test_retry_after_is_honoured);
+  g_test_add_func("/rhythm/jitter-is-a-tenth", test_jitter_is_a_tenth);
+  g_test_add_func("/rhythm/backoff-doubles", test_backoff_doubles);
+  g_test_add_func("/rhythm/retry-after-is-honoured", test_retry_after_is_honoured);
   return g_test_run();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wan/rhythm.h"
+#include "model/rhythm.h"
 
 static gint64
 backoff_ms(gint64 poll_ms, guint n_failures)
