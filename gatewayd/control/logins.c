@@ -62,6 +62,44 @@ find_members(const GwCore *core, const GwAccount *account, const GwAsk *ask, GwN
   return n;
 }
 
+/* By its address alone: of which device behind it a member is, nothing is known. */
+static GwNode *
+member_of(const GwCore *core, const GwAccount *account, guint i, const GwNode *group)
+{
+  GwNode *node = gw_registry_find(core->registry, account->nodes->pdata[i]);
+
+  return node && node != group && gw_account_fits(node, group->address, "") ? node : NULL;
+}
+
+/* A number that one of them heard under its own name is none for the group, and the other way round. */
+static void
+gather_numbers(const GwCore *core, const GwAccount *account, GwNode *group)
+{
+  for (guint i = 0; i < account->nodes->len; i++) {
+    const GwNode *node = member_of(core, account, i, group);
+
+    if (node)
+      group->told_number = MAX(group->told_number, node->told_number);
+  }
+}
+
+void
+gw_logins_tell_members(GwCore *core, const GwNode *group, GwChange *change)
+{
+  g_autofree char *login = g_strndup(group->id, strcspn(group->id, "@"));
+  const GwAccount *account = group->is_group ? gw_accounts_find(core->accounts, login) : NULL;
+
+  for (guint i = 0; account && i < account->nodes->len; i++) {
+    GwNode *node = member_of(core, account, i, group);
+
+    if (!node || node->told_number >= group->told_number)
+      continue;
+    node->told_number = group->told_number;
+    node->told_firmware = group->told_firmware;
+    gw_rows_put_node(gw_change_batch(change), node);
+  }
+}
+
 /* Several at one address: LOGIN@ADDRESS stands for all of them. */
 static GwNode *
 find_group(GwCore *core, const GwAccount *account, const GwNode *member, const GwAsk *ask)
@@ -93,8 +131,8 @@ resolve_shared(GwCore *core, const GwAccount *account, const GwAsk *ask)
   if (!gw_account_is_valid(account, &now))
     return refuse(core, NULL, ask, now.is_trusted ? "the account has expired" : "the clock is not trusted");
   n = find_members(core, account, ask, &node);
-  if (n > 1)
-    node = find_group(core, account, node, ask);
+  if (n > 1 && (node = find_group(core, account, node, ask)))
+    gather_numbers(core, account, node);
   return node ? node : refuse(core, NULL, ask, "the account is for none of the nodes at that address");
 }
 

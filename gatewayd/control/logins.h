@@ -7,5 +7,7 @@
 
 /* NULL = refused, and said so in an event. */
 GwNode *gw_logins_resolve(GwCore *core, const GwAsk *ask);
+/* A group was told a number: so was each of its members. */
+void gw_logins_tell_members(GwCore *core, const GwNode *group, GwChange *change);
 /* Accounts that ended meanwhile: what was answered to them is void. */
 void gw_logins_check_expiry(GwCore *core);

@@ -7,6 +7,7 @@
 #include "control/evidence.h"
 #include "control/fetching.h"
 #include "control/identity.h"
+#include "control/logins.h"
 #include "control/numbering.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
@@ -135,8 +136,10 @@ promise_offer(GwAsked *asked)
     asked->pin = make_pin(asked);
   asked->pin->is_owed = TRUE;
   asked->pin->used_ms = asked->now.wall_ms;
-  if (asked->verdict.rule && gw_number_told(asked->node, asked->verdict.rule))
+  if (asked->verdict.rule && gw_number_told(asked->node, asked->verdict.rule)) {
     gw_rows_put_node(gw_change_batch(asked->change), asked->node);
+    gw_logins_tell_members(core, asked->node, asked->change);
+  }
   gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);
   gw_progress_fact(core, asked->update, GW_FACT_OFFERED, NULL, asked->change);
   gw_progress_put_pin(core, asked->pin, asked->change);

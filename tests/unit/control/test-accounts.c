@@ -151,6 +151,28 @@ test_group(void)
   rig_assert_column(rig, "nodes", "id", "m3", "version", "");
 }
 
+/* What the group was told, each of its members was: with a login of its own it hears a greater number. */
+static void
+test_numbers_of_a_group(void)
+{
+  g_autoptr(Rig) rig = rig_with_nodes();
+  gint64 first = rig_import(rig, "motes", "spring", 5000, 'x');
+  gint64 second = rig_import(rig, "motes", "summer", 6000, 'y');
+  RigAsker group = at("127.0.1.3"), own = { .plugin = RIG_NUMBERED, .node = "m3", .address = "127.0.1.3" };
+  GwAnswer answer;
+
+  make_account(rig);
+  assert_is(rig, group, "ota@127.0.1.3");
+  rig_push_as(rig, first, "ota@127.0.1.3", "{'number': <int64 9>}");
+  g_free(rig_download(rig, &group, "9"));
+  rig_push(rig, second, "m3");
+  g_free(rig_expect_offer(rig, &own, "10"));
+  answer = rig_ask(rig, &group); /* and now the group knows of 10 */
+  gw_answer_clear(&answer);
+  rig_push(rig, rig_import(rig, "motes", "autumn", 7000, 'z'), "ota@127.0.1.3");
+  rig_assert_column(rig, "rules", "name", "push-3", "number", "11");
+}
+
 static void
 test_not_the_name_of_a_node(void)
 {
@@ -177,6 +199,7 @@ main(int argc, char **argv)
   g_test_add_func("/promise/K1/own-login-is-better", test_own_is_better);
   g_test_add_func("/promise/K1/shared-login-expires", test_expires);
   g_test_add_func("/promise/K1/group-of-a-shared-login", test_group);
+  g_test_add_func("/promise/U7/numbers-of-a-group", test_numbers_of_a_group);
   g_test_add_func("/promise/K1/not-the-name-of-a-node", test_not_the_name_of_a_node);
   return g_test_run();
 }
