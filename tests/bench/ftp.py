@@ -63,6 +63,7 @@ class FtpBench:
         self.call('AdoptNodes', '(asa{sv})', names, {'product': GLib.Variant('s', 'mote')})
         logins.write_text(''.join(f"{name} {self.call('MakeCredential', '(sa{sv})', name, {})[0]}\n" for name in names))
         processes = [self.site.gateway.processes[name].child for name in ('core', 'lan')]
+        self.worker = Server('lan', self.site.port, self.site.port, processes[1])
         return self.started(Server('gatewayd', self.site.port, self.site.port, *processes), logins)
 
     def start_vsftpd(self, name, is_one):
@@ -94,14 +95,15 @@ class FtpBench:
 
     def cost(self, server, **options):
         """The CPU of a process for each session is known when it has ended and was waited for."""
-        before = self.cpu_s(server)
+        before, worker_before = self.cpu_s(server), self.cpu_s(server, self.worker)
         report = self.load(server, **options)
         return {'cpu': (self.cpu_s(server) - before) / report['requests'],
+                'worker': (self.cpu_s(server, self.worker) - worker_before) / report['requests'],
                 'rate': report['requests'] / report['elapsed_s']}
 
-    def cpu_s(self, server):
+    def cpu_s(self, server, part=None):
         if server.name == 'gatewayd':
-            return server.cpu_s()
+            return (part or server).cpu_s()
         ticks = open(f'/proc/{server.processes[0].pid}/stat').read().rsplit(')', 1)[1].split()[11:15]
         return sum(map(int, ticks)) / 100
 
@@ -141,6 +143,7 @@ def b9(bench):
                ('>=', 20.0) if is_default else None)
         yield (f'CPU per session vs {words}', ours['cpu'] / theirs['cpu'], 0.08 if is_default else None,
                0.04 if is_default else None)
+        yield f'of that the worker alone vs {words}', ours['worker'] / theirs['cpu'], None, None
 
 
 def b10(bench):

@@ -39,7 +39,7 @@ class FtpSite:
     def __init__(self, build, folder, lan="", more=""):
         self.folder = pathlib.Path(folder)
         self.cloud = Cloud(self.folder)
-        self.port, self.ports = free_port(), free_range(50)
+        self.port, self.ports = free_port(), free_range(200)
         self.gateway = Gateway(build, self.folder / "gateway", CONFIG.format(
             url=self.cloud.url, folder=self.folder, port=self.port, ports=self.ports, lan=lan, more=more))
         self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/transport/waspmote"]
