@@ -282,6 +282,27 @@ test_L4_failed_logins_are_answered_late(void)
   bench_close(&bench);
 }
 
+/* Whatever it says meanwhile, byte by byte or in whole commands: without a login it is shown out. */
+static void
+test_L2_dripping_before_the_login(void)
+{
+  Bench bench;
+  gint64 began_ms;
+
+  ftp_open(&bench);
+  Client *bytes = client_new(&bench, PLUGIN, 2), *commands = client_new(&bench, PLUGIN, 3);
+  began_ms = bench_now();
+  while (bench_now() < began_ms + 13000) {
+    client_send(bytes, "U");
+    client_send(commands, "NOOP\r\nUSER n1\r\n");
+    g_assert_false(bytes->is_over || commands->is_over);
+  }
+  bench_pass(&bench, 3000);
+  g_assert_true(bytes->is_over && commands->is_over);
+  g_assert_true(ends_with(commands, "421 The login took too long.\r\n"));
+  bench_close(&bench);
+}
+
 /* A guess is not even looked at before the last one's time is up, whoever hung up meanwhile. */
 static void
 test_L4_hanging_up_gains_nothing(void)
@@ -330,6 +351,7 @@ main(int argc, char **argv)
   g_test_add_func("/ftp/control-connection-goes", test_control_connection_goes);
   g_test_add_func("/ftp/stopped", test_stopped);
   g_test_add_func("/ftp/configured-anew", test_configured_anew);
+  g_test_add_func("/promise/L2/dripping-before-the-login", test_L2_dripping_before_the_login);
   g_test_add_func("/promise/L4/failed-logins-are-answered-late", test_L4_failed_logins_are_answered_late);
   g_test_add_func("/promise/L4/hanging-up-gains-nothing", test_L4_hanging_up_gains_nothing);
   g_test_add_func("/promise/L4/right-ones-after-wrong-ones", test_L4_right_ones_after_wrong_ones);
