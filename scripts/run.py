@@ -32,6 +32,10 @@ url={cloud}/catalog.json
 poll=1s
 [keyring sample]
 file={folder}/cloud/key.pub
+[upstream webhook]
+type=webhook
+url=http://127.0.0.1:{hook_port}/events
+secret-file={folder}/webhook.secret
 [plugin harmony]
 listen=127.0.0.1:{port}
 # For the show: a real site keeps the defaults (3 requests, 30 s apart, 5 min).
@@ -52,7 +56,7 @@ def tell(text):
 class Show:
     def __init__(self, folder):
         self.folder, self.step_number = folder, 0
-        self.port, self.cloud_port, self.ftp_port = free_port(), free_port(), free_port()
+        self.port, self.cloud_port, self.ftp_port, self.hook_port = (free_port() for _ in range(4))
         self.cloud = f"http://127.0.0.1:{self.cloud_port}"
         self.nodes = {}
         self.gateway = None
@@ -89,8 +93,12 @@ class Show:
 
     def start_gateway(self):
         self.step("The gateway: core, LAN worker and WAN worker, each a process of its own.")
+        (self.folder / "webhook.secret").write_text(os.urandom(16).hex() + "\n")
+        self.hook = Process("webhook", ["/usr/bin/python3", SOURCE / "tests/nodes/cloud/webhook.py", "--port",
+                                        self.hook_port, "--secret-file", self.folder / "webhook.secret"],
+                            self.folder / "webhook.log")
         config = CONFIG.format(cloud=self.cloud, folder=self.folder, port=self.port, ftp_port=self.ftp_port,
-                               ftp_ports=free_range(20))
+                               ftp_ports=free_range(20), hook_port=self.hook_port)
         self.gateway = Gateway(BUILD, self.folder / "gateway", config)
         self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/transport/waspmote"]
         self.gateway.start()
@@ -180,9 +188,17 @@ class Show:
         wait_for(f"{MOTE} succeeded", lambda: self.update_state(MOTE) == "succeeded", 60)
         self.say(f"{MOTE} logged in, fetched text and program, stored it and reset: succeeded (inferred)")
 
+    def webhook(self):
+        wait_for("the webhook to hear of all", lambda: self.hook.text().count(" update.succeeded: ") > len(NODES))
+        lines = self.hook.text().splitlines()
+        self.step(f"A webhook was told of {len(lines)} events, in signed requests. Of the last node:")
+        for line in lines:
+            if " update." in line and MOTE in line:
+                self.say(line.split(" ", 1)[1])
+
     def play(self):
         for act in (self.start_cloud, self.start_gateway, self.start_nodes, self.release, self.push_first,
-                    self.confirm, self.rule, self.infer, self.count, self.update_waspmote):
+                    self.confirm, self.rule, self.infer, self.count, self.update_waspmote, self.webhook):
             act()
 
     def epilogue(self):
@@ -201,7 +217,7 @@ until then. docs/by-hand.md does the same in commands to type yourself.
 """, flush=True)
 
     def stop(self):
-        for process in [*self.nodes.values(), getattr(self, "cloud_process", None)]:
+        for process in [*self.nodes.values(), getattr(self, "cloud_process", None), getattr(self, "hook", None)]:
             if process:
                 process.kill(signal.SIGTERM)
         if self.gateway:

@@ -10,7 +10,7 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libgli
   libjansson-dev libssl-dev libsqlite3-dev libsystemd-dev"
 RUN_PACKAGES="dbus python3 openssl curl"
 TEST_PACKAGES="clang libclang-rt-14-dev clang-format python3-pytest python3-gi gir1.2-glib-2.0 iproute2 nginx-light
-  socat strace procps polkitd systemd sqlite3 binutils git jq
+  socat strace procps polkitd systemd sqlite3 binutils git jq python3-jsonschema
   wget lftp tnftp ncftp inetutils-ftp busybox vsftpd"
 
 # The names among the arguments that are not installed.

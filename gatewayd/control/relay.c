@@ -532,7 +532,7 @@ gw_relay_load(GwRelay *relay, GError **error)
 void
 gw_relay_load_meta(GwRelay *relay, const char *key, const char *value)
 {
-  if (strcmp(key, META_KEY) != 0 || relay->core->was_lost)
+  if (strcmp(key, META_KEY) != 0 || relay->core->was_lost || gw_db_has_gap(relay->core->db))
     return;
   g_free(relay->source);
   relay->source = g_strconcat("urn:uuid:", value, NULL);

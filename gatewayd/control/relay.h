@@ -11,8 +11,8 @@ void gw_relay_free(GwRelay *relay);
 /* At start: the outboxes of the configured upstreams. */
 void gw_relay_load_meta(GwRelay *relay, const char *key, const char *value);
 gboolean gw_relay_load(GwRelay *relay, GError **error);
-/* Gives the gateway its name as a source of events, once. A database that was rebuilt may use numbers of
- * events again, so it gets another. */
+/* Gives the gateway its name as a source of events, once. A database that was rebuilt, or lost its end,
+ * may use numbers of events again, so it gets another. */
 void gw_relay_name(GwRelay *relay, GwChange *change);
 /* The configuration changed: outboxes come and go. */
 void gw_relay_configure(GwRelay *relay);

@@ -14,6 +14,8 @@ def test_run_ends_in_updated_nodes(build):
     assert "succeeded (inferred): pic32-1, pic32-2, pic32-3" in result.stdout
     assert "VERSION:1" in result.stdout and "mote-1 logged in" in result.stdout
     assert "The cloud was asked once for the image" in result.stdout
+    assert "A webhook was told of" in result.stdout and "update.succeeded: mote-1" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
 def test_run_knows_no_other_word(build):

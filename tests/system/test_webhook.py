@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The event's way up, with a whole gateway and a receiver that misbehaves."""
+import hashlib
+import hmac
 import json
 import random
 import re
@@ -81,6 +83,19 @@ def test_batches_are_signed_cloud_events(hooked):
     assert abs(time.mktime(time.strptime(event["time"], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone - time.time()) < 60
     wait_for("an empty outbox", lambda: hook(one)["queued"] == 0)
     assert hook(one)["well"] is True and hook(one)["status"] == "takes events"
+
+
+def test_the_check_of_the_page(hooked):
+    """The lines of docs/integrator.md that a receiver is to copy."""
+    names = {"hmac": hmac, "hashlib": hashlib, "time": time}
+    exec(re.search(r"```python\n(.*?)```", (SOURCE / "docs/integrator.md").read_text(), re.S)[1], names)
+    one, receiver = hooked()
+    one.start()
+    wait_for("a request", lambda: receiver.requests)
+    header, body = receiver.requests[0]["headers"]["Gateway-Signature"], receiver.requests[0]["body"]
+    assert names["is_genuine"](CANARY, header, body)
+    assert not names["is_genuine"]("other", header, body) and not names["is_genuine"](CANARY, header, body + b" ")
+    assert not names["is_genuine"](CANARY, re.sub(r"t=\d+", f"t={int(time.time()) - 301}", header), body)
 
 
 def test_only_wanted_types(hooked):
