@@ -81,12 +81,13 @@ main(int argc, char **argv)
       usage(stdout);
       return 0;
     }
-    if (o == 'f')
-      n = (guint)strtoul(optarg, NULL, 10);
-    else if (o == 's')
-      seed = (guint32)strtoul(optarg, NULL, 10);
-    else
+    guint64 number;
+    if (o == '?' || !g_ascii_string_to_unsigned(optarg, 10, 0, G_MAXUINT32, &number, NULL))
       return usage(stderr), 2;
+    if (o == 'f')
+      n = (guint)number;
+    else
+      seed = (guint32)number;
   }
   if (optind >= argc || argc - optind > 2)
     return usage(stderr), 2;

@@ -290,6 +290,7 @@ serve(Options *options, GError **error)
   g_auto(Life) life = { g_main_loop_new(NULL, FALSE), FALSE };
   g_autoptr(GwCore) core = NULL;
   g_autoptr(GwBus) bus = NULL;
+  GwBusOptions bus_options;
   int level;
 
   if (!config)
@@ -300,16 +301,17 @@ serve(Options *options, GError **error)
     gw_fail(error, GW_ERROR_BAD_INPUT, "log-level: expected err, warning, notice, info or debug");
     return gw_error_row(GW_ERROR_BAD_INPUT)->exit_status;
   }
+  bus_options = (GwBusOptions){ .address = strcmp(options->bus, "system") == 0 ? NULL : options->bus,
+                                .is_foreground = options->is_foreground,
+                                .version = GW_VERSION };
   gw_log_init("gatewayd", level);
+  if (!gw_bus_check(&bus_options, error)) /* before any folder is made */
+    return gw_error_row((*error)->code)->exit_status;
   lock_fd = lock_folder(options->state, error);
   if (lock_fd >= 0)
     core = start_core(options, config, path, &life, error);
   if (core)
-    bus = gw_bus_start(core,
-                       &(GwBusOptions){ .address = strcmp(options->bus, "system") == 0 ? NULL : options->bus,
-                                        .is_foreground = options->is_foreground,
-                                        .version = GW_VERSION },
-                       error);
+    bus = gw_bus_start(core, &bus_options, error);
   if (!bus)
     return gw_error_row((*error)->code)->exit_status;
   run(core, bus, life.loop);

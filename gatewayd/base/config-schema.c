@@ -77,7 +77,7 @@ number_objection(const GwOption *option, const char *value)
   static const char *const expected[] = {
     [GW_OPTION_INTEGER] = "a number",
     [GW_OPTION_SIZE] = "a size like 64KiB or 10MB",
-    [GW_OPTION_DURATION] = "a time like 90s or 15min",
+    [GW_OPTION_DURATION] = "a time with its unit: 500ms, 90s, 15min, 24h, 30d",
   };
   static const char *const unit[] = {
     [GW_OPTION_INTEGER] = "", [GW_OPTION_SIZE] = " bytes", [GW_OPTION_DURATION] = " ms"

@@ -101,6 +101,14 @@ choose_address(const GwBusOptions *options, GError **error)
   return g_strdup(options->address);
 }
 
+gboolean
+gw_bus_check(const GwBusOptions *options, GError **error)
+{
+  g_autofree char *address = choose_address(options, error);
+
+  return address != NULL;
+}
+
 /* --- the object --- */
 
 static void

@@ -14,9 +14,12 @@ typedef struct {
   const char *version;    /* the property Version */
 } GwBusOptions;
 
+/* Can they be meant? BAD_INPUT for an address that is none, DENIED for the foreground on the system bus. */
+gboolean gw_bus_check(const GwBusOptions *options, GError **error);
+
 typedef struct GwBus GwBus;
 /* Connects in the background, and again whenever the bus is lost. Fails only for options that cannot be
- * meant: BAD_INPUT for an address that is none, DENIED for the foreground on the system bus. */
+ * meant. */
 GwBus *gw_bus_start(GwCore *core, const GwBusOptions *options, GError **error);
 /* Call before gw_core_stop(). Waits for nobody; calls that are being carried out get no answer any more. */
 void gw_bus_stop(GwBus *bus);

@@ -7,6 +7,8 @@
 
 static const GwAlert ALERTS[] = {
   { "daemon.database-lost", LOG_ERR, "b866f6b227304b238dc52a565270dc4c" },
+  { "daemon.database-gap", LOG_ERR, "d7f36bd8f5c7436d9e4f5e2ab6a1c1f0" },
+  { "daemon.disk-full", LOG_ERR, "4b6c3f1f2a0c4b0d8c2f5b6a9e7d1c3e" },
   { "firmware.rejected", LOG_ERR, "1bf5d85168f64e739064abcfd935d387" },
   { "firmware.image-lost", LOG_WARNING, "7d2d9607a1e74c178638baf5d6215094" },
   { "firmware.no-space", LOG_WARNING, "8643e74856744362af37b4c732dbc325" },

@@ -299,8 +299,9 @@ accept(Intake *intake)
   take_releases(intake);
   gw_upstreams_put(upstream, gw_change_batch(intake->change));
   gw_change_say(intake->change, "upstream.catalog", &(GwAbout){ .name = upstream->name },
-                "catalog %" G_GINT64_FORMAT " from %s: %u releases, %u new, %u rejected", upstream->sequence,
-                upstream->name, intake->catalog->releases->len, intake->n_new, intake->n_rejected);
+                "catalog %" G_GINT64_FORMAT " from %s: %u release%s, %u new, %u rejected", upstream->sequence,
+                upstream->name, intake->catalog->releases->len,
+                intake->catalog->releases->len == 1 ? "" : "s", intake->n_new, intake->n_rejected);
   gw_change_commit(g_steal_pointer(&intake->change), NULL, NULL);
   prefetch(core, upstream->name);
   gw_scheduler_fetch_needed(core);

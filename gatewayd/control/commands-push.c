@@ -95,8 +95,9 @@ check_push(GwCore *core, const GwFirmware *firmware, const GwNode *node, GVarian
   if (!gw_form_check(options, PUSH_KEYS, NULL, error) || !check_state(firmware, error))
     return FALSE;
   if (!node->is_adopted)
-    return gw_fail(error, GW_ERROR_DENIED, "node %s is not adopted: \"nodes adopt %s\" first", node->id,
-                   node->id);
+    return gw_fail(error, GW_ERROR_BAD_INPUT,
+                   "node %s is not adopted, and gets nothing before it is: \"nodes adopt %s\" first",
+                   node->id, node->id);
   return gw_commands_is_fresh(core, firmware, error) &&
          check_fit(core, firmware, node, gw_form_flag(options, "downgrade", FALSE), error) &&
          check_trial(core, firmware, node, error);

@@ -190,7 +190,6 @@ on_trouble(const GError *error, gpointer user)
     say_disk(core, "daemon.disk-has-room", "the disk of the database has room again, all is written");
     gw_scheduler_changed(core);
   } else if (error->code == GW_ERROR_NO_SPACE) {
-    gw_err(GW_SUBJECT_DAEMON, NULL, "%s", error->message);
     gw_changes_wait(core);
     say_disk(
         core, "daemon.disk-full",

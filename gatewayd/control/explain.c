@@ -74,6 +74,9 @@ say_contact(Explanation *it)
     say(it, "It was never heard.");
   else
     say(it, "It was last heard %s ago (%s), from %s.", ago, when, node->address);
+  if (*node->plugin && !gw_plugins_find(it->core->plugins, node->plugin))
+    say(it, "No worker has brought %s just now, so nobody answers it: \"gatewayctl status\" tells why.",
+        node->plugin);
   if (node->needs_power_cycle)
     say(it, "Its last download broke off; this make then stays silent until it is reset: it needs a power "
             "cycle.");

@@ -16,6 +16,7 @@ typedef struct {
 
 struct GwPlugins {
   GHashTable *by_name;
+  GHashTable *refused; /* worker -> texts of its last hello */
 };
 
 static void
@@ -34,6 +35,8 @@ gw_plugins_new(void)
   GwPlugins *plugins = g_new0(GwPlugins, 1);
 
   plugins->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, plugin_free);
+  plugins->refused =
+      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
   return plugins;
 }
 
@@ -43,6 +46,7 @@ gw_plugins_free(GwPlugins *plugins)
   if (!plugins)
     return;
   g_hash_table_unref(plugins->by_name);
+  g_hash_table_unref(plugins->refused);
   g_free(plugins);
 }
 
@@ -73,8 +77,35 @@ gw_plugins_learn(GwPlugins *plugins, const char *worker, GVariant *tables, GPtrA
     plugin->worker = g_strdup(worker);
     g_hash_table_insert(plugins->by_name, g_strdup(gw_plugin_table_constant(table)->name), plugin);
   }
+  g_hash_table_replace(plugins->refused, g_strdup(worker), g_ptr_array_ref(problems));
   *ret_problems = problems;
   return problems->len;
+}
+
+static void
+add_held(const Plugin *plugin, const char *name, GPtrArray *texts)
+{
+  g_autofree char *reason = NULL;
+
+  if (gw_plugin_table_is_held(plugin->table, &reason))
+    g_ptr_array_add(texts, g_strdup_printf("plugin %s is not used: %s", name, reason));
+}
+
+GPtrArray *
+gw_plugins_problems(const GwPlugins *plugins)
+{
+  GPtrArray *texts = g_ptr_array_new_with_free_func(g_free);
+  GHashTableIter iter;
+  gpointer name, value;
+
+  g_hash_table_iter_init(&iter, plugins->refused);
+  while (g_hash_table_iter_next(&iter, &name, &value))
+    for (guint i = 0; i < ((GPtrArray *)value)->len; i++)
+      g_ptr_array_add(texts, g_strdup_printf("%s: %s", (char *)name, (char *)((GPtrArray *)value)->pdata[i]));
+  g_hash_table_iter_init(&iter, plugins->by_name);
+  while (g_hash_table_iter_next(&iter, &name, &value))
+    add_held(value, name, texts);
+  return texts;
 }
 
 GwPluginTable *

@@ -14,6 +14,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPlugins, gw_plugins_free)
 /* What worker @worker ("lan net", "wan") brought (aa{sv}, or NULL); replaces what it brought before. Returns
  * how many of its tables made no sense; each is named in @ret_problems (texts; caller frees). */
 guint gw_plugins_learn(GwPlugins *plugins, const char *worker, GVariant *tables, GPtrArray **ret_problems);
+/* What is refused or held back just now: texts for people. Caller frees. */
+GPtrArray *gw_plugins_problems(const GwPlugins *plugins);
 /* The constant of a transport or upstream, or NULL while nobody has brought it. */
 const GatewayPlugin *gw_plugins_find(const GwPlugins *plugins, const char *name);
 /* name -> GwPluginTable, and the worker it came from. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the gateway is doing, in one dictionary. */
 #include "control/columns.h"
+#include "control/problems.h"
 #include "control/workers.h"
 
 static void
@@ -59,6 +60,7 @@ gw_query_status(GwCore *core, GwThen then)
   add_cache(core, &builder);
   add_number(&builder, "newest-event", (guint64)gw_events_newest(core->events));
   g_variant_builder_add(&builder, "{sv}", "workers", gw_workers_variant(core->workers));
+  g_variant_builder_add(&builder, "{sv}", "problems", gw_problems_variant(core));
   if (core->was_lost)
     add_number(&builder, "database-restored", (guint64)core->restored_ms);
   gw_then_succeed(core, then, g_variant_new("(@a{sv})", g_variant_builder_end(&builder)));

@@ -103,7 +103,7 @@ static const GwOption OPTIONS[] = {
     "PEM files of public keys (Ed25519, P-256 or RSA), separated by commas" },
   { "keyring", "products", GW_OPTION_LIST, "*", 0, 0, NULL, "products that these keys may sign for" },
 
-  { "plugin", "enabled", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL, "no: it is not loaded" },
+  { "plugin", "enabled", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL, "no: nobody is served by it, or asked" },
   { "plugin", "listen", GW_OPTION_LIST, NULL, 0, 0, NULL,
     "ADDRESS:PORT or :PORT, with \"tls:\" in front for TLS, or the name of a line; default: the plugin's "
     "ports" },

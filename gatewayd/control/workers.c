@@ -41,6 +41,7 @@ struct GwWorkers {
   GSource *sources[LISTENERS];
   uid_t uids[LISTENERS]; /* of their users; (uid_t)-1 = there is no such user */
   guint32 config_epoch;
+  GHashTable *seen; /* set of names */
   GwLogLimit log_limit;
 };
 
@@ -79,6 +80,7 @@ gw_workers_new(GwCore *core, const GwConfig *config, int lan_listen_fd, int wan_
   workers->uids[0] = find_uid(config, "lan-user");
   workers->uids[1] = find_uid(config, "wan-user");
   workers->config_epoch = 1;
+  workers->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return workers;
 }
 
@@ -95,6 +97,7 @@ gw_workers_free(GwWorkers *workers)
     gw_close(&workers->listen_fds[i]);
   }
   g_ptr_array_unref(workers->list);
+  g_hash_table_unref(workers->seen);
   g_free(workers);
 }
 
@@ -150,6 +153,21 @@ gw_workers_has_lan(const GwWorkers *workers)
       return TRUE;
   }
   return FALSE;
+}
+
+char **
+gw_workers_missing(const GwWorkers *workers)
+{
+  GPtrArray *names = g_ptr_array_new();
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init(&iter, workers->seen);
+  while (g_hash_table_iter_next(&iter, &name, NULL))
+    if (!find_name(workers, name))
+      g_ptr_array_add(names, g_strdup(name));
+  g_ptr_array_add(names, NULL);
+  return (char **)g_ptr_array_free(names, FALSE);
 }
 
 gboolean
@@ -275,12 +293,13 @@ take_name(GwWorker *worker, const GwHello *hello)
   if (strcmp(hello->role, role) != 0 || hello->version != GW_LINK_VERSION || *worker->name ||
       strlen(hello->instance) > 32)
     return FALSE;
-  name = worker->is_lan ? g_strdup_printf("lan %s", hello->instance) : g_strdup("wan");
+  name = worker->is_lan && *hello->instance ? g_strdup_printf("lan %s", hello->instance) : g_strdup(role);
   older = find_name(worker->workers, name);
   if (older)
     drop(older); /* it was replaced before we heard that it is gone */
   g_free(worker->name);
   worker->name = name;
+  g_hash_table_add(worker->workers->seen, g_strdup(name));
   g_free(worker->build);
   worker->build = g_strdup(hello->build);
   return TRUE;

@@ -28,6 +28,8 @@ GwWorker *gw_workers_find(const GwWorkers *workers, guint64 id);
 GwWorker *gw_workers_wan(const GwWorkers *workers);
 /* Did any LAN worker say hello? */
 gboolean gw_workers_has_lan(const GwWorkers *workers);
+/* Names of those that were here and are gone. Caller frees. */
+char **gw_workers_missing(const GwWorkers *workers);
 /* FALSE = it does not listen just now. */
 gboolean gw_worker_send(GwWorker *worker, GwMessageType type, guint32 serial, GVariant *payload, int fd);
 /* To every LAN worker that said hello. */

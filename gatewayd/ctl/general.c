@@ -31,7 +31,7 @@ run_reload(GwCtl *ctl, const GwArgs *args, GError **error)
   if (!gw_ctl_simple(ctl, "Reload", g_variant_new("()"), &result, error))
     return FALSE;
   if (!gw_ctl_print_result(ctl, "Reload", result))
-    g_print("the configuration was read again and is in force\n");
+    g_print("the configuration was read again; what a worker objects to in it: gatewayctl status\n");
   return TRUE;
 }
 

@@ -50,7 +50,7 @@ run(const GwLine *line)
   };
   gboolean is_done;
 
-  if (ctl.address && !*ctl.address)
+  if (ctl.address && (!*ctl.address || strcmp(ctl.address, "system") == 0))
     ctl.address = NULL;
   is_done = line->command->run(&ctl, &line->args, &error);
   g_clear_object(&ctl.bus);
@@ -77,6 +77,8 @@ gw_ctl_main(int argc, char **argv)
   g_autoptr(GError) error = NULL;
 
   setlocale(LC_ALL, "");
+  if (argc > 1 && strcmp(argv[1], "help") == 0)
+    argv[1] = (char *)"--help";
   if (!gw_line_parse(argv + 1, &line, &error)) {
     say_what(&line, &error);
     print_error(&line, &(GwCtl){ 0 }, error);

@@ -344,11 +344,11 @@ gw_worker_say(GwWorker *worker, gboolean is_well, const char *text)
   g_autofree char *said = g_strdup_printf("%c%s", is_well ? '+' : '-', text);
 
   worker->has_said = TRUE;
-  if (g_strcmp0(said, worker->said) == 0)
-    return;
   if (!worker->setup->out.send(worker->setup->out.user, GW_MESSAGE_STATUS,
                                gw_status_pack(worker->setup->name, is_well, text), NULL, 0))
     return;
+  if (g_strcmp0(said, worker->said) == 0)
+    return; /* the core counts the looks, the log does not */
   gw_log_peer(&worker->log_limit, is_well ? LOG_INFO : LOG_WARNING, GW_SUBJECT_UPSTREAM, worker->setup->name,
               "%s", text);
   g_free(worker->said);

@@ -323,6 +323,40 @@ test_only_copy_stays(void)
   rig_assert_column(rig, "firmware", "id", text, "image", "wanted");
 }
 
+/* C2: it is found when a node wants it, and comes again. */
+static void
+test_flipped_byte_is_fetched_again(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autofree char *blobs = g_build_filename(rig->folder, "cache", "blobs", NULL);
+  g_autoptr(RigMessage) first = NULL, again = NULL, reply = NULL;
+  GwBlobMessage wanted = { 0 };
+  GwAnswer answer;
+
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, first, image, sizeof(image), GATEWAY_OK);
+  rig_expect_nothing(rig, &NODE, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "n1", "weather");
+  rig_push(rig, 1, "n1");
+  answer = rig_ask(rig, &NODE);
+  rig_stop_core(rig);
+  rig_spoil_files(blobs);
+  rig_start_core(rig);
+  rig_connect_wan(rig);
+  rig_connect_lan(rig);
+  memcpy(wanted.sha256, answer.digests.sha256, GW_SHA256_LEN);
+  gw_link_send(rig->lan, GW_MESSAGE_OPEN, 7, gw_blob_pack(&wanted), NULL, 0);
+  reply = rig_take_reply(rig, GW_MESSAGE_BLOB, 7);
+  g_assert_cmpint(reply->fd, ==, -1); /* not one byte of it */
+  g_assert_cmpuint(rig_count_events(rig, "firmware.image-lost"), ==, 1);
+  again = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(again);
+  rig_deliver(rig, again, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+  gw_answer_clear(&answer);
+}
+
 /* All bytes had come when the power was cut; the cloud is not asked for one of them again. */
 static void
 test_complete_part_is_published(void)
@@ -462,6 +496,7 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/C3/single-flight", test_single_flight);
   g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
   g_test_add_func("/control/catalog/room", test_room_is_made);
+  g_test_add_func("/promise/C2/fetched-again", test_flipped_byte_is_fetched_again);
   g_test_add_func("/control/catalog/only-copy-stays", test_only_copy_stays);
   g_test_add_func("/control/catalog/complete-part-is-published", test_complete_part_is_published);
   g_test_add_func("/control/catalog/wrong-part-is-fetched-again", test_wrong_part_is_fetched_again);

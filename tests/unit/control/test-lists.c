@@ -363,6 +363,47 @@ test_reload_keeps_the_old_on_error(void)
   g_assert_nonnull(config);
 }
 
+static char *
+problems_of(Rig *rig)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) result = NULL, status = NULL;
+  g_auto(GStrv) problems = NULL;
+
+  rig_settle(rig);
+  gw_query_status(rig->core, rig_then());
+  result = rig_result(rig, &error);
+  g_assert_no_error(error);
+  status = g_variant_get_child_value(result, 0);
+  g_assert_true(g_variant_lookup(status, "problems", "^as", &problems));
+  return g_strjoinv("\n", problems);
+}
+
+/* What is wrong is said where people look first. */
+static void
+test_problems_are_shown(void)
+{
+  g_autoptr(Rig) rig = rig_new("[upstream cloud]\ntype=any\n");
+  g_autofree char *none = problems_of(rig), *some = NULL, *lines = NULL;
+
+  g_assert_cmpstr(none, ==, "");
+  rig_product(rig, "weather", "nope");
+  rig_expect_nothing(rig, &(RigAsker){ .plugin = "nope", .node = "n1" }, GATEWAY_REASON_NOT_ADOPTED);
+  lines = rig_explain(rig, "n1");
+  g_assert_nonnull(strstr(lines, "No worker has brought nope"));
+  rig->is_trusted = FALSE;
+  g_clear_pointer(&rig->wan, gw_link_free);
+  some = problems_of(rig);
+  g_assert_nonnull(strstr(some, "the clock is not trusted yet"));
+  g_assert_nonnull(strstr(some, "the WAN worker is not connected"));
+  g_assert_nonnull(strstr(some, "product weather: no worker has brought its plugin nope"));
+  g_clear_pointer(&rig->lan, gw_link_free);
+  g_free(some);
+  some = problems_of(rig);
+  g_assert_nonnull(strstr(some, "no LAN worker is connected"));
+  g_assert_nonnull(strstr(some, "worker lan net went away"));
+}
+
 /* Four senders that neither end nor leave would keep everybody else from importing. */
 static void
 test_import_of_one_who_left(void)
@@ -400,6 +441,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/identity/strangers-are-bounded", test_strangers_are_bounded);
   g_test_add_func("/control/identity/auto-adoption", test_auto_adoption);
   g_test_add_func("/control/reload", test_reload_keeps_the_old_on_error);
+  g_test_add_func("/control/status/problems", test_problems_are_shown);
   g_test_add_func("/control/imports/sender-left", test_import_of_one_who_left);
   return g_test_run();
 }
