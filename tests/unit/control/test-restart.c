@@ -268,6 +268,52 @@ test_verb_waits_for_its_node(void)
   gw_answer_clear(&answer);
 }
 
+static void
+spoil_database(Rig *rig)
+{
+  g_autofree char *path = g_build_filename(rig->folder, "state", "gatewayd.db", NULL);
+
+  rig_stop_core(rig);
+  g_assert_true(g_file_set_contents(path, "this was a database", -1, NULL));
+  rig_start_core(rig);
+  rig_connect_lan(rig);
+  rig_connect_wan(rig);
+}
+
+/* What is known again is of the last snapshot, and that is said; a proof that came later is gone. */
+static void
+test_database_is_lost(void)
+{
+  g_autoptr(Rig) rig = pushed(NULL, &TOLD);
+  gint64 proven = rig_verified(rig, "weather", "6"), late;
+  g_autofree char *first = g_strdup_printf("%" G_GINT64_FORMAT, proven), *second = NULL;
+
+  late = rig_import(rig, "weather", "7", 6000, '7');
+  second = g_strdup_printf("%" G_GINT64_FORMAT, late);
+  rig_pass(rig, 3600000); /* a snapshot is taken */
+  rig_run(rig, gw_command_firmware_confirm(rig->core, &rig_caller, late, &(GwSighting){ "trial", "7" },
+                                           rig_then()));
+  rig_assert_column(rig, "firmware", "id", second, "state", "verified");
+  spoil_database(rig);
+  g_assert_cmpuint(rig_count_events(rig, "daemon.database-lost"), ==, 1);
+  rig_assert_column(rig, "firmware", "id", first, "state", "verified");
+  rig_assert_column(rig, "firmware", "id", second, "state", "unverified");
+  rig_assert_column(rig, "nodes", "id", "n1", "adopted", "true");
+  rig_assert_column(rig, "rules", "push", "true", "state", "running");
+  g_free(rig_expect_offer(rig, &TOLD, "5"));
+}
+
+/* Nothing of it could be read again: it starts all the same, and says so. */
+static void
+test_database_is_lost_without_a_snapshot(void)
+{
+  g_autoptr(Rig) rig = pushed(NULL, &TOLD);
+
+  spoil_database(rig);
+  g_assert_cmpuint(rig_count_events(rig, "daemon.database-lost"), ==, 1);
+  rig_expect_nothing(rig, &TOLD, GATEWAY_REASON_NOT_ADOPTED);
+}
+
 /* The image went from the disk while nobody looked: not offered as if it were there. */
 static void
 test_image_is_gone(void)
@@ -314,6 +360,8 @@ main(int argc, char *argv[])
   g_test_add_func("/control/restart/running-transfers", test_running_transfers_are_listed);
   g_test_add_func("/control/restart/told-twice", test_told_twice);
   g_test_add_func("/control/restart/verb", test_verb_waits_for_its_node);
+  g_test_add_func("/promise/C7/database-is-lost", test_database_is_lost);
+  g_test_add_func("/promise/C7/without-a-snapshot", test_database_is_lost_without_a_snapshot);
   g_test_add_func("/control/restart/image-is-gone", test_image_is_gone);
   status = g_test_run();
   if (folder)
