@@ -148,7 +148,7 @@ static const struct {
   { "[daemon]\noffset=9223372036854775808\n", "2: offset=9223372036854775808: expected a number" },
   { "[daemon]\nimage-max=1023\n", "2: image-max=1023: expected 1024..1073741824 bytes" },
   { "[daemon]\nimage-max=64k\n", "2: image-max=64k: expected a size like 64KiB or 10MB" },
-  { "[daemon]\nbackoff=90\n", "2: backoff=90: expected a time like 90s or 15min" },
+  { "[daemon]\nbackoff=90\n", "2: backoff=90: expected a time with its unit: 500ms, 90s, 15min, 24h, 30d" },
   { "[daemon]\nbackoff=2d\n", "2: backoff=2d: expected 1000..86400000 ms" },
   { "[daemon]\nquiet=maybe\n", "2: quiet=maybe: expected yes or no" },
   { "[daemon]\nmode=never\n", "2: mode=never: expected yes|no|auto" },
