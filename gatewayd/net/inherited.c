@@ -2,6 +2,7 @@
 #include "net/inherited.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -27,6 +28,16 @@ held_free(gpointer data)
   g_free(held);
 }
 
+/* Where there is no IPv6, a port alone is 0.0.0.0 for the service manager, and [::] for us as always. */
+static void
+unify_any(GwAddress *address)
+{
+  static const GwAddress IPV4 = { .bytes = { [10] = 0xff, [11] = 0xff } };
+
+  if (gw_address_equal_host(address, &IPV4))
+    memset(address->bytes, 0, sizeof address->bytes);
+}
+
 static gboolean
 read_address(int fd, GwAddress *ret_address)
 {
@@ -38,7 +49,10 @@ read_address(int fd, GwAddress *ret_address)
       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &option_size) < 0 || !is_listening ||
       getsockname(fd, (struct sockaddr *)&sockaddr, &size) < 0)
     return FALSE;
-  return gw_address_from_sockaddr((struct sockaddr *)&sockaddr, ret_address);
+  if (!gw_address_from_sockaddr((struct sockaddr *)&sockaddr, ret_address))
+    return FALSE;
+  unify_any(ret_address);
+  return TRUE;
 }
 
 GwInherited *

