@@ -12,7 +12,7 @@ from gateway import SOURCE, Process, wait_for
 sys.path.insert(0, str(SOURCE / "tests/nodes/cloud"))
 from server import Cloud, make_server  # noqa: E402
 
-PLUGINS = ["plugins/upstream/http-catalog", "plugins/upstream/directory", "plugins/upstream/webhook"]
+PLUGINS = ["plugins/upstream/http-catalog", "plugins/upstream/directory"]
 OK, UNCHANGED, RETRY, GIVE_UP, STOPPED = range(5)
 HEAD = -1
 
