@@ -24,6 +24,7 @@ struct GwWorker {
   guint32 retry_after_s;
   char *said;
   gboolean has_said; /* in this poll */
+  gboolean is_polling;
   GwLogLimit log_limit;
 };
 
@@ -258,6 +259,7 @@ gw_worker_poll(GwWorker *worker)
   gboolean is_well;
 
   begin_turn(worker);
+  worker->is_polling = TRUE;
   result = worker->setup->functions.poll(&worker->host);
   g_clear_pointer(&worker->http, gw_http_free);
   is_well = result == GATEWAY_OK || result == GATEWAY_UNCHANGED;
@@ -265,6 +267,7 @@ gw_worker_poll(GwWorker *worker)
     gw_worker_say(worker, FALSE, worker->trouble);
   else if (result != GATEWAY_STOPPED && !worker->has_said)
     gw_worker_say(worker, is_well, is_well ? "looked" : "the look failed");
+  worker->is_polling = FALSE;
   return result;
 }
 
@@ -344,6 +347,8 @@ gw_worker_say(GwWorker *worker, gboolean is_well, const char *text)
   g_autofree char *said = g_strdup_printf("%c%s", is_well ? '+' : '-', text);
 
   worker->has_said = TRUE;
+  if (!worker->is_polling && g_strcmp0(said, worker->said) == 0)
+    return;
   if (!worker->setup->out.send(worker->setup->out.user, GW_MESSAGE_STATUS,
                                gw_status_pack(worker->setup->name, is_well, text), NULL, 0))
     return;
