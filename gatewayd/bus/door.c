@@ -206,7 +206,8 @@ run(Call *call)
   if (method_call.fds)
     watch_sender(call, sender);
   if (!gw_method_check_options(call->method, options, &error) ||
-      (call->method->role > GW_ROLE_READ && !gw_core_takes_changes(call->door->core, &error)) ||
+      (call->method->role > GW_ROLE_READ && !call->method->is_remedy &&
+       !gw_core_takes_changes(call->door->core, &error)) ||
       !call->method->run(&method_call, &error))
     on_result(NULL, error, call);
 }

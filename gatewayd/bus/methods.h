@@ -26,6 +26,7 @@ typedef struct {
   gboolean (*run)(const GwMethodCall *call, GError **error);
   /* Optional: the role that these very arguments need; asked after @role was granted. */
   void (*find_role)(const GwMethodCall *call, GwMethodRole done, gpointer user);
+  gboolean is_remedy; /* it only takes away or stops: it runs on a full disk, too */
 } GwMethod;
 
 /* All of them, ended by one with name NULL. Static. */

@@ -241,27 +241,28 @@ gw_changes_abandon(GwCore *core)
 
 /* Memory says so already, and nothing but a crash before there is room can undo it. */
 static void
-tell_in_force(GwChange *change, const GError *error)
+tell_in_force(GwChange *change)
 {
   GwThen then = change->then;
+  GError *error = NULL;
 
   change->then = (GwThen){ NULL, NULL };
-  if (then.done)
-    then.done(NULL, error, then.user);
+  if (!then.done)
+    return;
+  gw_fail(
+      &error, GW_ERROR_NO_SPACE,
+      "done, but not yet written: the disk of the database is full; it is written when there is room, and "
+      "forgotten if the gateway ends before");
+  gw_then_fail(change->core, then, error);
 }
 
 void
 gw_changes_wait(GwCore *core)
 {
   g_autoptr(GList) waiting = g_hash_table_get_keys(core->changes);
-  g_autoptr(GError) error = NULL;
 
-  gw_fail(
-      &error, GW_ERROR_NO_SPACE,
-      "done, but not yet written: the disk of the database is full; it is written when there is room, and "
-      "forgotten if the gateway ends before");
   for (GList *link = waiting; link; link = link->next)
-    tell_in_force(link->data, error);
+    tell_in_force(link->data);
 }
 
 void
@@ -279,6 +280,8 @@ gw_change_finish(GwChange *change, GwThen then, GVariant *result)
   change->then = then;
   change->result = result ? g_variant_ref_sink(result) : NULL;
   gw_change_commit(change, NULL, NULL);
+  if (gw_db_is_waiting(change->core->db))
+    tell_in_force(change);
 }
 
 typedef struct {

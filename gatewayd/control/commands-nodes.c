@@ -307,6 +307,8 @@ gw_command_node_set(GwCore *core, const GwCaller *caller, const char *id, GVaria
   change = gw_change_new(core, caller);
   set_labels(node, form);
   gw_form_take(form, "address", &node->address);
+  if (gw_form_has(form, "address"))
+    gw_registry_set_at(core->registry, node->address, node);
   set_aside(node, form, caller);
   gw_identity_adopt(core, node, gw_form_text(form, "product", NULL), gw_form_text(form, "location", NULL),
                     change);

@@ -183,14 +183,12 @@ on_answer(GwUplink *uplink, const GwMessage *message)
   gw_answer_clear(&answer);
 }
 
-/* The core could not write it down. It and what was told after it goes out once more; the core knows facts
- * that it has heard before. */
+/* The core could not write it down. All that it has not acknowledged goes out once more, in order; it knows
+ * facts that it has heard before. */
 static void
-tell_again(GwPost *post)
+tell_again(GwUplink *uplink)
 {
-  GwUplink *uplink = post->uplink;
-
-  uplink->unsent = &post->link;
+  uplink->unsent = uplink->tells.head;
   arm(uplink, &uplink->retry, AGAIN_MS);
 }
 
@@ -206,7 +204,7 @@ on_ack(GwUplink *uplink, const GwMessage *message)
   gpointer user = post->user;
   post->acked = NULL;
   if (kind == GATEWAY_ANSWER_LATER)
-    tell_again(post);
+    tell_again(uplink);
   else
     post_free(post);
   if (acked)

@@ -96,7 +96,7 @@ shut(GwDataChannel *channel, gboolean is_drained)
 {
   if (channel->is_over)
     return;
-  (void)settle(channel);
+  is_drained |= settle(channel);
   channel->is_over = TRUE;
   gw_wheel_cancel(&channel->timer);
   gw_pace_leave(&channel->flow);

@@ -165,8 +165,10 @@ gw_lease_port(const GwLease *lease)
 void
 gw_lease_free(GwLease *lease)
 {
-  if (lease)
-    give_back(lease);
+  if (!lease)
+    return;
+  (void)drain(lease); /* who has come already need not wait for the next lease */
+  give_back(lease);
 }
 
 /* ---- the pool ---- */

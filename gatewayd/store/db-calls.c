@@ -32,7 +32,7 @@ refuse(GwDb *db, GwDbJob *job)
   gw_fail(&job->error, GW_ERROR_BUSY, "the database has too much to write already");
   gw_batch_free(job->batch);
   job->batch = gw_batch_new();
-  db->is_overrun = TRUE;
+  db->is_overrun |= !job->run; /* a question that is not asked leaves no gap */
 }
 
 static void

@@ -89,6 +89,9 @@ test_C5_what_was_done_is_written_when_there_is_room(void)
   rig_release_database(rig);
   rig_refused(rig, GW_ERROR_NO_SPACE, "done, but not yet written", (void)0);
   rig_assert_column(rig, "nodes", "id", "n9", "location", "roof");
+  rig_refused(rig, GW_ERROR_NO_SPACE, "done, but not yet written",
+              gw_command_forget(rig->core, &rig_caller, (const char *const[]){ "n2", NULL },
+                                rig_then())); /* nobody waits for the room */
   g_assert_cmpint(rig_tell(rig, GW_TOLD_BEGUN, token, 0), ==, GATEWAY_ANSWER_LATER); /* it tells again */
   rig_assert_column(rig, "updates", "node", "n1", "state", "offered");
   rig_empty_disk(rig);

@@ -19,6 +19,7 @@ typedef struct {
   guint n_told;
   guint64 first, last; /* numbers of those told, which stand in `acked` */
   gboolean is_in_order;
+  gboolean is_full; /* the core cannot write */
 } Site;
 
 static gint64 clock_ms;
@@ -49,6 +50,10 @@ on_message(GwLink *link, const GwMessage *message, gpointer user)
 
   if (message->type != GW_MESSAGE_TELL)
     return;
+  if (site->is_full) {
+    gw_link_send(link, GW_MESSAGE_ACK, message->serial, gw_ack_pack(GATEWAY_ANSWER_LATER), NULL, 0);
+    return;
+  }
   g_assert_true(gw_told_unpack(message->payload, &told));
   if (site->n_told++ == 0)
     site->first = told.acked;
@@ -153,6 +158,24 @@ test_in_order_when_full(Site *site, gconstpointer data)
   g_assert_cmpuint(gw_uplink_waiting(site->uplink), ==, 0);
 }
 
+/* None is lost that the core could not write down, and they keep their order. */
+static void
+test_all_are_told_again(Site *site, gconstpointer data)
+{
+  start_core(site);
+  site->is_full = TRUE;
+  for (guint i = 1; i <= 3; i++)
+    tell(site, GW_TOLD_COMPLETE, i, NULL);
+  read_on(site);
+  g_assert_cmpuint(gw_uplink_waiting(site->uplink), ==, 3);
+  site->is_full = FALSE;
+  pass(site, 60000);
+  g_assert_cmpuint(site->first, ==, 1);
+  g_assert_cmpuint(site->n_told, ==, 3);
+  g_assert_true(site->is_in_order);
+  g_assert_cmpuint(gw_uplink_waiting(site->uplink), ==, 0);
+}
+
 static void
 test_oldest_make_room(Site *site, gconstpointer data)
 {
@@ -211,6 +234,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   ADD("/uplink/in-order-when-full", test_in_order_when_full);
+  ADD("/uplink/all-are-told-again", test_all_are_told_again);
   ADD("/uplink/oldest-make-room", test_oldest_make_room);
   ADD("/uplink/dear-ones-stay", test_dear_ones_stay);
   ADD("/uplink/reports-leave-room", test_reports_leave_room);
