@@ -96,6 +96,15 @@ gw_logins_hold_ms(GwLogins *logins, const GwAddress *peer, gint64 now_ms)
   return at_ms - now_ms;
 }
 
+void
+gw_logins_release(GwLogins *logins, const GwAddress *peer, gint64 now_ms)
+{
+  Suspect *suspect = find(logins, peer, now_ms);
+
+  if (suspect)
+    suspect->next_ms = MAX(now_ms, suspect->next_ms - delay_ms(suspect));
+}
+
 gint64
 gw_logins_failed_ms(GwLogins *logins, const GwAddress *peer, gint64 now_ms)
 {

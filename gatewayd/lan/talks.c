@@ -23,10 +23,11 @@ typedef struct {
   gboolean is_group;
   GwPost *post;
   GwBlobWait *wait;
-  GVariant *held; /* a login that must wait before it is looked at */
-  GwTimer hold;   /* until then */
-  GwTimer turn;   /* gives the answer */
-  GwGiven *given; /* which; NULL = without the core's word: */
+  gboolean has_turn; /* a login that others of its address wait behind */
+  GVariant *held;    /* a login that must wait before it is looked at */
+  GwTimer hold;      /* until then */
+  GwTimer turn;      /* gives the answer */
+  GwGiven *given;    /* which; NULL = without the core's word: */
   GatewayAnswerKind short_kind;
   GatewayReason short_reason;
   GwGiven *image;     /* of the last BYTES answer */
@@ -49,6 +50,23 @@ end_sending(Talk *talk, gboolean is_cut)
   talk->sending = NULL;
 }
 
+static gboolean
+is_login(const Talk *talk)
+{
+  return talk->asker.kind == GATEWAY_ASK_INTRODUCE && !talk->is_line;
+}
+
+/* Its place among the logins of its address goes to the next. */
+static void
+release_turn(Talk *talk)
+{
+  GwLan *lan = talk->talks->lan;
+
+  if (talk->has_turn)
+    gw_logins_release(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
+  talk->has_turn = FALSE;
+}
+
 static void
 talk_free(Talk *talk)
 {
@@ -60,6 +78,8 @@ talk_free(Talk *talk)
     gw_blobs_cancel(lan->blobs, talk->wait);
   gw_wheel_cancel(&talk->turn);
   gw_wheel_cancel(&talk->hold);
+  if (talk->held)
+    release_turn(talk);
   g_clear_pointer(&talk->held, g_variant_unref);
   gw_session_free(talk->session);
   end_sending(talk, TRUE);
@@ -152,13 +172,15 @@ static void
 answer_in_time(Talk *talk, GwGiven *given)
 {
   GwLan *lan = talk->talks->lan;
-  gboolean is_failed_login = talk->asker.kind == GATEWAY_ASK_INTRODUCE && !talk->is_line &&
-                             given->words->answer.kind == GATEWAY_ANSWER_DENIED;
+  gboolean is_failed_login = is_login(talk) && given->words->answer.kind == GATEWAY_ANSWER_DENIED;
   gint64 ms;
 
   answer_at_next_turn(talk, given);
-  if (!is_failed_login)
+  if (!is_failed_login) {
+    release_turn(talk);
     return;
+  }
+  talk->has_turn = FALSE;
   ms = gw_logins_failed_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
   arm(talk, &talk->turn, ms);
   gw_log_peer(&lan->failures, LOG_NOTICE, GW_SUBJECT_PEER, talk->peer, "%s: a login failed; answered in %u s",
@@ -314,7 +336,7 @@ hold_ms(const Talk *talk, const GatewayAsk *ask)
 {
   GwLan *lan = talk->talks->lan;
 
-  if (ask->kind != GATEWAY_ASK_INTRODUCE || ask->credential.size == 0 || talk->is_line)
+  if (!is_login(talk) || ask->credential.size == 0)
     return 0;
   return gw_logins_hold_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
 }
@@ -327,6 +349,7 @@ ask_core(Talk *talk, const GatewayAsk *ask)
 
   if (ms < 0)
     return;
+  talk->has_turn = is_login(talk) && ask->credential.size > 0;
   convert_ask(talk, ask, &copy);
   if (ms > 0) {
     talk->held = g_variant_ref_sink(gw_ask_pack(&copy));

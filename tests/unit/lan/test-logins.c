@@ -14,7 +14,7 @@ address_of(const char *host)
 static void
 test_L4_growing_delay(void)
 {
-  static const gint64 expected[] = { 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000, 60000 };
+  static const gint64 expected[] = { 1000, 2000, 4000, 8000, 12000, 12000, 12000 };
   g_autoptr(GwLogins) logins = gw_logins_new();
   GwAddress peer = address_of("192.0.2.1"), other = address_of("192.0.2.2");
   gint64 now_ms = 5000000;
@@ -38,10 +38,32 @@ test_L4_forgotten_after_an_hour(void)
 
   for (guint i = 0; i < 5; i++)
     (void)gw_logins_failed_ms(logins, &peer, 1000);
-  g_assert_cmpint(gw_logins_failed_ms(logins, &peer, GW_LOGINS_FORGOTTEN_MS), ==, 32000);
+  g_assert_cmpint(gw_logins_failed_ms(logins, &peer, GW_LOGINS_FORGOTTEN_MS), ==, 12000);
   g_assert_cmpint(gw_logins_failed_ms(logins, &peer, 2 * GW_LOGINS_FORGOTTEN_MS), ==, 1000);
   g_assert_cmpint(gw_logins_hold_ms(logins, &peer, 4 * GW_LOGINS_FORGOTTEN_MS), ==, 0);
   g_assert_cmpuint(gw_logins_size(logins), ==, 0);
+}
+
+/* Behind one router: a node with an old password does not keep the others out. */
+static void
+test_L4_right_logins_wait_their_turn_only(void)
+{
+  g_autoptr(GwLogins) logins = gw_logins_new();
+  GwAddress router = address_of("192.0.2.1");
+  gint64 now_ms = 0;
+
+  for (guint i = 0; i < 20; i++) {
+    gint64 ms = gw_logins_hold_ms(logins, &router, now_ms); /* the wrong one */
+    g_assert_cmpint(ms, >=, 0);
+    (void)gw_logins_failed_ms(logins, &router, now_ms + ms);
+    for (guint right = 0; right < 5; right++) {
+      ms = gw_logins_hold_ms(logins, &router, now_ms + ms);
+      g_assert_cmpint(ms, >=, 0);
+      g_assert_cmpint(ms, <=, GW_LOGINS_DELAY_MAX_MS);
+      gw_logins_release(logins, &router, now_ms + ms);
+    }
+    now_ms += 30000;
+  }
 }
 
 /* Whoever hangs up before the answer and tries again at once gains nothing. */
@@ -94,7 +116,7 @@ test_L4_bounded(void)
       (void)gw_logins_failed_ms(logins, &persistent, 1000 + i);
     g_assert_cmpuint(gw_logins_size(logins), <=, GW_LOGINS_REMEMBERED);
   }
-  g_assert_cmpint(gw_logins_failed_ms(logins, &persistent, 20000), ==, 60000); /* not pushed out */
+  g_assert_cmpint(gw_logins_failed_ms(logins, &persistent, 20000), ==, 12000); /* not pushed out */
 }
 
 int
@@ -103,6 +125,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/promise/L4/growing-delay", test_L4_growing_delay);
   g_test_add_func("/promise/L4/forgotten-after-an-hour", test_L4_forgotten_after_an_hour);
+  g_test_add_func("/promise/L4/right-logins-wait-their-turn-only", test_L4_right_logins_wait_their_turn_only);
   g_test_add_func("/promise/L4/a-thousand-guesses", test_L4_a_thousand_guesses);
   g_test_add_func("/promise/L4/one-network-is-one-address", test_L4_one_network_is_one_address);
   g_test_add_func("/promise/L4/bounded", test_L4_bounded);
