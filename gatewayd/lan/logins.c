@@ -82,27 +82,29 @@ delay_ms(const Suspect *suspect)
 }
 
 gint64
-gw_logins_hold_ms(GwLogins *logins, const GwAddress *peer, gint64 now_ms)
+gw_logins_hold_ms(GwLogins *logins, const GwAddress *peer, gint64 now_ms, gint64 *ret_turn_ms)
 {
   Suspect *suspect = find(logins, peer, now_ms);
   gint64 at_ms;
 
+  *ret_turn_ms = 0;
   if (!suspect)
     return 0;
   at_ms = MAX(now_ms, suspect->next_ms);
   if (at_ms - now_ms > GW_LOGINS_DELAY_MAX_MS)
     return -1;
-  suspect->next_ms = at_ms + delay_ms(suspect); /* one after the other */
+  *ret_turn_ms = delay_ms(suspect);
+  suspect->next_ms = at_ms + *ret_turn_ms; /* one after the other */
   return at_ms - now_ms;
 }
 
 void
-gw_logins_release(GwLogins *logins, const GwAddress *peer, gint64 now_ms)
+gw_logins_release(GwLogins *logins, const GwAddress *peer, gint64 turn_ms, gint64 now_ms)
 {
   Suspect *suspect = find(logins, peer, now_ms);
 
   if (suspect)
-    suspect->next_ms = MAX(now_ms, suspect->next_ms - delay_ms(suspect));
+    suspect->next_ms = MAX(now_ms, suspect->next_ms - turn_ms);
 }
 
 gint64

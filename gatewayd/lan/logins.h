@@ -17,11 +17,11 @@ GwLogins *gw_logins_new(void);
 void gw_logins_free(GwLogins *logins);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwLogins, gw_logins_free)
 /* A login is shown: how long it must wait before anybody looks at it; 0 = not at all, -1 = so many wait
- * already that it is not looked at. */
-gint64 gw_logins_hold_ms(GwLogins *logins, const GwAddress *peer, gint64 now_ms);
+ * already that it is not looked at. *ret_turn_ms: by how much it makes the next one wait. */
+gint64 gw_logins_hold_ms(GwLogins *logins, const GwAddress *peer, gint64 now_ms, gint64 *ret_turn_ms);
 /* It did not hold: how long that is kept from the peer. */
 gint64 gw_logins_failed_ms(GwLogins *logins, const GwAddress *peer, gint64 now_ms);
 /* It held, or its peer left before anybody looked at it: the next need not wait for it. */
-void gw_logins_release(GwLogins *logins, const GwAddress *peer, gint64 now_ms);
+void gw_logins_release(GwLogins *logins, const GwAddress *peer, gint64 turn_ms, gint64 now_ms);
 /* Addresses that are remembered. */
 guint gw_logins_size(const GwLogins *logins);

@@ -23,11 +23,11 @@ typedef struct {
   gboolean is_group;
   GwPost *post;
   GwBlobWait *wait;
-  gboolean has_turn; /* a login that others of its address wait behind */
-  GVariant *held;    /* a login that must wait before it is looked at */
-  GwTimer hold;      /* until then */
-  GwTimer turn;      /* gives the answer */
-  GwGiven *given;    /* which; NULL = without the core's word: */
+  gint64 turn_ms; /* by which a login makes others of its address wait */
+  GVariant *held; /* a login that must wait before it is looked at */
+  GwTimer hold;   /* until then */
+  GwTimer turn;   /* gives the answer */
+  GwGiven *given; /* which; NULL = without the core's word: */
   GatewayAnswerKind short_kind;
   GatewayReason short_reason;
   GwGiven *image;     /* of the last BYTES answer */
@@ -62,9 +62,9 @@ release_turn(Talk *talk)
 {
   GwLan *lan = talk->talks->lan;
 
-  if (talk->has_turn)
-    gw_logins_release(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
-  talk->has_turn = FALSE;
+  if (talk->turn_ms > 0)
+    gw_logins_release(lan->logins, &talk->asker.peer, talk->turn_ms, gw_reactor_now_ms(lan->reactor));
+  talk->turn_ms = 0;
 }
 
 static void
@@ -180,7 +180,7 @@ answer_in_time(Talk *talk, GwGiven *given)
     release_turn(talk);
     return;
   }
-  talk->has_turn = FALSE;
+  talk->turn_ms = 0;
   ms = gw_logins_failed_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
   arm(talk, &talk->turn, ms);
   gw_log_peer(&lan->failures, LOG_NOTICE, GW_SUBJECT_PEER, talk->peer, "%s: a login failed; answered in %u s",
@@ -332,13 +332,13 @@ on_hold_over(GwTimer *timer, gint64 now_ms)
 
 /* How long a login must wait; negative: others of that address wait already. */
 static gint64
-hold_ms(const Talk *talk, const GatewayAsk *ask)
+hold_ms(Talk *talk, const GatewayAsk *ask)
 {
   GwLan *lan = talk->talks->lan;
 
   if (!is_login(talk) || ask->credential.size == 0)
     return 0;
-  return gw_logins_hold_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
+  return gw_logins_hold_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor), &talk->turn_ms);
 }
 
 static void
@@ -349,7 +349,6 @@ ask_core(Talk *talk, const GatewayAsk *ask)
 
   if (ms < 0)
     return;
-  talk->has_turn = is_login(talk) && ask->credential.size > 0;
   convert_ask(talk, ask, &copy);
   if (ms > 0) {
     talk->held = g_variant_ref_sink(gw_ask_pack(&copy));

@@ -2,6 +2,8 @@
 /* Failed logins: how long each address waits, and who does not. */
 #include "lan/logins.h"
 
+static gint64 turn_ms;
+
 static GwAddress
 address_of(const char *host)
 {
@@ -19,14 +21,14 @@ test_L4_growing_delay(void)
   GwAddress peer = address_of("192.0.2.1"), other = address_of("192.0.2.2");
   gint64 now_ms = 5000000;
 
-  g_assert_cmpint(gw_logins_hold_ms(logins, &peer, now_ms), ==, 0);
+  g_assert_cmpint(gw_logins_hold_ms(logins, &peer, now_ms, &turn_ms), ==, 0);
   for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
     g_assert_cmpint(gw_logins_failed_ms(logins, &peer, now_ms), ==, expected[i]);
-    g_assert_cmpint(gw_logins_hold_ms(logins, &other, now_ms), ==, 0);
+    g_assert_cmpint(gw_logins_hold_ms(logins, &other, now_ms, &turn_ms), ==, 0);
     now_ms += expected[i];
   }
   peer.port = 1; /* another connection of the same */
-  g_assert_cmpint(gw_logins_hold_ms(logins, &peer, now_ms - 10000), ==, 10000);
+  g_assert_cmpint(gw_logins_hold_ms(logins, &peer, now_ms - 10000, &turn_ms), ==, 10000);
   g_assert_cmpint(gw_logins_failed_ms(logins, &other, now_ms), ==, 1000);
 }
 
@@ -40,7 +42,7 @@ test_L4_forgotten_after_an_hour(void)
     (void)gw_logins_failed_ms(logins, &peer, 1000);
   g_assert_cmpint(gw_logins_failed_ms(logins, &peer, GW_LOGINS_FORGOTTEN_MS), ==, 12000);
   g_assert_cmpint(gw_logins_failed_ms(logins, &peer, 2 * GW_LOGINS_FORGOTTEN_MS), ==, 1000);
-  g_assert_cmpint(gw_logins_hold_ms(logins, &peer, 4 * GW_LOGINS_FORGOTTEN_MS), ==, 0);
+  g_assert_cmpint(gw_logins_hold_ms(logins, &peer, 4 * GW_LOGINS_FORGOTTEN_MS, &turn_ms), ==, 0);
   g_assert_cmpuint(gw_logins_size(logins), ==, 0);
 }
 
@@ -53,14 +55,14 @@ test_L4_right_logins_wait_their_turn_only(void)
   gint64 now_ms = 0;
 
   for (guint i = 0; i < 20; i++) {
-    gint64 ms = gw_logins_hold_ms(logins, &router, now_ms); /* the wrong one */
+    gint64 ms = gw_logins_hold_ms(logins, &router, now_ms, &turn_ms); /* the wrong one */
     g_assert_cmpint(ms, >=, 0);
     (void)gw_logins_failed_ms(logins, &router, now_ms + ms);
     for (guint right = 0; right < 5; right++) {
-      ms = gw_logins_hold_ms(logins, &router, now_ms + ms);
+      ms = gw_logins_hold_ms(logins, &router, now_ms + ms, &turn_ms);
       g_assert_cmpint(ms, >=, 0);
       g_assert_cmpint(ms, <=, GW_LOGINS_DELAY_MAX_MS);
-      gw_logins_release(logins, &router, now_ms + ms);
+      gw_logins_release(logins, &router, turn_ms, now_ms + ms);
     }
     now_ms += 30000;
   }
@@ -76,7 +78,7 @@ test_L4_a_thousand_guesses(void)
   guint n_looked_at = 0;
 
   for (gint64 now_ms = 0; now_ms < 300000; now_ms += 300) {
-    gint64 ms = gw_logins_hold_ms(logins, &peer, now_ms);
+    gint64 ms = gw_logins_hold_ms(logins, &peer, now_ms, &turn_ms);
     if (ms < 0 || now_ms + ms >= 300000)
       continue;
     g_assert_cmpint(now_ms + ms, >, looked_at_ms); /* one after the other */
