@@ -320,7 +320,7 @@ test_L4_hanging_up_gains_nothing(void)
     client_close(client);
   }
   g_assert_cmpuint(bench.n_asks, >, 2);
-  g_assert_cmpuint(bench.n_asks, <, 6 + (bench_now() - began_ms) / GW_LOGINS_DELAY_MAX_MS);
+  g_assert_cmpuint(bench.n_asks, <, 9 + (bench_now() - began_ms) / GW_LOGINS_DELAY_MAX_MS);
   Client *other = login(&bench, 3);
   g_assert_false(other->is_over);
   bench_close(&bench);
