@@ -10,7 +10,7 @@ import pytest
 
 PROGRAMS = ["usr/bin/gatewayctl", "usr/bin/gateway-plugin-check", "usr/libexec/gatewayd/gatewayd", "usr/libexec/gatewayd/gatewayd-lan",
             "usr/libexec/gatewayd/gatewayd-wan"]
-PLUGINS = ["directory", "harmony", "http-catalog", "waspmote"]
+PLUGINS = ["directory", "harmony", "http-catalog", "waspmote", "webhook"]
 # Everything else; LIB is the machine's folder of libraries.
 OTHERS = ["etc/gatewayd/gatewayd.conf", "usr/include/gatewayd/gateway-plugin.h", "LIB/pkgconfig/gatewayd-plugin.pc",
           "usr/share/dbus-1/interfaces/org.gatewayd.Gateway1.xml",
