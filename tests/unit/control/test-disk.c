@@ -33,12 +33,17 @@ restart(Rig *rig)
   rig_connect_wan(rig);
 }
 
-/* Writes wait a quarter of a second, then half a second... */
+/* Writes wait a quarter of a second, then half a second... and what the thread of the database has found is
+ * not known before it was settled. */
 static void
 wait_for_room(Rig *rig)
 {
-  for (int i = 0; i < 200 && !gw_core_takes_changes(rig->core, NULL); i++)
+  int n_good = 0;
+
+  for (int i = 0; i < 200 && n_good < 3; i++) {
     rig_settle(rig);
+    n_good = gw_core_takes_changes(rig->core, NULL) ? n_good + 1 : 0;
+  }
   g_assert_true(gw_core_takes_changes(rig->core, NULL));
 }
 
