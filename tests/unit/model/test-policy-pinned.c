@@ -61,6 +61,20 @@ test_begun_finishes_outside_the_hours(Site *site, gconstpointer data)
   assert_no(site, GW_REASON_WINDOW);
 }
 
+/* An offer of before the power cut: whether its hours are now, a clock that says 1970 does not know. */
+static void
+test_untrusted_clock(Site *site, gconstpointer data)
+{
+  site->rules[0]->from_minute = 11 * 60;
+  site->rules[0]->until_minute = 13 * 60;
+  open_in(site, GW_UPDATE_OFFERED);
+  assert_offer(site, 2, 1);
+  site->now.is_trusted = FALSE;
+  assert_text(assert_no(site, GW_REASON_WINDOW), "not trusted");
+  open_in(site, GW_UPDATE_DOWNLOADING);
+  assert_offer(site, 2, 1);
+}
+
 static void
 test_never_cut(Site *site, gconstpointer data)
 {
@@ -272,6 +286,7 @@ main(int argc, char **argv)
   ADD("/policy/pinned/never-cut-bytes-after-the-end", test_never_cut_bytes_after_the_end);
   ADD("/policy/pinned/silent-metadata-stands", test_silent_metadata_stands);
   ADD("/policy/pinned/bytes-need-an-offer", test_bytes_need_an_offer);
+  ADD("/promise/E4/untrusted-clock-holds-offers", test_untrusted_clock);
   ADD("/promise/U3/downgrade-only-by-its-verb", test_downgrade_only_by_its_verb);
   ADD("/promise/U3/other-product", test_other_product);
   ADD("/promise/U8/fits", test_fits);
