@@ -3,6 +3,7 @@
 it is by default and with one process for each session."""
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from gi.repository import Gio, GLib
@@ -34,8 +35,8 @@ one_process_model={is_one}
 
 class FtpBench:
     def __init__(self, bench):
-        self.bench, self.folder = bench, bench.folder / 'ftp'
-        self.folder.mkdir(mode=0o755)
+        self.bench, self.folder = bench, Path(tempfile.mkdtemp(prefix='ftp-', dir=bench.folder))
+        self.folder.chmod(0o755)
         self.site = FtpSite(bench.build, self.folder / 'site', lan=LAN, more=LIMITS)
         self.site.gateway.prefix = ('taskset', '-c', SERVER_CORE)
         self.site.start().prove(f'--attempts={ATTEMPTS}')
