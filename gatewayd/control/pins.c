@@ -116,12 +116,6 @@ gw_pins_iter(const GwPins *pins, GHashTableIter *ret_iter)
   g_hash_table_iter_init(ret_iter, pins->by_token);
 }
 
-guint
-gw_pins_count(const GwPins *pins)
-{
-  return g_hash_table_size(pins->by_token);
-}
-
 gboolean
 gw_pins_has_firmware(const GwPins *pins, gint64 firmware_id)
 {

@@ -42,5 +42,4 @@ GwPin *gw_pins_of_update(const GwPins *pins, gint64 update_id);
 const GPtrArray *gw_pins_of_node(const GwPins *pins, const char *node);
 /* Every pin: token -> GwPin. */
 void gw_pins_iter(const GwPins *pins, GHashTableIter *ret_iter);
-guint gw_pins_count(const GwPins *pins);
 gboolean gw_pins_has_firmware(const GwPins *pins, gint64 firmware_id);

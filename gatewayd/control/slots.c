@@ -105,25 +105,6 @@ gw_slots_begin(GwSlots *slots, gint64 update_id)
     slot->is_running = TRUE;
 }
 
-void
-gw_slots_end(GwSlots *slots, gint64 update_id, gint64 lapse_boot_ms)
-{
-  Slot *slot = g_hash_table_lookup(slots->by_update, &update_id);
-
-  if (!slot)
-    return;
-  slot->is_running = FALSE;
-  slot->lapse_boot_ms = lapse_boot_ms;
-}
-
-gboolean
-gw_slots_is_running(const GwSlots *slots, gint64 update_id)
-{
-  const Slot *slot = g_hash_table_lookup(slots->by_update, &update_id);
-
-  return slot && slot->is_running;
-}
-
 gint64
 gw_slots_lapse_ms(const GwSlots *slots, gint64 update_id)
 {

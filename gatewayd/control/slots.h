@@ -17,13 +17,10 @@ gboolean gw_slots_has_room(const GwSlots *slots, gint64 rule_id, guint rule_cap)
 /* Taken whatever the caps say; one that is held keeps its transfers and gets the new @lapse_boot_ms. */
 void gw_slots_take(GwSlots *slots, gint64 update_id, gint64 rule_id, gint64 lapse_boot_ms);
 gboolean gw_slots_is_held(const GwSlots *slots, gint64 update_id);
-/* A transfer began or ended; with none running the slot lapses at @lapse_boot_ms. No effect without a slot.
- */
+/* A transfer began: the slot does not lapse before it is released. No effect without a slot. */
 void gw_slots_begin(GwSlots *slots, gint64 update_id);
-void gw_slots_end(GwSlots *slots, gint64 update_id, gint64 lapse_boot_ms);
 /* When it lapses: G_MAXINT64 while a transfer runs, 0 without a slot. */
 gint64 gw_slots_lapse_ms(const GwSlots *slots, gint64 update_id);
-gboolean gw_slots_is_running(const GwSlots *slots, gint64 update_id);
 void gw_slots_release(GwSlots *slots, gint64 update_id);
 guint gw_slots_count(const GwSlots *slots);
 guint gw_slots_count_of(const GwSlots *slots, gint64 rule_id);

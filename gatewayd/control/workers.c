@@ -107,12 +107,6 @@ gw_worker_id(const GwWorker *worker)
   return worker->id;
 }
 
-const char *
-gw_worker_name(const GwWorker *worker)
-{
-  return worker->name;
-}
-
 GwWorker *
 gw_workers_find(const GwWorkers *workers, guint64 id)
 {

@@ -20,8 +20,6 @@ void gw_workers_adopt(GwWorkers *workers, gboolean is_lan, int fd);
 
 /* Never used again; a worker that reconnects is another one. */
 guint64 gw_worker_id(const GwWorker *worker);
-/* "lan net", "lan serial", "wan"; "" before its hello. */
-const char *gw_worker_name(const GwWorker *worker);
 /* NULL = it is gone. */
 GwWorker *gw_workers_find(const GwWorkers *workers, guint64 id);
 /* The WAN worker that said hello, or NULL. */

@@ -148,12 +148,6 @@ gw_http_server_adopt(GwHttpServer *server, const GwAccepted *accepted, GwTls *tl
   gw_http_connection_new(port, accepted);
 }
 
-GwPace *
-gw_http_server_pace(GwHttpServer *server)
-{
-  return server->pace;
-}
-
 const GwHttpCounters *
 gw_http_server_counters(const GwHttpServer *server)
 {

@@ -150,7 +150,5 @@ void gw_http_server_unlisten(GwHttpServer *server, const GwListener *listener);
 void gw_http_server_adopt(GwHttpServer *server, const GwAccepted *accepted, GwTls *tls, gpointer tag);
 /* Pacing and time limits of what begins later. */
 void gw_http_server_set_limits(GwHttpServer *server, const GwHttpLimits *limits);
-/* The pacing of all transfers together, for channels that share it; lives as long as the server. */
-GwPace *gw_http_server_pace(GwHttpServer *server);
 /* Valid until the server is freed; the values move. */
 const GwHttpCounters *gw_http_server_counters(const GwHttpServer *server);

@@ -62,17 +62,6 @@ gw_rows_clear_outbox(GwBatch *batch, const char *upstream)
   gw_batch_add(batch, "DELETE FROM outbox WHERE upstream = ?", "s", upstream);
 }
 
-void
-gw_rows_trim_outbox(GwBatch *batch, const char *upstream, guint max)
-{
-  gw_batch_add(
-      batch,
-      "DELETE FROM outbox WHERE upstream = ?1 AND event IN (SELECT event FROM outbox WHERE upstream = "
-      "?1 AND NOT is_final ORDER BY event LIMIT max(0, (SELECT count(*) FROM outbox WHERE upstream = "
-      "?1) - ?2))",
-      "si", upstream, (gint64)max);
-}
-
 typedef struct {
   void (*each)(const GwOutboxRow *row, const GwEventRow *event, gpointer user);
   gpointer user;

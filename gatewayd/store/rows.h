@@ -102,8 +102,6 @@ void gw_rows_put_outbox(GwBatch *batch, const GwOutboxRow *row);
 void gw_rows_delete_outbox(GwBatch *batch, const char *upstream, gint64 event_id);
 /* All of them. */
 void gw_rows_clear_outbox(GwBatch *batch, const char *upstream);
-/* So that at most @max rows of the upstream stay: oldest readings first, never a final one. */
-void gw_rows_trim_outbox(GwBatch *batch, const char *upstream, guint max);
 
 typedef struct {
   const char *name;           /* key */
