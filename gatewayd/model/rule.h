@@ -3,6 +3,7 @@
 #pragma once
 #include "model/firmware.h"
 #include "model/node.h"
+#include "model/rollout.h"
 
 typedef enum {
   GW_RULE_DRAFT = 1,
@@ -44,6 +45,7 @@ typedef struct {
   guint cap;                  /* open transfers of this rule at once; 0 = the gateway's */
   guint max_attempts;         /* 0 = default 3 */
   gboolean is_heard_required; /* inferred success does not count */
+  GwRollout rollout;          /* groups, and how many in each place */
   gboolean is_push;           /* made by "push FILE NODE": one node, may use unverified firmware */
   gint64 created_ms, changed_ms;
 } GwRule;
