@@ -2,7 +2,10 @@
 /* Preloaded: the process is killed before its CRASH_AT-th call that changes a file or a folder. A write is
  * half done by then. With CRASH_DROP all that was not synced is taken back first, as after a power cut: each
  * change leaves a note how to undo it, and syncing the file (or the folder, for names) tears the note up.
- * Prints nothing; without CRASH_AT it writes the number of calls to the file CRASH_COUNT at exit. */
+ * Prints nothing; without CRASH_AT it writes the number of calls to the file CRASH_COUNT at exit.
+ *
+ * CRASH_ARM names a file of two 32-bit numbers that a test writes while the process runs: which calls are
+ * steps (DISK, SEND, RECEIVE, or several), and how many of them are left to live; 0 = for ever. */
 #undef _FILE_OFFSET_BITS /* both names of each call are made here */
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,9 +13,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,13 +45,35 @@ static Note *newest;
 static long n_calls, crash_at = -1;
 static int is_dropping;
 
+enum { DISK = 1, SEND = 2, RECEIVE = 4 };
+typedef struct {
+  int32_t kinds, n_left;
+} Arm;
+static volatile Arm *arm;
+static pid_t armed_pid; /* not its children, which try plugins */
+
+static void
+map_arm(const char *path)
+{
+  int fd = REAL(open)(path, O_RDWR | O_CLOEXEC);
+  void *mapped = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *arm, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+  if (mapped == MAP_FAILED)
+    abort();
+  arm = mapped;
+  armed_pid = getpid();
+  (void)close(fd);
+}
+
 __attribute__((constructor)) static void
 begin(void)
 {
-  const char *at = getenv("CRASH_AT");
+  const char *at = getenv("CRASH_AT"), *arm_path = getenv("CRASH_ARM");
 
   is_dropping = getenv("CRASH_DROP") != NULL;
   crash_at = at ? atol(at) : -1;
+  if (arm_path)
+    map_arm(arm_path);
 }
 
 __attribute__((destructor)) static void
@@ -111,11 +139,28 @@ die(void)
     (void)pause();
 }
 
+static int
+is_armed_end(int kind)
+{
+  if (!arm || !(arm->kinds & kind) || arm->n_left <= 0 || getpid() != armed_pid)
+    return 0;
+  return --arm->n_left == 0;
+}
+
 /* Call with the mutex held. */
 static int
 is_the_end(void)
 {
-  return ++n_calls == crash_at;
+  return ++n_calls == crash_at || is_armed_end(DISK);
+}
+
+static void
+step(int kind)
+{
+  (void)pthread_mutex_lock(&mutex);
+  if (is_armed_end(kind))
+    die();
+  (void)pthread_mutex_unlock(&mutex);
 }
 
 static Note *
@@ -462,4 +507,34 @@ fchmod(int fd, mode_t mode)
   result = REAL(fchmod)(fd, mode);
   (void)pthread_mutex_unlock(&mutex);
   return result;
+}
+
+/* --- sockets: only armed --- */
+
+ssize_t
+send(int fd, const void *data, size_t size, int flags)
+{
+  step(SEND);
+  return REAL(send)(fd, data, size, flags);
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *message, int flags)
+{
+  step(SEND);
+  return REAL(sendmsg)(fd, message, flags);
+}
+
+ssize_t
+recv(int fd, void *data, size_t size, int flags)
+{
+  step(RECEIVE);
+  return REAL(recv)(fd, data, size, flags);
+}
+
+ssize_t
+recvmsg(int fd, struct msghdr *message, int flags)
+{
+  step(RECEIVE);
+  return REAL(recvmsg)(fd, message, flags);
 }
