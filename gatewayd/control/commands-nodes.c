@@ -151,17 +151,13 @@ drop_pins(GwCore *core, const GwNode *node, GwChange *change)
 static void
 drop_updates(GwCore *core, const GwNode *node)
 {
-  g_autoptr(GPtrArray) ended = g_ptr_array_new();
-  GHashTableIter iter;
-  gpointer value;
+  const GPtrArray *held;
 
-  gw_updates_iter(core->updates, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &value))
-    if (strcmp(((GwUpdate *)value)->node, node->id) == 0)
-      g_ptr_array_add(ended, value);
-  for (guint i = 0; i < ended->len; i++) {
-    gw_core_alarm(core, GW_ALARM_UPDATE, ((GwUpdate *)ended->pdata[i])->id, G_MAXINT64);
-    gw_updates_drop(core->updates, ended->pdata[i]);
+  while ((held = gw_updates_of_node(core->updates, node->id))) {
+    GwUpdate *update = held->pdata[held->len - 1];
+
+    gw_core_alarm(core, GW_ALARM_UPDATE, update->id, G_MAXINT64);
+    gw_updates_drop(core->updates, update);
   }
 }
 

@@ -26,40 +26,67 @@ fact_of_version(const GwCore *core, const GwUpdate *update, const char *version)
   return is_same_version(product, version, update->version_before) ? GW_FACT_HEARD_OLD : GW_FACT_HEARD_OTHER;
 }
 
+/* Which of the ways to come back it was. Caller frees. */
+static char *
+describe_version(const GwCore *core, const GwUpdate *update, const char *version, GwFact fact)
+{
+  const char *wanted = gw_firmwares_version_of(core->firmwares, update);
+  const char *after = update->state == GW_UPDATE_REPORTED     ? "it said that it had succeeded"
+                      : update->state == GW_UPDATE_INSTALLING ? "it was installing"
+                                                              : "it had every byte";
+
+  if (fact == GW_FACT_HEARD_TARGET && gw_update_state_is_final(update->state))
+    return g_strdup_printf("heard running %s after all (%s before)", version,
+                           gw_update_state_name(update->state));
+  if (fact == GW_FACT_HEARD_TARGET)
+    return g_strdup_printf("heard running %s", version);
+  if (fact == GW_FACT_HEARD_OLD)
+    return g_strdup_printf("%s, and came back with its old version %s", after, version);
+  return g_strdup_printf("%s, and came back with version %s, neither the old one nor %s", after, version,
+                         wanted);
+}
+
 static void
 tell_version(GwCore *core, GwUpdate *update, const char *version, GwChange *change)
 {
   const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
-  g_autofree char *detail = g_strdup_printf("heard running %s", version);
+  GwFact fact = fact_of_version(core, update, version);
+  g_autofree char *detail = describe_version(core, update, version, fact);
 
   if (firmware)
-    gw_progress_fact(core, update, fact_of_version(core, update, version), detail, change);
+    gw_progress_fact(core, update, fact, detail, change);
 }
 
-/* A late success still counts: for the newest that had failed or expired. */
-static void
-tell_ended(GwCore *core, const GwNode *node, const char *version, GwChange *change)
+/* A node of several parts that does not say which of them runs the version says nothing about any. */
+static gboolean
+is_about(const GwNode *node, const GwUpdate *update, const char *type)
 {
+  return strcmp(update->type, type) == 0 || ((!*type || !*update->type) && node->components->len <= 1);
+}
+
+/* The newest update of that part, open or ended: a late success still counts for it. */
+static GwUpdate *
+find_newest(const GwCore *core, const GwNode *node, const char *type)
+{
+  const GPtrArray *held = gw_updates_of_node(core->updates, node->id);
   GwUpdate *newest = NULL;
-  GHashTableIter iter;
-  gpointer value;
 
-  gw_updates_iter(core->updates, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &value)) {
-    GwUpdate *update = value;
+  for (guint i = 0; held && i < held->len; i++) {
+    GwUpdate *update = held->pdata[i];
 
-    if (strcmp(update->node, node->id) == 0 && (!newest || update->id > newest->id))
+    if (is_about(node, update, type) && (!newest || update->id > newest->id))
       newest = update;
   }
-  if (newest && gw_update_state_is_final(newest->state))
-    tell_version(core, newest, version, change);
+  return newest;
 }
 
-/* A claim that is no proof is better than nothing, and never better than what was heard. */
+/* A claim that is no proof is better than nothing, and never better than what was heard. What a node of
+ * several parts runs without saying where, nobody knows. */
 static gboolean
 set_version(GwCore *core, GwNode *node, const GwAsk *ask)
 {
-  GwComponent *component = gw_node_add_component(node, ask->type);
+  gboolean is_vague = !*ask->type && node->components->len > 1;
+  GwComponent *component = is_vague ? gw_node_component(node, "") : gw_node_add_component(node, ask->type);
   GwVersionSource source = ask->is_version_proof ? GW_SOURCE_HEARD : GW_SOURCE_INFERRED;
 
   if (!component || (component->source == GW_SOURCE_HEARD && !ask->is_version_proof))
@@ -73,16 +100,15 @@ set_version(GwCore *core, GwNode *node, const GwAsk *ask)
 void
 gw_evidence_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change)
 {
-  GwUpdate *update = gw_updates_open(core->updates, node->id, ask->type);
+  GwUpdate *newest;
   gboolean is_news;
 
   if (!*ask->software_version || node->is_group || strlen(ask->software_version) > 64)
     return;
   is_news = set_version(core, node, ask);
-  if (ask->is_version_proof && update)
-    tell_version(core, update, ask->software_version, change);
-  if (ask->is_version_proof && !update && is_news)
-    tell_ended(core, node, ask->software_version, change);
+  newest = ask->is_version_proof ? find_newest(core, node, ask->type) : NULL;
+  if (newest && (is_news || !gw_update_state_is_final(newest->state)))
+    tell_version(core, newest, ask->software_version, change);
   if (is_news && node->is_adopted) {
     gw_rows_put_node(gw_change_batch(change), node);
     gw_change_say(change, "node.version", &(GwAbout){ .node = node->id }, "%s runs version %s (%s)", node->id,

@@ -324,6 +324,33 @@ wake(GwCore *core, const GwUpdate *update)
     gw_scheduler_wake(core, node);
 }
 
+/* It was given the metadata, and its time is over: did it skip the offer, or was it away? */
+static const char *
+why_never_asked(const GwCore *core, const GwUpdate *update)
+{
+  const GwNode *node = gw_registry_find(core->registry, update->node);
+
+  if (update->acked)
+    return "its download broke off and was never gone on with";
+  return node && node->last_ms > update->changed_ms
+             ? "it was heard again after the offer, and never asked for the image: it skipped it"
+             : "it was offered, and not heard again";
+}
+
+/* It had every byte, and its time is over: was it away, or does it not say what it runs? */
+static const char *
+why_not_back(const GwCore *core, const GwUpdate *update)
+{
+  const GwNode *node = gw_registry_find(core->registry, update->node);
+  gboolean is_heard = node && node->last_ms > update->changed_ms;
+
+  if (update->state == GW_UPDATE_REPORTED)
+    return is_heard ? "it said that it had succeeded, and then never which version it runs"
+                    : "it said that it had succeeded, and was not heard again";
+  return is_heard ? "it had every byte, was heard again, and never said which version it runs"
+                  : "it had every byte, and was not heard again";
+}
+
 static void
 check_deadline(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
 {
@@ -333,14 +360,13 @@ check_deadline(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
     wake(core, update);
     break;
   case GW_UPDATE_OFFERED:
-    gw_progress_fact(core, update, GW_FACT_EXPIRED, "it was offered, and its bytes were never asked for",
-                     change);
+    gw_progress_fact(core, update, GW_FACT_EXPIRED, why_never_asked(core, update), change);
     break;
   case GW_UPDATE_DOWNLOADING:
     check_stalled(core, update, pin, change);
     break;
   default:
-    gw_progress_fact(core, update, GW_FACT_NOT_BACK, "not heard again", change);
+    gw_progress_fact(core, update, GW_FACT_NOT_BACK, why_not_back(core, update), change);
   }
 }
 

@@ -5,7 +5,7 @@
 
 struct GwUpdates {
   GHashTable *by_id; /* &update->id -> GwUpdate, owned */
-  GHashTable *open;  /* node -> GPtrArray of GwUpdate, one per component */
+  GHashTable *of;    /* node -> GPtrArray of GwUpdate: those that are held, at most one open per component */
   GHashTable *ended; /* set of GwUpdate by (node, rule): a rule has one firmware, so one component */
 };
 
@@ -31,7 +31,7 @@ gw_updates_new(void)
   GwUpdates *updates = g_new0(GwUpdates, 1);
 
   updates->by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)gw_update_free);
-  updates->open = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+  updates->of = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
   updates->ended = g_hash_table_new(ended_hash, ended_equal);
   return updates;
 }
@@ -41,51 +41,49 @@ gw_updates_free(GwUpdates *updates)
 {
   if (!updates)
     return;
-  g_hash_table_unref(updates->open);
+  g_hash_table_unref(updates->of);
   g_hash_table_unref(updates->ended);
   g_hash_table_unref(updates->by_id);
   g_free(updates);
 }
 
 static void
-open_add(GwUpdates *updates, GwUpdate *update)
+add_of_node(GwUpdates *updates, GwUpdate *update)
 {
-  GPtrArray *list = g_hash_table_lookup(updates->open, update->node);
+  GPtrArray *list = g_hash_table_lookup(updates->of, update->node);
 
   if (!list) {
     list = g_ptr_array_sized_new(1);
-    g_hash_table_insert(updates->open, g_strdup(update->node), list);
+    g_hash_table_insert(updates->of, g_strdup(update->node), list);
   }
   g_ptr_array_add(list, update);
 }
 
 static void
-open_remove(GwUpdates *updates, GwUpdate *update)
+remove_of_node(GwUpdates *updates, GwUpdate *update)
 {
-  GPtrArray *list = g_hash_table_lookup(updates->open, update->node);
+  GPtrArray *list = g_hash_table_lookup(updates->of, update->node);
 
   if (!list)
     return;
   g_ptr_array_remove(list, update);
   if (list->len == 0)
-    g_hash_table_remove(updates->open, update->node);
+    g_hash_table_remove(updates->of, update->node);
 }
 
 GwUpdate *
 gw_updates_add(GwUpdates *updates, GwUpdate *update)
 {
   g_hash_table_insert(updates->by_id, &update->id, update);
+  add_of_node(updates, update);
   if (gw_update_state_is_final(update->state))
     g_hash_table_replace(updates->ended, update, update);
-  else
-    open_add(updates, update);
   return update;
 }
 
 void
 gw_updates_close(GwUpdates *updates, GwUpdate *update)
 {
-  open_remove(updates, update);
   g_hash_table_replace(updates->ended, update, update);
 }
 
@@ -94,7 +92,7 @@ gw_updates_drop(GwUpdates *updates, GwUpdate *update)
 {
   gint64 id = update->id;
 
-  open_remove(updates, update);
+  remove_of_node(updates, update);
   if (g_hash_table_lookup(updates->ended, update) == update)
     g_hash_table_remove(updates->ended, update);
   g_hash_table_remove(updates->by_id, &id);
@@ -106,18 +104,29 @@ gw_updates_find(const GwUpdates *updates, gint64 id)
   return g_hash_table_lookup(updates->by_id, &id);
 }
 
+const GPtrArray *
+gw_updates_of_node(const GwUpdates *updates, const char *node)
+{
+  return g_hash_table_lookup(updates->of, node);
+}
+
 GwUpdate *
 gw_updates_open(const GwUpdates *updates, const char *node, const char *type)
 {
-  const GPtrArray *list = g_hash_table_lookup(updates->open, node);
+  const GPtrArray *list = gw_updates_of_node(updates, node);
+  GwUpdate *found = NULL;
 
   for (guint i = 0; list && i < list->len; i++) {
     GwUpdate *update = list->pdata[i];
 
-    if (!*type || !*update->type || strcmp(update->type, type) == 0)
+    if (gw_update_state_is_final(update->state))
+      continue;
+    if (strcmp(update->type, type) == 0)
       return update;
+    if (!found && (!*type || !*update->type))
+      found = update;
   }
-  return NULL;
+  return found;
 }
 
 GwUpdate *

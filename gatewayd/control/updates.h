@@ -13,8 +13,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwUpdates, gw_updates_free)
 GwUpdate *gw_updates_add(GwUpdates *updates, GwUpdate *update);
 void gw_updates_drop(GwUpdates *updates, GwUpdate *update);
 GwUpdate *gw_updates_find(const GwUpdates *updates, gint64 id);
-/* The open update of a node's component; type "" finds one of any type, and an update of type "" is found by
- * any. */
+/* Every update of a node that is held, open or ended, in no order. NULL = none; borrowed until the next
+ * change. */
+const GPtrArray *gw_updates_of_node(const GwUpdates *updates, const char *node);
+/* The open update of a node's component: of that very type; else type "" finds one of any type, and an update
+ * of type "" is found by any. */
 GwUpdate *gw_updates_open(const GwUpdates *updates, const char *node, const char *type);
 /* How this rule ended on this node the last time, or NULL. */
 GwUpdate *gw_updates_ended(const GwUpdates *updates, const char *node, gint64 rule_id);

@@ -25,7 +25,7 @@ ask_of(const RigAsker *asker, GwAskKind kind)
     .node = (char *)(asker->node ? asker->node : ""),
     .credential = (char *)(asker->credential ? asker->credential : ""),
     .product = (char *)"",
-    .type = (char *)"",
+    .type = (char *)(asker->type ? asker->type : ""),
     .hardware_version = (char *)"",
     .software_version = (char *)(asker->version ? asker->version : ""),
     .is_version_proof = asker->version != NULL,

@@ -131,6 +131,7 @@ typedef struct {
   const char *plugin, *node, *version, *token, *address;
   gboolean is_group;
   const char *radio;              /* its attribute of that name */
+  const char *type;               /* the part that version and question are about */
   const char *credential, *image; /* shown with the name; asked for by name */
 } RigAsker;
 GwAnswer rig_ask(Rig *rig, const RigAsker *asker);
