@@ -2,7 +2,9 @@
 /* The event's way up to an upstream: what is kept, what is sent when, and what becomes of it. */
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "rig.h"
 
@@ -391,6 +393,26 @@ test_E3_bounded(void)
   rig_assert_column(rig, "upstreams", "name", "cloud", "queued", "0");
 }
 
+/* The image of firmware 5, as a worker gets it. */
+static void
+assert_served(Rig *rig)
+{
+  guint32 serial = gw_link_next_serial(rig->lan);
+  GW_AUTO_FD int image_fd = rig_image(5001, '5');
+  GwBlobMessage wanted = { 0 };
+  g_autoptr(RigMessage) reply = NULL;
+  g_autofree char *image = NULL, *served = NULL;
+  gsize size = 0, n_served = 0;
+
+  g_assert_true(gw_fd_read(image_fd, 10000, &image, &size, NULL));
+  gw_sha256(image, size, wanted.sha256);
+  gw_link_send(rig->lan, GW_MESSAGE_OPEN, serial, gw_blob_pack(&wanted), NULL, 0);
+  reply = rig_take_reply(rig, GW_MESSAGE_BLOB, serial);
+  g_assert_cmpint(reply->fd, >=, 0);
+  g_assert_true(gw_fd_read(reply->fd, 10000, &served, &n_served, NULL));
+  g_assert_cmpmem(served, n_served, image, size);
+}
+
 /* The cloud is away for thirty days while nodes are updated; the WAN worker says so every time. */
 static void
 test_C4_a_month_offline(void)
@@ -409,6 +431,7 @@ test_C4_a_month_offline(void)
       rig_answer_report(rig, report, GATEWAY_FAILED_RETRY, "no route to host");
     g_ptr_array_add(times, gw_clock_format(rig->wall_ms));
     succeed(rig, day, 1);
+    assert_served(rig);
     if (day == 15) { /* a power cut in the middle of it */
       rig_stop_core(rig);
       rig_start_core(rig);
