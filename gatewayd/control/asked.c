@@ -15,6 +15,7 @@ send_answer(GwAsked *asked, GwAnswer *answer)
 {
   answer->node = asked->node ? asked->node->id : (char *)"";
   answer->is_adopted = asked->node && asked->node->is_adopted;
+  answer->is_group = asked->node && asked->node->is_group;
   answer->epoch = asked->core->epoch;
   gw_worker_send(asked->worker, GW_MESSAGE_ANSWER, asked->serial, gw_answer_pack(answer), -1);
 }

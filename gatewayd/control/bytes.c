@@ -66,6 +66,16 @@ decide_bytes(const GwAsked *asked)
   return gw_scheduler_decide(asked->core, &situation, &asked->now);
 }
 
+/* The slot of a group is one member's; each of the others needs a place of its own. */
+static gboolean
+has_room_for_member(const GwAsked *asked, const GwRule *rule)
+{
+  const GwSlots *slots = asked->core->slots;
+
+  return asked->pin->is_never_cut || gw_slots_members(slots, asked->update->id) == 0 ||
+         gw_slots_has_room(slots, rule ? rule->id : 0, rule ? rule->cap : 0);
+}
+
 static void
 give_bytes(GwAsked *asked)
 {
@@ -73,7 +83,8 @@ give_bytes(GwAsked *asked)
   const GwRule *rule = gw_rules_find(core->rules, asked->update->rule_id);
   gint64 update_id = asked->update->id;
 
-  if (!gw_scheduler_take(core, asked->update, rule, asked->pin->is_never_cut)) {
+  if (!has_room_for_member(asked, rule) ||
+      !gw_scheduler_take(core, asked->update, rule, asked->pin->is_never_cut)) {
     gw_asked_nothing(asked, GW_REASON_CAP);
     return;
   }

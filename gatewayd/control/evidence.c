@@ -152,11 +152,11 @@ gw_evidence_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
 
 /* A group's members come one by one: their downloads are counted, and nothing is said about any of them. */
 static void
-count_group(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
+count_group(GwCore *core, GwPin *pin, GwUpdate *update, guint n_members, GwChange *change)
 {
   g_autofree char *detail = g_strdup_printf("%u downloads by members of the group", pin->n_downloads);
 
-  if (!gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change))
+  if (n_members > 0 || !gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change))
     gw_progress_note(core, update, GW_FACT_ALL_SENT, detail, change);
   gw_progress_say(core, update, "downloaded-by-member", detail, change);
   gw_progress_put_pin(core, pin, change);
@@ -188,21 +188,22 @@ complete_one(GwCore *core, GwPin *pin, GwUpdate *update, GwChange *change)
 }
 
 void
-gw_evidence_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change)
+gw_evidence_complete(GwCore *core, GwPin *pin, guint64 size, guint n_members, GwChange *change)
 {
   GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
 
   pin->n_downloads++;
   pin->is_owed = FALSE;
   pin->used_ms = gw_core_now(core).wall_ms;
-  gw_scheduler_release(core, pin->update_id);
+  if (n_members == 0)
+    gw_scheduler_release(core, pin->update_id);
   if (!update) {
     gw_progress_drop_pin(core, pin, change);
     return;
   }
   update->acked = update->size = size ? size : update->size;
   if (gw_progress_is_of_group(core, update) && !gw_update_state_is_final(update->state))
-    count_group(core, pin, update, change);
+    count_group(core, pin, update, n_members, change);
   else
     complete_one(core, pin, update, change);
 }
@@ -232,4 +233,13 @@ gw_evidence_interrupted(GwCore *core, GwPin *pin, guint64 acked, const char *det
     note_power_cycle(core, pin, change);
   update->acked = MAX(update->acked, acked);
   gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change);
+}
+
+void
+gw_evidence_member_interrupted(GwCore *core, const GwPin *pin, const char *detail, GwChange *change)
+{
+  const GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
+
+  if (update)
+    gw_progress_note(core, update, GW_FACT_INTERRUPTED, detail, change);
 }

@@ -10,7 +10,9 @@ void gw_evidence_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *c
 /* A silent make asked for metadata again and was given the same; or for bytes it had. */
 void gw_evidence_metadata(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change);
 void gw_evidence_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change);
-/* The whole image was acknowledged. */
-void gw_evidence_complete(GwCore *core, GwPin *pin, guint64 size, GwChange *change);
+/* The whole image was acknowledged. @n_members: of a group, that are still being sent it. */
+void gw_evidence_complete(GwCore *core, GwPin *pin, guint64 size, guint n_members, GwChange *change);
 /* A transfer ended early, at @acked. */
 void gw_evidence_interrupted(GwCore *core, GwPin *pin, guint64 acked, const char *detail, GwChange *change);
+/* One member's did, and others of its group are still being sent the image. */
+void gw_evidence_member_interrupted(GwCore *core, const GwPin *pin, const char *detail, GwChange *change);

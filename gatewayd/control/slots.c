@@ -4,11 +4,13 @@
 typedef struct {
   gint64 update_id, rule_id, lapse_boot_ms;
   gboolean is_running;
+  guint n_members; /* of a group, that are being sent it */
 } Slot;
 
 struct GwSlots {
   GHashTable *by_update; /* gint64 -> Slot, owns */
   GHashTable *n_by_rule; /* gint64 -> count; the key is in memory of its own */
+  guint n_more;          /* members beyond the first of each group */
   guint cap;
 };
 
@@ -48,7 +50,7 @@ gw_slots_cap(const GwSlots *slots)
 guint
 gw_slots_count(const GwSlots *slots)
 {
-  return g_hash_table_size(slots->by_update);
+  return g_hash_table_size(slots->by_update) + slots->n_more;
 }
 
 guint
@@ -105,6 +107,34 @@ gw_slots_begin(GwSlots *slots, gint64 update_id)
     slot->is_running = TRUE;
 }
 
+static guint
+count_more(const Slot *slot)
+{
+  return slot->n_members > 1 ? slot->n_members - 1 : 0;
+}
+
+void
+gw_slots_set_members(GwSlots *slots, gint64 update_id, guint n_members)
+{
+  Slot *slot = g_hash_table_lookup(slots->by_update, &update_id);
+  guint n_before;
+
+  if (!slot || slot->n_members == n_members)
+    return;
+  n_before = count_more(slot);
+  slot->n_members = n_members;
+  slots->n_more += count_more(slot) - n_before;
+  count_rule(slots, slot->rule_id, (int)count_more(slot) - (int)n_before);
+}
+
+guint
+gw_slots_members(const GwSlots *slots, gint64 update_id)
+{
+  const Slot *slot = g_hash_table_lookup(slots->by_update, &update_id);
+
+  return slot ? slot->n_members : 0;
+}
+
 gint64
 gw_slots_lapse_ms(const GwSlots *slots, gint64 update_id)
 {
@@ -120,6 +150,7 @@ gw_slots_release(GwSlots *slots, gint64 update_id)
 
   if (!slot)
     return;
+  gw_slots_set_members(slots, update_id, 0);
   count_rule(slots, slot->rule_id, -1);
   g_hash_table_remove(slots->by_update, &update_id);
 }

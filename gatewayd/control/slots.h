@@ -19,6 +19,10 @@ void gw_slots_take(GwSlots *slots, gint64 update_id, gint64 rule_id, gint64 laps
 gboolean gw_slots_is_held(const GwSlots *slots, gint64 update_id);
 /* A transfer began: the slot does not lapse before it is released. No effect without a slot. */
 void gw_slots_begin(GwSlots *slots, gint64 update_id);
+/* So many members of a group are being sent it; each beyond the first takes one more place. No effect without
+ * a slot. */
+void gw_slots_set_members(GwSlots *slots, gint64 update_id, guint n_members);
+guint gw_slots_members(const GwSlots *slots, gint64 update_id);
 /* When it lapses: G_MAXINT64 while a transfer runs, 0 without a slot. */
 gint64 gw_slots_lapse_ms(const GwSlots *slots, gint64 update_id);
 void gw_slots_release(GwSlots *slots, gint64 update_id);

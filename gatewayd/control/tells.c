@@ -130,19 +130,23 @@ static int
 take_transfer(GwCore *core, GwWorker *worker, const GwTold *told, GwChange *change)
 {
   GwPin *pin = gw_pins_find(core->pins, told->token);
+  gint64 update_id = pin ? pin->update_id : 0;
 
   if (!pin)
     return GATEWAY_ANSWER_UNKNOWN;
-  if (told->kind != GW_TOLD_BEGUN)
+  if (told->kind != GW_TOLD_BEGUN && told->n_members == 0)
     gw_worker_end(worker, told->token);
   if (told->kind == GW_TOLD_BEGUN)
     take_begun(core, worker, pin, change);
   else if (told->kind == GW_TOLD_COMPLETE)
-    gw_evidence_complete(core, pin, told->size, change);
+    gw_evidence_complete(core, pin, told->size, told->n_members, change);
+  else if (told->kind == GW_TOLD_INTERRUPTED && told->n_members > 0)
+    gw_evidence_member_interrupted(core, pin, told->detail, change);
   else if (told->kind == GW_TOLD_INTERRUPTED)
     gw_evidence_interrupted(core, pin, told->acked, told->detail, change);
   else
     take_undone(core, pin, told->detail, change);
+  gw_slots_set_members(core->slots, update_id, told->n_members);
   return GATEWAY_ANSWER_ACCEPTED;
 }
 
@@ -202,6 +206,14 @@ interrupt(GwCore *core, GwPin *pin, const char *why, GwChange *change)
   gw_evidence_interrupted(core, pin, update ? update->acked : 0, why, change);
 }
 
+static gboolean
+is_group(const GwCore *core, const GwPin *pin)
+{
+  const GwNode *node = gw_registry_find(core->registry, pin->node);
+
+  return node && node->is_group;
+}
+
 void
 gw_tells_running(GwCore *core, GwWorker *worker, const char *const *tokens)
 {
@@ -212,6 +224,8 @@ gw_tells_running(GwCore *core, GwWorker *worker, const char *const *tokens)
 
     if (pin)
       take_begun(core, worker, pin, change);
+    if (pin && is_group(core, pin)) /* it is listed once for each member */
+      gw_slots_set_members(core->slots, pin->update_id, gw_slots_members(core->slots, pin->update_id) + 1);
   }
   gw_change_commit_if_any(g_steal_pointer(&change));
   gw_core_alarm(core, GW_ALARM_HOUSE, GW_HOUSE_TRANSFERS, gw_core_now(core).boot_ms + SETTLE_MS);

@@ -26,7 +26,8 @@ gw_given_new(GwWordsPool *pool, const GwAnswer *answer)
   given->until_ms = answer->verb && *answer->verb ? 0 : answer->until_boot_ms; /* a verb is said once */
   given->epoch = answer->epoch;
   given->update = answer->update;
-  given->is_adopted = answer->is_adopted;
+  given->is_adopted = answer->is_adopted != 0;
+  given->is_group = answer->is_group != 0;
   given->token_at = (guint8)(node_size + 1);
   given->size = (guint8)(node_size + token_size + 2);
   memcpy(given->texts, node, node_size);

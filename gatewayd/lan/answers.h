@@ -22,7 +22,7 @@ struct GwGiven {
   gint32 update;
   GwAddress peer;
   guint8 ask_kind; /* GatewayAskKind */
-  gboolean is_adopted;
+  guint is_adopted : 1, is_group : 1;
   guint8 token_at, size; /* where in `texts` the token begins, and their size */
   char texts[];          /* node and token, each with its NUL */
 };

@@ -7,9 +7,9 @@
 #include "lan/convert.h"
 #include "lan/interfaces.h"
 #include "lan/lan.h"
-#include "lan/logins.h"
 #include "lan/ports.h"
 #include "lan/transfers.h"
+#include "lan/turns.h"
 #include "lan/uplink.h"
 
 typedef struct GwLines GwLines;
@@ -30,7 +30,7 @@ struct GwLan {
   GwTransfers *transfers;
   GwBlobs *blobs;
   GwAnswers *answers;
-  GwLogins *logins;
+  GwTurns *turns;
   GwInterfaces *interfaces;
   GwClaimKey key;
   GHashTable *adopted; /* GwAddress of adopted nodes */
@@ -60,8 +60,7 @@ const GwGiven *gw_lan_recall(GwLan *lan, const GwClaim *claim);
 GatewayAnswer gw_lan_short_answer(GatewayAnswerKind kind, GatewayReason reason);
 /* The transport could not word an offer. */
 void gw_lan_tell_undone(GwLan *lan, const GwGiven *given, GatewayText detail);
-GwTransferOf gw_lan_transfer_of(const GwHosted *hosted, const GwGiven *given, const GatewayAsk *ask,
-                                const GwAddress *peer);
+GwTransferOf gw_lan_transfer_of(const GwHosted *hosted, const GwGiven *given, const GwAddress *peer);
 
 /* requests.c: the handler of the HTTP server; its user is the GwLan. */
 extern const GwHttpHandler gw_lan_http_handler;

@@ -121,7 +121,7 @@ gw_lan_tell_undone(GwLan *lan, const GwGiven *given, GatewayText detail)
 }
 
 GwTransferOf
-gw_lan_transfer_of(const GwHosted *hosted, const GwGiven *given, const GatewayAsk *ask, const GwAddress *peer)
+gw_lan_transfer_of(const GwHosted *hosted, const GwGiven *given, const GwAddress *peer)
 {
   const GatewayPlugin *plugin = hosted->plugin;
 
@@ -131,7 +131,7 @@ gw_lan_transfer_of(const GwHosted *hosted, const GwGiven *given, const GatewayAs
                          .size = given->words->answer.size,
                          .is_never_cut =
                              given->words->answer.is_never_cut || (plugin->traits & GATEWAY_NEVER_CUT),
-                         .is_group = ask->identity == GATEWAY_IDENTITY_GROUP,
+                         .is_group = given->is_group,
                          .idle_ms = plugin->idle_s ? plugin->idle_s * 1000 : IDLE_MS };
 }
 
@@ -451,7 +451,7 @@ gw_lan_new(GwReactor *reactor, const GwLanSetup *setup, GError **error)
   lan->transfers = gw_transfers_new(reactor, lan->gauges, tell_transfer, lan);
   lan->blobs = gw_blobs_new(send_open, lan);
   lan->answers = gw_answers_new();
-  lan->logins = gw_logins_new();
+  lan->turns = gw_turns_new(reactor);
   lan->interfaces = gw_interfaces_new();
   add_hosted(lan);
   open_net(lan);
@@ -477,7 +477,7 @@ gw_lan_free(GwLan *lan)
   gw_blobs_free(lan->blobs);
   gw_uplink_free(lan->uplink);
   gw_answers_free(lan->answers);
-  gw_logins_free(lan->logins);
+  gw_turns_free(lan->turns);
   gw_interfaces_free(lan->interfaces);
   gw_gauges_free(lan->gauges);
   g_hash_table_unref(lan->adopted);

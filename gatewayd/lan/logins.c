@@ -13,7 +13,14 @@ typedef struct {
   GList link;       /* in `recent` */
 } Suspect;
 
+/* An address of which logins are being looked at. */
+typedef struct {
+  GwAddress address;
+  guint n;
+} Visit;
+
 struct GwLogins {
+  GHashTable *visits;   /* of Visit, by address */
   GHashTable *suspects; /* of Suspect, by address */
   GQueue recent;        /* last failed first */
 };
@@ -39,6 +46,41 @@ origin_of(const GwAddress *peer)
     memset(origin.bytes + NETWORK_BYTES, 0, sizeof origin.bytes - NETWORK_BYTES);
   origin.port = 0;
   return origin;
+}
+
+gboolean
+gw_logins_is_same(const GwAddress *a, const GwAddress *b)
+{
+  GwAddress one = origin_of(a), other = origin_of(b);
+
+  return gw_address_equal_host(&one, &other);
+}
+
+gboolean
+gw_logins_enter(GwLogins *logins, const GwAddress *peer)
+{
+  GwAddress origin = origin_of(peer);
+  Visit *visit = g_hash_table_lookup(logins->visits, &origin);
+
+  if (!visit) {
+    visit = g_new(Visit, 1);
+    *visit = (Visit){ origin, 0 };
+    g_hash_table_insert(logins->visits, &visit->address, visit);
+  }
+  if (visit->n == GW_LOGINS_AT_ONCE)
+    return FALSE;
+  visit->n++;
+  return TRUE;
+}
+
+void
+gw_logins_leave(GwLogins *logins, const GwAddress *peer)
+{
+  GwAddress origin = origin_of(peer);
+  Visit *visit = g_hash_table_lookup(logins->visits, &origin);
+
+  if (visit && --visit->n == 0)
+    g_hash_table_remove(logins->visits, &origin);
 }
 
 static void
@@ -133,6 +175,7 @@ gw_logins_new(void)
 {
   GwLogins *logins = g_new0(GwLogins, 1);
 
+  logins->visits = g_hash_table_new_full(hash_host, equal_host, NULL, g_free);
   logins->suspects = g_hash_table_new(hash_host, equal_host);
   return logins;
 }
@@ -145,5 +188,6 @@ gw_logins_free(GwLogins *logins)
   while (logins->recent.head)
     forget(logins, logins->recent.head->data);
   g_hash_table_unref(logins->suspects);
+  g_hash_table_unref(logins->visits);
   g_free(logins);
 }

@@ -109,7 +109,7 @@ send_reply(Call *call, const GatewayReply *reply, const GwGiven *given, GwBody *
   out.body = body;
   out.status = 200;
   if (range.size > 0) {
-    GwTransferOf of = gw_lan_transfer_of(call->hosted, given, &call->ask, call->request->peer);
+    GwTransferOf of = gw_lan_transfer_of(call->hosted, given, call->request->peer);
     Stream *stream = g_new0(Stream, 1);
     stream->exchange = call->exchange;
     stream->sending = gw_transfers_begin(call->lan->transfers, &of, range.offset, on_cut, stream);
@@ -151,7 +151,7 @@ finish_short(Call *call, GatewayAnswerKind kind, GatewayReason reason)
 static void
 finish_bytes(Call *call, const GwGiven *given, GwBody *body)
 {
-  GwTransferOf of = gw_lan_transfer_of(call->hosted, given, &call->ask, call->request->peer);
+  GwTransferOf of = gw_lan_transfer_of(call->hosted, given, call->request->peer);
   GatewayAnswer answer;
 
   if (call->request->head->method == GW_HTTP_GET && !gw_transfers_has_room(call->lan->transfers, &of)) {

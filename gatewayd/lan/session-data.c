@@ -77,8 +77,8 @@ gw_session_data_close(GwSession *session)
     put_away(session);
 }
 
-static void
-fail(GwSession *session)
+void
+gw_session_data_fail(GwSession *session)
 {
   gw_session_data_close(session);
   gw_session_post(session, GATEWAY_EVENT_DATA_FAILED, 0, 0);
@@ -124,7 +124,7 @@ gw_session_data_open(GwSession *session, const GatewayAction *action)
   session->data = open_channel(session, action);
   port = session->data ? gw_data_channel_port(session->data) : 0;
   if (!session->data)
-    fail(session);
+    gw_session_data_fail(session);
   else if (port > 0)
     gw_session_post(session, GATEWAY_EVENT_DATA_UP, port, 0);
 }
@@ -162,5 +162,5 @@ gw_session_data_stream(GwSession *session, const GatewayAction *action)
   is_sent =
       session->data && (action->is_text ? send_text(session, action->text) : send_image(session, range));
   if (!is_sent)
-    fail(session);
+    gw_session_data_fail(session);
 }

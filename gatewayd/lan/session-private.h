@@ -25,7 +25,8 @@ struct GwSession {
   GwTimer turn;           /* delivers OPEN, what is left of `later`, and `ended`, from the reactor */
   GwLater *later;         /* GW_SESSION_LATER_MAX; NULL = none */
   guint n_later;
-  gboolean is_line; /* a terminal */
+  gboolean is_line;                /* a terminal */
+  gboolean is_streaming, is_stale; /* the main channel; and of an image that is not `body` any more */
   gboolean is_open, has_ask, is_closing, is_busy, is_resting, has_ended, is_freed;
   char node[GW_SESSION_NODE_MAX];
   GatewayScratch *scratch; /* of the step that runs */
@@ -42,5 +43,7 @@ gboolean gw_session_range(const GwSession *session, const GatewayAction *action,
 /* session-data.c */
 void gw_session_data_open(GwSession *session, const GatewayAction *action);
 void gw_session_data_stream(GwSession *session, const GatewayAction *action);
+/* The plugin hears that it failed. */
+void gw_session_data_fail(GwSession *session);
 /* Nothing more is heard of it. */
 void gw_session_data_close(GwSession *session);

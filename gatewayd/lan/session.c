@@ -76,13 +76,18 @@ gw_session_streamed(GwSession *session, const GwTransferGauge *gauge, gboolean i
 static void
 stream_moved(gpointer user, const GwTransferGauge *gauge)
 {
-  gw_session_streamed(user, gauge, FALSE);
+  if (!((GwSession *)user)->is_stale)
+    gw_session_streamed(user, gauge, FALSE);
 }
 
 static void
 stream_done(gpointer user, const GwTransferGauge *gauge, gboolean is_complete)
 {
-  gw_session_streamed(user, gauge, TRUE);
+  GwSession *session = user;
+
+  if (!session->is_stale)
+    gw_session_streamed(session, gauge, TRUE);
+  session->is_streaming = session->is_stale = FALSE;
   if (is_complete)
     gw_session_post(user, GATEWAY_EVENT_SENT, 0, 0);
 }
@@ -102,15 +107,19 @@ gw_session_range(const GwSession *session, const GatewayAction *action, GwByteRa
 static void
 do_stream(GwSession *session, const GatewayAction *action)
 {
+  gboolean was_streaming;
   GwByteRange range;
 
   if (action->is_data || action->is_text) {
     gw_session_data_stream(session, action);
     return;
   }
+  was_streaming = session->is_streaming;
+  session->is_streaming = TRUE; /* it may be over when the call returns */
   if (gw_session_range(session, action, &range) &&
       gw_channel_stream(session->channel, session->body, range, &STREAM_OBSERVER, session))
     return;
+  session->is_streaming = was_streaming;
   gw_session_post(session, GATEWAY_EVENT_BLOCK, action->number, 0); /* cannot be read */
 }
 
@@ -242,7 +251,7 @@ drain(GwSession *session)
     session->is_resting = i == STEPS_PER_TURN;
     hold(session);
     if (session->is_resting) {
-      gw_wheel_arm(gw_reactor_wheel(reactor), &session->turn, gw_reactor_now_ms(reactor));
+      gw_wheel_arm(gw_reactor_wheel(reactor), &session->turn, GW_WHEEL_SOON);
       return;
     }
     session->n_later--;
@@ -319,8 +328,7 @@ on_end(GwChannel *channel, GwChannelEnd why, gpointer user)
   step(session, &event);
   session->is_closing = session->has_ended = TRUE;
   gw_session_data_close(session);
-  gw_wheel_arm(gw_reactor_wheel(session->setup.reactor), &session->turn,
-               gw_reactor_now_ms(session->setup.reactor));
+  gw_wheel_arm(gw_reactor_wheel(session->setup.reactor), &session->turn, GW_WHEEL_SOON);
 }
 
 static const GwChannelEvents EVENTS = { on_line, on_line_too_long, on_bytes, on_timer, on_end };
@@ -369,7 +377,7 @@ gw_session_new(const GwSessionSetup *setup, const GwAccepted *accepted, int tty_
                               : gw_channel_new_tty(setup->reactor, tty_fd, &limits, &EVENTS, session);
   if (accepted)
     gw_channel_set_pace(session->channel, setup->pace);
-  gw_wheel_arm(gw_reactor_wheel(setup->reactor), &session->turn, gw_reactor_now_ms(setup->reactor));
+  gw_wheel_arm(gw_reactor_wheel(setup->reactor), &session->turn, GW_WHEEL_SOON);
   return session;
 }
 
@@ -387,6 +395,14 @@ gw_session_free(GwSession *session)
   g_clear_pointer(&session->body, gw_body_unref);
   gw_coverage_clear(&session->blocks);
   gw_reactor_free_later(session->setup.reactor, session);
+}
+
+void
+gw_session_end_streams(GwSession *session)
+{
+  session->is_stale = session->is_streaming;
+  if (session->data_range.size > 0)
+    gw_session_data_fail(session);
 }
 
 void

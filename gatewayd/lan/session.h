@@ -44,6 +44,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwSession, gw_session_free)
 /* The answer to the open ask; ignored when there is none. @body: the image, with a BYTES answer; gets a
  * reference and serves READ_BLOCK and STREAM from now on. */
 void gw_session_answer(GwSession *session, const GatewayAnswer *answer, GwBody *body);
+/* Another image takes the place of the one whose bytes went so far: a stream of that one over the data
+ * channel ends, and of one over the main channel nothing more is told. Before gw_session_answer() with a
+ * body. */
+void gw_session_end_streams(GwSession *session);
 /* An operator's verb or a due offer ("" = look now). */
 void gw_session_wake(GwSession *session, const char *verb, const char *argument);
 /* The name under which the node asked last, or "". */

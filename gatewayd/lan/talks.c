@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sessions in their place: the engine's asks go to the cache or the core, its bytes to the transfers. Answers
- * come at a turn of their own, never from inside the ask. */
+/* Sessions in their place: the engine's asks go to the cache or the core, its bytes to the transfers. What
+ * the core says is given at once, what is known already at a turn of its own: never from inside the ask. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -20,12 +20,10 @@ typedef struct {
 
   /* the open ask */
   GwAsker asker;
-  gboolean is_group;
   GwPost *post;
   GwBlobWait *wait;
-  gint64 turn_ms; /* by which a login makes others of its address wait */
-  GVariant *held; /* a login that must wait before it is looked at */
-  GwTimer hold;   /* until then */
+  GVariant *held; /* a login, until it is its turn: */
+  GwTurn login;
   GwTimer turn;   /* gives the answer */
   GwGiven *given; /* which; NULL = without the core's word: */
   GatewayAnswerKind short_kind;
@@ -56,30 +54,19 @@ is_login(const Talk *talk)
   return talk->asker.kind == GATEWAY_ASK_INTRODUCE && !talk->is_line;
 }
 
-/* Its place among the logins of its address goes to the next. */
-static void
-release_turn(Talk *talk)
-{
-  GwLan *lan = talk->talks->lan;
-
-  if (talk->turn_ms > 0)
-    gw_logins_release(lan->logins, &talk->asker.peer, talk->turn_ms, gw_reactor_now_ms(lan->reactor));
-  talk->turn_ms = 0;
-}
-
 static void
 talk_free(Talk *talk)
 {
   GwLan *lan = talk->talks->lan;
 
+  gw_turn_leave(&talk->login);
+
   if (talk->post)
     gw_uplink_cancel(lan->uplink, talk->post);
+  talk->post = NULL;
   if (talk->wait)
     gw_blobs_cancel(lan->blobs, talk->wait);
   gw_wheel_cancel(&talk->turn);
-  gw_wheel_cancel(&talk->hold);
-  if (talk->held)
-    release_turn(talk);
   g_clear_pointer(&talk->held, g_variant_unref);
   gw_session_free(talk->session);
   end_sending(talk, TRUE);
@@ -106,9 +93,7 @@ talk_end(Talk *talk)
 static GwTransferOf
 transfer_of(const Talk *talk, const GwGiven *given)
 {
-  GatewayAsk ask = { .identity = talk->is_group ? GATEWAY_IDENTITY_GROUP : GATEWAY_IDENTITY_CLAIMED };
-
-  return gw_lan_transfer_of(talk->hosted, given, &ask, talk->is_line ? NULL : &talk->asker.peer);
+  return gw_lan_transfer_of(talk->hosted, given, talk->is_line ? NULL : &talk->asker.peer);
 }
 
 static void
@@ -156,7 +141,7 @@ arm(const Talk *talk, GwTimer *timer, gint64 ms)
 {
   GwReactor *reactor = talk->talks->lan->reactor;
 
-  gw_wheel_arm(gw_reactor_wheel(reactor), timer, gw_reactor_now_ms(reactor) + ms);
+  gw_wheel_arm(gw_reactor_wheel(reactor), timer, ms > 0 ? gw_reactor_now_ms(reactor) + ms : GW_WHEEL_SOON);
 }
 
 static void
@@ -167,24 +152,24 @@ answer_at_next_turn(Talk *talk, GwGiven *given)
   arm(talk, &talk->turn, 0);
 }
 
-/* A login that does not hold hears it late. */
-static void
-answer_in_time(Talk *talk, GwGiven *given)
+/* TRUE: at once. A login that does not hold hears it late. */
+static gboolean
+may_hear(Talk *talk, GwGiven *given)
 {
   GwLan *lan = talk->talks->lan;
-  gboolean is_failed_login = is_login(talk) && given->words->answer.kind == GATEWAY_ANSWER_DENIED;
   gint64 ms;
 
-  answer_at_next_turn(talk, given);
-  if (!is_failed_login) {
-    release_turn(talk);
-    return;
+  gw_given_free(talk->given);
+  talk->given = given;
+  if (!is_login(talk) || given->words->answer.kind != GATEWAY_ANSWER_DENIED) {
+    gw_turn_held(&talk->login);
+    return TRUE;
   }
-  talk->turn_ms = 0;
-  ms = gw_logins_failed_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor));
+  ms = gw_turn_failed_ms(&talk->login);
   arm(talk, &talk->turn, ms);
   gw_log_peer(&lan->failures, LOG_NOTICE, GW_SUBJECT_PEER, talk->peer, "%s: a login failed; answered in %u s",
               talk->hosted->plugin->name, (guint)(ms / 1000));
+  return FALSE;
 }
 
 static void
@@ -258,8 +243,10 @@ give(Talk *talk)
   given = g_steal_pointer(&talk->given);
   if (given)
     gw_given_view(given, &answer);
-  if (body)
+  if (body) {
+    gw_session_end_streams(talk->session);
     take_image(talk, given);
+  }
   gw_session_answer(talk->session, &answer, body);
 }
 
@@ -279,11 +266,14 @@ on_answered(const GwAnswer *answer, gpointer user)
 
   talk->post = NULL;
   if (!answer) {
+    gw_turn_leave(&talk->login);
     answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_BUSY);
     return;
   }
   given = gw_lan_take_answer(lan, answer, &talk->asker, &own);
-  answer_in_time(talk, gw_given_copy(given));
+  if (may_hear(talk, gw_given_copy(given)))
+    give(talk);
+  gw_turn_leave(&talk->login); /* after its failure is known */
 }
 
 static void
@@ -319,42 +309,33 @@ tell_core(Talk *talk, const GatewayAsk *ask)
   gw_ask_clear(&told.ask);
 }
 
+/* Its turn has come, or too many wait for theirs. */
 static void
-on_hold_over(GwTimer *timer, gint64 now_ms)
+on_login(GwTurn *turn, gboolean is_refused)
 {
-  Talk *talk = (Talk *)(void *)((char *)timer - G_STRUCT_OFFSET(Talk, hold));
+  Talk *talk = (Talk *)(void *)((char *)turn - G_STRUCT_OFFSET(Talk, login));
   g_autoptr(GVariant) held = g_steal_pointer(&talk->held);
 
-  talk->post = gw_uplink_ask(talk->talks->lan->uplink, held, on_answered, talk);
-  if (!talk->post)
-    answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_BUSY);
-}
-
-/* How long a login must wait; negative: others of that address wait already. */
-static gint64
-hold_ms(Talk *talk, const GatewayAsk *ask)
-{
-  GwLan *lan = talk->talks->lan;
-
-  if (!is_login(talk) || ask->credential.size == 0)
-    return 0;
-  return gw_logins_hold_ms(lan->logins, &talk->asker.peer, gw_reactor_now_ms(lan->reactor), &talk->turn_ms);
+  if (!is_refused)
+    talk->post = gw_uplink_ask(talk->talks->lan->uplink, held, on_answered, talk);
+  if (talk->post)
+    return;
+  gw_turn_leave(turn);
+  answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_BUSY);
 }
 
 static void
 ask_core(Talk *talk, const GatewayAsk *ask)
 {
-  gint64 ms = hold_ms(talk, ask);
   GwAsk copy;
 
-  if (ms < 0)
-    return;
   convert_ask(talk, ask, &copy);
-  if (ms > 0) {
+  if (is_login(talk) && ask->credential.size > 0) {
     talk->held = g_variant_ref_sink(gw_ask_pack(&copy));
-    arm(talk, &talk->hold, ms);
-  } else
+    gw_turn_take(&talk->login);
+  } else {
     talk->post = gw_uplink_ask(talk->talks->lan->uplink, gw_ask_pack(&copy), on_answered, talk);
+  }
   gw_ask_clear(&copy);
 }
 
@@ -378,10 +359,10 @@ recall_or_ask(Talk *talk, const GatewayAsk *ask)
 
   talk->asker.claim = claim_of(talk, ask);
   given = gw_lan_recall(talk->talks->lan, &talk->asker.claim);
-  if (given)
-    answer_in_time(talk, gw_given_copy(given));
-  else
+  if (!given)
     ask_core(talk, ask);
+  else if (may_hear(talk, gw_given_copy(given)))
+    arm(talk, &talk->turn, 0);
 }
 
 static void
@@ -393,7 +374,6 @@ on_ask(GwSession *session, const GatewayAsk *asked, gpointer user)
   if (ask.identity == 0)
     ask.identity = GATEWAY_IDENTITY_ADDRESS;
   talk->asker.kind = ask.kind;
-  talk->is_group = ask.identity == GATEWAY_IDENTITY_GROUP;
   if (!gw_ask_is_bounded(&ask)) {
     answer_short(talk, GATEWAY_ANSWER_UNKNOWN, GATEWAY_REASON_NONE);
     return;
@@ -441,7 +421,7 @@ talk_new(GwTalks *talks, GwHosted *hosted, const char *listener)
   talk->hosted = hosted;
   talk->listener = g_strdup(listener);
   talk->turn.fire = on_turn;
-  talk->hold.fire = on_hold_over;
+  talk->login = (GwTurn){ .turns = talks->lan->turns, .peer = &talk->asker.peer, .come = on_login };
   talk->link.data = talk;
   g_queue_push_tail_link(&talks->list, &talk->link);
   return talk;

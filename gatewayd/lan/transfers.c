@@ -6,14 +6,18 @@
 #include "base/clock.h"
 #include "lan/coverage.h"
 
+#define LEFT_MAX 64 /* members of a group that stopped half-way, and may go on */
+
 typedef struct {
   char *token, *node;
   guint64 size;
   guint8 segment[8];
   gboolean is_never_cut;
+  gboolean is_group;    /* what each member has is counted apart, in its sending */
   gboolean is_open;     /* begun was told, and neither complete nor interrupted since */
   gboolean is_complete; /* was told */
   GwCoverage coverage;
+  GArray *left;    /* of a group: GwCoverage of members that stopped half-way; NULL = none */
   GQueue sendings; /* GwSending */
   int gauge;       /* slot, or -1 */
   guint idle_ms;
@@ -27,7 +31,10 @@ typedef struct {
 struct GwSending {
   Pin *pin;
   guint64 acked;
-  gboolean is_cut; /* told to end */
+  guint8 segment[8];
+  GwCoverage coverage;  /* of a member of a group */
+  gboolean is_complete; /* of such a member: was told */
+  gboolean is_cut;      /* told to end */
   void (*cut)(gpointer user);
   gpointer user;
   GList link;
@@ -79,6 +86,7 @@ pin_free(Pin *pin)
   g_hash_table_remove(transfers->pins, pin->token);
   g_queue_unlink(&transfers->recent, &pin->link);
   gw_coverage_clear(&pin->coverage);
+  g_clear_pointer(&pin->left, g_array_unref);
   g_free(pin->token);
   g_free(pin->node);
   g_free(pin->stop_reason);
@@ -119,6 +127,7 @@ pin_get(GwTransfers *transfers, const GwTransferOf *of)
   g_queue_push_head_link(&transfers->recent, &pin->link);
   pin->size = of->size;
   pin->is_never_cut = of->is_never_cut;
+  pin->is_group |= of->is_group;
   pin->idle_ms = of->idle_ms;
   segment_of(of->peer, pin->segment);
   return pin;
@@ -127,27 +136,59 @@ pin_get(GwTransfers *transfers, const GwTransferOf *of)
 /* ---- facts ---- */
 
 static guint64
+acked_of_member(const GwSending *sending)
+{
+  return gw_coverage_total(&sending->coverage) + sending->acked;
+}
+
+/* Of a group: the member that is farthest. */
+static guint64
 acked_of(const Pin *pin)
 {
   guint64 acked = gw_coverage_total(&pin->coverage);
 
   for (GList *link = pin->sendings.head; link; link = link->next)
-    acked += ((GwSending *)link->data)->acked;
+    acked =
+        pin->is_group ? MAX(acked, acked_of_member(link->data)) : acked + ((GwSending *)link->data)->acked;
   return MIN(acked, pin->size);
+}
+
+/* Members of the group that are being sent it now. */
+static guint
+count_members(const Pin *pin)
+{
+  guint n = 0;
+
+  for (GList *link = pin->sendings.head; pin->is_group && link; link = link->next)
+    n += ((const GwSending *)link->data)->is_complete ? 0 : 1;
+  return n;
+}
+
+static void
+tell_acked(Pin *pin, GwToldKind kind, guint64 acked, const char *detail)
+{
+  GwTold told = { .kind = kind,
+                  .token = pin->token,
+                  .node = pin->node,
+                  .acked = MIN(acked, pin->size),
+                  .size = pin->size,
+                  .n_members = count_members(pin),
+                  .detail = (char *)detail,
+                  .wall_ms = gw_clock_wall_ms() };
+
+  pin->transfers->tell(&told, pin->transfers->user);
 }
 
 static void
 tell(Pin *pin, GwToldKind kind, const char *detail)
 {
-  GwTold told = { .kind = kind,
-                  .token = pin->token,
-                  .node = pin->node,
-                  .acked = acked_of(pin),
-                  .size = pin->size,
-                  .detail = (char *)detail,
-                  .wall_ms = gw_clock_wall_ms() };
+  tell_acked(pin, kind, acked_of(pin), detail);
+}
 
-  pin->transfers->tell(&told, pin->transfers->user);
+static void
+show(const Pin *pin)
+{
+  gw_gauges_set(pin->transfers->gauges, pin->gauge, acked_of(pin));
 }
 
 static void
@@ -160,7 +201,7 @@ open_pin(Pin *pin)
   g_queue_push_tail_link(&pin->transfers->open, &pin->open_link);
   g_clear_pointer(&pin->stop_reason, g_free);
   pin->gauge = gw_gauges_take(pin->transfers->gauges, pin->token, pin->size);
-  gw_gauges_set(pin->transfers->gauges, pin->gauge, acked_of(pin));
+  show(pin);
   tell(pin, GW_TOLD_BEGUN, NULL);
 }
 
@@ -179,7 +220,101 @@ on_idle(GwTimer *timer, gint64 now_ms)
   interrupt((Pin *)(void *)((char *)timer - G_STRUCT_OFFSET(Pin, idle)));
 }
 
+/* ---- members of a group ---- */
+
+static void
+clear_coverage(gpointer coverage)
+{
+  gw_coverage_clear(coverage);
+}
+
+/* It stopped half-way: whoever asks for what comes next goes on with it. */
+static void
+leave(GwSending *sending)
+{
+  Pin *pin = sending->pin;
+
+  if (sending->coverage.n == 0 || sending->is_complete)
+    return;
+  if (!pin->left) {
+    pin->left = g_array_new(FALSE, FALSE, sizeof(GwCoverage));
+    g_array_set_clear_func(pin->left, clear_coverage);
+  }
+  if (pin->left->len == LEFT_MAX)
+    g_array_remove_index(pin->left, 0);
+  g_array_append_val(pin->left, sending->coverage);
+  sending->coverage = (GwCoverage){ 0 };
+}
+
+/* Nobody knows which member it is; but each that stopped goes on once, so that the count is true. */
+static void
+go_on(GwSending *sending, guint64 offset)
+{
+  Pin *pin = sending->pin;
+
+  for (guint i = 0; offset > 0 && pin->left && i < pin->left->len; i++) {
+    GwCoverage *coverage = &g_array_index(pin->left, GwCoverage, i);
+    if (!gw_coverage_has_all(coverage, offset))
+      continue;
+    sending->coverage = *coverage;
+    *coverage = (GwCoverage){ 0 };
+    g_array_remove_index(pin->left, i);
+    return;
+  }
+}
+
+static void
+begin_member(GwSending *sending, guint64 offset)
+{
+  Pin *pin = sending->pin;
+
+  go_on(sending, offset);
+  if (!pin->is_open)
+    open_pin(pin);
+  else if (offset == 0)
+    tell(pin, GW_TOLD_BEGUN, NULL);
+}
+
+static void
+complete_member(GwSending *sending)
+{
+  Pin *pin = sending->pin;
+
+  if (sending->is_complete || !gw_coverage_has_all(&sending->coverage, pin->size))
+    return;
+  sending->is_complete = TRUE;
+  tell_acked(pin, GW_TOLD_COMPLETE, pin->size, NULL);
+  if (count_members(pin) == 0)
+    close_pin(pin);
+}
+
+/* @sending is out of the list. FALSE: others go on, or it may go on itself. */
+static gboolean
+end_member(GwSending *sending, gboolean is_cut)
+{
+  Pin *pin = sending->pin;
+  guint64 acked = acked_of_member(sending);
+
+  leave(sending);
+  if (is_cut && pin->is_open && !sending->is_complete && count_members(pin) > 0)
+    tell_acked(pin, GW_TOLD_INTERRUPTED, acked, pin->stop_reason);
+  return pin->is_open && count_members(pin) == 0;
+}
+
 /* ---- sendings ---- */
+
+static void
+begin_node(GwSending *sending, guint64 offset)
+{
+  Pin *pin = sending->pin;
+
+  /* From the first byte: a new attempt, whatever an earlier one brought. A complete pin is not begun anew by
+   * a node that only wants its last piece again. */
+  if (offset == 0 && (pin->sendings.length == 1 || pin->is_complete))
+    gw_coverage_clear(&pin->coverage);
+  if (offset == 0 || !pin->is_complete)
+    open_pin(pin);
+}
 
 GwSending *
 gw_transfers_begin(GwTransfers *transfers, const GwTransferOf *of, guint64 offset, void (*cut)(gpointer user),
@@ -188,18 +323,17 @@ gw_transfers_begin(GwTransfers *transfers, const GwTransferOf *of, guint64 offse
   Pin *pin = pin_get(transfers, of);
   GwSending *sending = g_new0(GwSending, 1);
 
-  /* From the first byte: a new attempt, whatever an earlier one brought. A complete pin is not begun anew by
-   * a node that only wants its last piece again. */
-  if (offset == 0 && (pin->sendings.length == 0 || pin->is_complete))
-    gw_coverage_clear(&pin->coverage);
-  if (offset == 0 || !pin->is_complete)
-    open_pin(pin);
   gw_wheel_cancel(&pin->idle);
   sending->pin = pin;
   sending->cut = cut;
   sending->user = user;
   sending->link.data = sending;
+  segment_of(of->peer, sending->segment);
   g_queue_push_tail_link(&pin->sendings, &sending->link);
+  if (pin->is_group)
+    begin_member(sending, offset);
+  else
+    begin_node(sending, offset);
   return sending;
 }
 
@@ -207,7 +341,7 @@ void
 gw_sending_progress(GwSending *sending, guint64 acked)
 {
   sending->acked = acked;
-  gw_gauges_set(sending->pin->transfers->gauges, sending->pin->gauge, acked_of(sending->pin));
+  show(sending->pin);
 }
 
 void
@@ -216,9 +350,11 @@ gw_sending_covered(GwSending *sending, guint64 offset, guint64 size)
   Pin *pin = sending->pin;
 
   sending->acked = 0; /* it is in the coverage now */
-  gw_coverage_add(&pin->coverage, offset, size);
-  gw_gauges_set(pin->transfers->gauges, pin->gauge, acked_of(pin));
-  if (!pin->is_open || !gw_coverage_has_all(&pin->coverage, pin->size))
+  gw_coverage_add(pin->is_group ? &sending->coverage : &pin->coverage, offset, size);
+  show(pin);
+  if (pin->is_group)
+    complete_member(sending);
+  if (pin->is_group || !pin->is_open || !gw_coverage_has_all(&pin->coverage, pin->size))
     return;
   pin->is_complete = TRUE;
   tell(pin, GW_TOLD_COMPLETE, NULL);
@@ -230,14 +366,15 @@ gw_sending_end(GwSending *sending, gboolean is_cut)
 {
   Pin *pin = sending->pin;
   GwReactor *reactor = pin->transfers->reactor;
+  gboolean is_last;
 
   g_queue_unlink(&pin->sendings, &sending->link);
+  is_last = pin->is_group ? end_member(sending, is_cut) : pin->sendings.length == 0 && pin->is_open;
+  gw_coverage_clear(&sending->coverage);
   g_free(sending);
-  if (pin->sendings.length > 0 || !pin->is_open)
-    return;
-  if (is_cut || pin->stop_reason)
+  if (is_last && (is_cut || pin->stop_reason))
     interrupt(pin);
-  else
+  else if (is_last)
     gw_wheel_arm(gw_reactor_wheel(reactor), &pin->idle, gw_reactor_now_ms(reactor) + pin->idle_ms);
 }
 
@@ -246,7 +383,7 @@ find_uncut(Pin *pin)
 {
   for (GList *link = pin->sendings.head; link; link = link->next) {
     GwSending *sending = link->data;
-    if (!sending->is_cut)
+    if (!sending->is_cut && !sending->is_complete)
       return sending;
   }
   return NULL;
@@ -273,13 +410,30 @@ gw_transfers_stop(GwTransfers *transfers, const char *token, const char *reason)
 
 /* ---- caps ---- */
 
+/* A node takes one place, a group one for each member that is being sent it. */
+static guint
+count_of(const Pin *pin)
+{
+  return MAX(count_members(pin), 1);
+}
+
+static gboolean
+is_of_segment(const GwSending *sending, const guint8 segment[8])
+{
+  return !sending->is_complete && memcmp(sending->segment, segment, 8) == 0;
+}
+
 static guint
 count_of_segment(const GwTransfers *transfers, const guint8 segment[8])
 {
   guint n = 0;
 
-  for (GList *link = transfers->open.head; link; link = link->next)
-    n += memcmp(((const Pin *)link->data)->segment, segment, 8) == 0;
+  for (GList *link = transfers->open.head; link; link = link->next) {
+    const Pin *pin = link->data;
+    n += count_members(pin) == 0 && memcmp(pin->segment, segment, 8) == 0;
+    for (GList *member = pin->sendings.head; pin->is_group && member; member = member->next)
+      n += is_of_segment(member->data, segment);
+  }
   return n;
 }
 
@@ -305,10 +459,10 @@ gw_transfers_has_room(const GwTransfers *transfers, const GwTransferOf *of)
     return TRUE;
   if (!of->is_group && count_of_node(transfers, of->node) >= transfers->caps.per_node)
     return FALSE;
-  if (pin && pin->is_open)
+  if (pin && pin->is_open && (!of->is_group || count_members(pin) == 0))
     return TRUE;
   segment_of(of->peer, segment);
-  return transfers->open.length < transfers->caps.total &&
+  return gw_transfers_open(transfers) < transfers->caps.total &&
          (!of->peer || count_of_segment(transfers, segment) < transfers->caps.per_segment);
 }
 
@@ -351,7 +505,11 @@ gw_transfers_set_caps(GwTransfers *transfers, const GwTransferCaps *caps)
 guint
 gw_transfers_open(const GwTransfers *transfers)
 {
-  return transfers->open.length;
+  guint n = 0;
+
+  for (GList *link = transfers->open.head; link; link = link->next)
+    n += count_of(link->data);
+  return n;
 }
 
 char **
@@ -359,8 +517,11 @@ gw_transfers_tokens(const GwTransfers *transfers)
 {
   GPtrArray *tokens = g_ptr_array_new();
 
-  for (GList *link = transfers->open.head; link; link = link->next)
-    g_ptr_array_add(tokens, g_strdup(((const Pin *)link->data)->token));
+  for (GList *link = transfers->open.head; link; link = link->next) {
+    const Pin *pin = link->data;
+    for (guint i = count_of(pin); i > 0; i--)
+      g_ptr_array_add(tokens, g_strdup(pin->token));
+  }
   g_ptr_array_add(tokens, NULL);
   return (char **)g_ptr_array_free(tokens, FALSE);
 }

@@ -19,8 +19,10 @@ typedef struct {
   const GwAddress *peer; /* or NULL: a line */
   guint64 size;          /* of the image */
   gboolean is_never_cut; /* begins over the caps, and is not stopped */
-  gboolean is_group;     /* several nodes share the name: the cap of one node is not theirs */
-  guint idle_ms;         /* of a transfer in pieces: so long after the last piece it counts as interrupted */
+  /* Several nodes share the name: the cap of one node is not theirs, and what each of them is sent is begun,
+   * complete and interrupted for itself. */
+  gboolean is_group;
+  guint idle_ms; /* of a transfer in pieces: so long after the last piece it counts as interrupted */
 } GwTransferOf;
 
 typedef struct GwTransfers GwTransfers;
@@ -31,7 +33,8 @@ void gw_transfers_free(GwTransfers *transfers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwTransfers, gw_transfers_free)
 void gw_transfers_set_caps(GwTransfers *transfers, const GwTransferCaps *caps);
 guint gw_transfers_open(const GwTransfers *transfers);
-/* NULL-terminated tokens of those that are open; caller frees with g_strfreev(). */
+/* NULL-terminated tokens of those that are open, a group's once for each member that is being sent it; caller
+ * frees with g_strfreev(). */
 char **gw_transfers_tokens(const GwTransfers *transfers);
 
 gboolean gw_transfers_has_room(const GwTransfers *transfers, const GwTransferOf *of);

@@ -43,6 +43,7 @@ typedef struct {
   guint mode;
   char *node; /* registry id, or "" for a stranger */
   gboolean is_adopted;
+  gboolean is_group;    /* several nodes share it: the cap of one node is not theirs */
   gint64 until_boot_ms; /* the answer may be given again from cache until then; 0 = never from cache */
   guint32 epoch;        /* rule epoch it was decided in */
   /* image, with kind OFFER or BYTES */
@@ -72,6 +73,7 @@ typedef struct {
   char *token; /* of the pin */
   char *node;
   guint64 acked, size;
+  guint32 n_members; /* of a group: so many of its members are being sent it after this */
   char *detail, *code;
   gint64 wall_ms; /* when it was seen; 0 = now */
   GwAsk ask;      /* REPORT only */

@@ -133,11 +133,19 @@ wanted_events(const GwDataChannel *channel)
   return events | (channel->body && !channel->waits_for_pace ? EPOLLOUT : 0);
 }
 
+/* The peer has taken all that it was sent, and our own pace holds the rest back. */
+static gboolean
+is_held_by_us(const GwDataChannel *channel)
+{
+  return channel->waits_for_pace && gw_stream_position(&channel->stream) <= channel->acked;
+}
+
 static gint64
 due_ms(const GwDataChannel *channel)
 {
   gint64 now_ms = now(channel);
-  gint64 due = MIN(channel->moved_ms + GW_DATA_IDLE_MS, channel->rate_ms);
+  gint64 due =
+      is_held_by_us(channel) ? channel->rate_ms : MIN(channel->moved_ms + GW_DATA_IDLE_MS, channel->rate_ms);
 
   if (channel->is_broken)
     return now_ms;
@@ -215,6 +223,11 @@ on_pace(GwPaceFlow *flow, gint64 now_ms)
 {
   GwDataChannel *channel = (GwDataChannel *)(void *)((char *)flow - G_STRUCT_OFFSET(GwDataChannel, flow));
 
+  if (is_held_by_us(channel)) {
+    channel->moved_ms = now_ms;
+    channel->rate_ms = now_ms + GW_DATA_RATE_WINDOW_MS;
+    channel->rate_acked = channel->acked;
+  }
   channel->waits_for_pace = FALSE;
   flush(channel);
 }
@@ -318,7 +331,7 @@ on_timer(GwTimer *timer, gint64 now_ms)
     end(channel, TRUE);
     return;
   }
-  is_late |= channel->is_up && now_ms >= channel->moved_ms + GW_DATA_IDLE_MS;
+  is_late |= channel->is_up && !is_held_by_us(channel) && now_ms >= channel->moved_ms + GW_DATA_IDLE_MS;
   if (channel->is_broken || is_late || !keeps_rate(channel, now_ms)) {
     end(channel, FALSE);
     return;

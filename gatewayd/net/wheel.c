@@ -38,7 +38,8 @@ list_move(GwTimer *from, GwTimer *to)
 void
 gw_wheel_init(GwWheel *wheel, gint64 now_ms)
 {
-  *wheel = (GwWheel){ .tick = now_ms / GW_WHEEL_TICK_MS };
+  *wheel = (GwWheel){ .tick = now_ms / GW_WHEEL_TICK_MS, .now_ms = now_ms };
+  list_init(&wheel->due);
   for (guint level = 0; level < GW_WHEEL_LEVELS; level++)
     for (guint slot = 0; slot < GW_WHEEL_SLOTS; slot++)
       list_init(&wheel->slots[level][slot]);
@@ -80,7 +81,10 @@ gw_wheel_arm(GwWheel *wheel, GwTimer *timer, gint64 due_ms)
   if (is_later)
     return; /* when its slot comes up it is put where it belongs */
   gw_wheel_cancel(timer);
-  insert(wheel, timer);
+  if (due_ms <= wheel->now_ms)
+    list_append(&wheel->due, timer);
+  else
+    insert(wheel, timer);
 }
 
 void
@@ -119,6 +123,21 @@ empty_slot(GwWheel *wheel, guint level, GwTimer *due)
   }
 }
 
+/* Those in @due; one may have been moved to later by one that fired before it. */
+static void
+fire_all(GwWheel *wheel, GwTimer *due, gint64 now_ms)
+{
+  while (due->next != due) {
+    GwTimer *timer = due->next;
+
+    gw_wheel_cancel(timer);
+    if (timer->due_ms > now_ms)
+      insert(wheel, timer);
+    else
+      timer->fire(timer, now_ms);
+  }
+}
+
 static void
 run_tick(GwWheel *wheel, gint64 now_ms)
 {
@@ -132,15 +151,7 @@ run_tick(GwWheel *wheel, gint64 now_ms)
   for (guint i = level + 1; i-- > 0;)
     empty_slot(wheel, i, &due);
   wheel->tick++;
-  while (due.next != &due) {
-    GwTimer *timer = due.next;
-
-    gw_wheel_cancel(timer);
-    if (exact_tick(timer) >= wheel->tick)
-      insert(wheel, timer); /* moved to later by one that fired before it */
-    else
-      timer->fire(timer, now_ms);
-  }
+  fire_all(wheel, &due, now_ms);
 }
 
 /* The first tick at which a slot that may hold a timer comes up, or G_MAXINT64. */
@@ -169,7 +180,11 @@ void
 gw_wheel_advance(GwWheel *wheel, gint64 now_ms)
 {
   gint64 last = now_ms / GW_WHEEL_TICK_MS;
+  GwTimer due;
 
+  list_move(&wheel->due, &due);
+  wheel->now_ms = now_ms;
+  fire_all(wheel, &due, now_ms);
   while (wheel->tick <= last) {
     gint64 next = next_tick(wheel);
 
@@ -187,6 +202,8 @@ gw_wheel_wait_ms(const GwWheel *wheel, gint64 now_ms)
 {
   gint64 next = next_tick(wheel);
 
+  if (wheel->due.next != &wheel->due)
+    return 0;
   if (next == G_MAXINT64)
     return -1;
   return (int)CLAMP(next * GW_WHEEL_TICK_MS - now_ms, 0, G_MAXINT);

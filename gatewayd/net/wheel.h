@@ -8,6 +8,7 @@
 #define GW_WHEEL_TICK_MS 8
 #define GW_WHEEL_LEVELS 4
 #define GW_WHEEL_SLOTS 64
+#define GW_WHEEL_SOON 0 /* as @due_ms: at the next advance */
 
 typedef struct GwTimer GwTimer;
 typedef void (*GwTimerFunc)(GwTimer *timer, gint64 now_ms);
@@ -22,10 +23,13 @@ typedef struct {
   GwTimer slots[GW_WHEEL_LEVELS][GW_WHEEL_SLOTS]; /* list heads */
   guint64 occupied[GW_WHEEL_LEVELS];              /* one bit for each slot that may hold a timer */
   gint64 tick;                                    /* all before it are fired */
+  GwTimer due;                                    /* list head: those that were due when they were armed */
+  gint64 now_ms;                                  /* of the last advance */
 } GwWheel;
 
 void gw_wheel_init(GwWheel *wheel, gint64 now_ms);
-/* Fires once at or soon after @due_ms. Moving an armed timer to a later time costs one store. */
+/* Fires once at or soon after @due_ms; what was due at the last advance, at the next. Moving an armed timer
+ * to a later time costs one store. */
 void gw_wheel_arm(GwWheel *wheel, GwTimer *timer, gint64 due_ms);
 /* Harmless if it is not armed. */
 void gw_wheel_cancel(GwTimer *timer);

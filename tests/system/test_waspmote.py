@@ -192,6 +192,39 @@ def test_K1_the_shared_login(site):
         ftp.login("ota", "libelium")
 
 
+def test_three_members_of_a_group_at_once(site):
+    """They share a login and a pin: none waits for the others, each download is counted, and none is claimed of a node."""
+    names = [f"member-{number}" for number in range(3)]
+    for name in names:
+        site.gateway.ctl("nodes", "set", name, "--product=mote", "--address=127.0.0.21")
+    subprocess.run([site.build / "gatewayd/gatewayctl", f"--bus={site.gateway.bus}", "accounts", "set", "ota3",
+                    *(f"--node={name}" for name in names), "--expires=90d"], input="libelium\n", text=True, timeout=30,
+                   capture_output=True, check=True)
+    site.passwords["ota3"] = "libelium"
+    group = "ota3@127.0.0.21"
+
+    def text():
+        parts = []
+        with site.login("ota3", source="127.0.0.21") as ftp:
+            ftp.retrbinary("RETR UPGRADE.TXT", parts.append)
+        return b"".join(parts).decode()
+    wait_for("an offer to the group", lambda: f"FILE:{IMAGE}" in text())
+    logins = [site.login("ota3", source="127.0.0.21") for _ in names]
+    streams = [ftp.transfercmd(f"RETR {IMAGE}") for ftp in logins]  # the third, too, while two are under way
+    for ftp, stream in zip(logins, streams):
+        assert b"".join(iter(lambda stream=stream: stream.recv(65536), b"")) == site.image
+        stream.close()
+        assert ftp.voidresp().startswith("226")
+        ftp.close()
+
+    def counted():
+        return len(site.gateway.json("events", "--after=0", f"--filter=node={group}",
+                                     "--filter=type=update.downloaded-by-member")["events"])
+    wait_for("three downloads", lambda: counted() == 3)
+    assert site.update(group)["state"] == "offered"
+    assert not any(site.update(name) for name in names)
+
+
 def test_codes_are_explained(site):
     codes = site.gateway.json("plugins", "show", "waspmote")["codes"]
     assert {row["group"] for row in codes} == set(MODEMS)

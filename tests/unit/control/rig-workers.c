@@ -148,6 +148,15 @@ rig_tell(Rig *rig, GwToldKind kind, const char *token, guint64 acked)
 }
 
 int
+rig_tell_of_group(Rig *rig, GwToldKind kind, const char *token, guint64 acked, guint n_members)
+{
+  GwTold told = told_of(kind, token, acked);
+
+  told.n_members = n_members;
+  return send_told(rig, &told);
+}
+
+int
 rig_report(Rig *rig, const RigAsker *asker, int state, const char *code)
 {
   GwTold told = { .kind = GW_TOLD_REPORT,

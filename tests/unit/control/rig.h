@@ -145,6 +145,8 @@ void rig_expect_nothing(Rig *rig, const RigAsker *asker, int reason);
 char *rig_expect_offer(Rig *rig, const RigAsker *asker, const char *version);
 /* The kind of the ACK. */
 int rig_tell(Rig *rig, GwToldKind kind, const char *token, guint64 acked);
+/* The same of a group of which @n_members are being sent it then. */
+int rig_tell_of_group(Rig *rig, GwToldKind kind, const char *token, guint64 acked, guint n_members);
 int rig_report(Rig *rig, const RigAsker *asker, int state, const char *code);
 /* Offer, bytes, begun, complete: the node has it. Returns the token. Caller frees. */
 char *rig_download(Rig *rig, const RigAsker *asker, const char *version);

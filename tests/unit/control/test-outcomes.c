@@ -329,6 +329,48 @@ test_group_is_counted(void)
   g_assert_cmpuint(rig_count_events(rig, "update.attempt-failed"), ==, 0);
 }
 
+static void
+expect_bytes(Rig *rig, const RigAsker *asker, int kind)
+{
+  GwAnswer answer = rig_ask_bytes(rig, asker);
+
+  g_assert_cmpint(answer.kind, ==, kind);
+  g_assert_true(kind != GATEWAY_ANSWER_BYTES || answer.is_group);
+  gw_answer_clear(&answer);
+}
+
+/* Members at once: the group keeps its place until the last is through, and each takes one of its own. */
+static void
+test_group_at_once(void)
+{
+  g_autoptr(Rig) rig = rig_new("[limits]\ntransfers=2\n");
+  RigAsker member = { .plugin = RIG_TOLD, .node = "meters", .is_group = TRUE };
+  g_autofree char *token = NULL;
+
+  rig_product(rig, "weather", RIG_TOLD);
+  rig_import(rig, "weather", "5", 5000, 'x');
+  rig_expect_nothing(rig, &member, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "meters", "weather");
+  rig_push(rig, 1, "meters");
+  token = rig_expect_offer(rig, &member, "5");
+  member.token = token;
+  expect_bytes(rig, &member, GATEWAY_ANSWER_BYTES);
+  rig_tell_of_group(rig, GW_TOLD_BEGUN, token, 0, 1);
+  expect_bytes(rig, &member, GATEWAY_ANSWER_BYTES);
+  rig_tell_of_group(rig, GW_TOLD_BEGUN, token, 0, 2);
+  expect_bytes(rig, &member, GATEWAY_ANSWER_LATER);
+  rig_tell_of_group(rig, GW_TOLD_COMPLETE, token, 5000, 1);
+  rig_assert_column(rig, "updates", "node", "meters", "state", "downloading");
+  expect_bytes(rig, &member, GATEWAY_ANSWER_BYTES);
+  rig_tell_of_group(rig, GW_TOLD_BEGUN, token, 0, 2);
+  rig_tell_of_group(rig, GW_TOLD_INTERRUPTED, token, 100, 1);
+  rig_assert_column(rig, "updates", "node", "meters", "state", "downloading");
+  rig_tell_of_group(rig, GW_TOLD_COMPLETE, token, 5000, 0);
+  rig_assert_column(rig, "updates", "node", "meters", "state", "offered");
+  g_assert_cmpuint(rig_count_events(rig, "update.downloaded-by-member"), ==, 2);
+  expect_bytes(rig, &member, GATEWAY_ANSWER_BYTES);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -350,5 +392,6 @@ main(int argc, char *argv[])
   g_test_add_func("/control/outcomes/power-cycle", test_broken_never_cut_needs_a_power_cycle);
   g_test_add_func("/control/outcomes/undone-offer", test_undone_offer);
   g_test_add_func("/control/outcomes/group", test_group_is_counted);
+  g_test_add_func("/control/outcomes/group-at-once", test_group_at_once);
   return g_test_run();
 }

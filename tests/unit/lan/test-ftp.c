@@ -192,6 +192,33 @@ test_control_connection_goes(void)
   bench_close(&bench);
 }
 
+/* Members of a group share login and pin: the third is served as the first, and each is told. */
+static void
+test_group_of_three(void)
+{
+  Bench bench;
+  Client *data[3];
+
+  ftp_open(&bench);
+  bench_make_image(&bench, 60000);
+  for (guint i = 0; i < 3; i++) {
+    Client *control = login(&bench, 1);
+    bench.answer.is_group = TRUE;
+    data[i] = connect_data(control, 1);
+    data[i]->is_deaf = TRUE;
+    client_send(control, "RETR PROG001\r\n");
+    g_assert_true(ends_with(control, "(60000 bytes).\r\n"));
+  }
+  g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_BEGUN), ==, 3);
+  for (guint i = 0; i < 3; i++) {
+    data[i]->is_deaf = FALSE;
+    bench_settle(&bench);
+    g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_COMPLETE), ==, i + 1);
+    g_assert_cmpuint(bench.told[bench.n_told - 1].n_members, ==, 2 - i);
+  }
+  bench_close(&bench);
+}
+
 static void
 test_stopped(void)
 {
@@ -342,6 +369,52 @@ test_L4_right_ones_after_wrong_ones(void)
   bench_close(&bench);
 }
 
+static void
+give_verdict(Bench *bench, guint32 serial, int kind)
+{
+  GwAnswer answer = { .kind = kind, .node = (char *)"n1" };
+
+  gw_link_send(bench->core, GW_MESSAGE_ANSWER, serial, gw_answer_pack(&answer), NULL, 0);
+  for (guint i = 0; i < 4; i++)
+    (void)g_main_context_iteration(gw_reactor_context(bench->reactor), FALSE);
+  for (guint n = 0; n != bench->n_messages;) {
+    n = bench->n_messages;
+    for (guint i = 0; i < 4; i++)
+      (void)g_main_context_iteration(gw_reactor_context(bench->reactor), FALSE);
+  }
+}
+
+/* All at once, before the first verdict: of one address only so many are looked at. */
+static void
+test_L4_guesses_at_once(void)
+{
+  Bench bench;
+  Client *clients[GW_LOGINS_AT_ONCE + 4];
+  guint32 first;
+  const char *guess = "USER n1\r\nPASS bad\r\n";
+
+  ftp_open(&bench);
+  bench_configure(&bench, "[('lan', '', {'stranger-connections': '100'}), ('plugin', '" PLUGIN
+                          "', {'listen': '127.0.0.1:0'})]");
+  bench_settle(&bench);
+  bench.is_silent = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS(clients); i++)
+    clients[i] = client_new(&bench, PLUGIN, 2);
+  for (guint i = 0; i < G_N_ELEMENTS(clients); i++)
+    g_assert_cmpint(send(clients[i]->fd, guess, strlen(guess), MSG_NOSIGNAL), >, 0);
+  bench_settle(&bench);
+  g_assert_cmpuint(bench.n_asks, ==, GW_LOGINS_AT_ONCE);
+  first = bench.pending_serial - GW_LOGINS_AT_ONCE + 1;
+  give_verdict(&bench, first, GATEWAY_ANSWER_ACCEPTED);
+  g_assert_cmpuint(bench.n_asks, ==, GW_LOGINS_AT_ONCE + 1);
+  give_verdict(&bench, first + 1, GATEWAY_ANSWER_DENIED); /* now the others wait */
+  give_verdict(&bench, first + 2, GATEWAY_ANSWER_DENIED);
+  g_assert_cmpuint(bench.n_asks, ==, GW_LOGINS_AT_ONCE + 1);
+  bench_pass(&bench, 1000);
+  g_assert_cmpuint(bench.n_asks, >, GW_LOGINS_AT_ONCE + 1);
+  bench_close(&bench);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -352,11 +425,13 @@ main(int argc, char **argv)
   g_test_add_func("/ftp/slow-node", test_slow_node);
   g_test_add_func("/ftp/resumed", test_resumed);
   g_test_add_func("/ftp/control-connection-goes", test_control_connection_goes);
+  g_test_add_func("/ftp/group-of-three", test_group_of_three);
   g_test_add_func("/ftp/stopped", test_stopped);
   g_test_add_func("/ftp/configured-anew", test_configured_anew);
   g_test_add_func("/promise/L2/dripping-before-the-login", test_L2_dripping_before_the_login);
   g_test_add_func("/promise/L4/failed-logins-are-answered-late", test_L4_failed_logins_are_answered_late);
   g_test_add_func("/promise/L4/hanging-up-gains-nothing", test_L4_hanging_up_gains_nothing);
+  g_test_add_func("/promise/L4/guesses-at-once", test_L4_guesses_at_once);
   g_test_add_func("/promise/L4/right-ones-after-wrong-ones", test_L4_right_ones_after_wrong_ones);
   return g_test_run();
 }

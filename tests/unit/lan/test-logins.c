@@ -121,6 +121,21 @@ test_L4_bounded(void)
   g_assert_cmpint(gw_logins_failed_ms(logins, &persistent, 20000), ==, 12000); /* not pushed out */
 }
 
+static void
+test_L4_so_many_at_once(void)
+{
+  g_autoptr(GwLogins) logins = gw_logins_new();
+  GwAddress peer = address_of("192.0.2.1"), other = address_of("192.0.2.2");
+
+  for (guint i = 0; i < GW_LOGINS_AT_ONCE; i++)
+    g_assert_true(gw_logins_enter(logins, &peer));
+  g_assert_false(gw_logins_enter(logins, &peer));
+  g_assert_true(gw_logins_enter(logins, &other));
+  gw_logins_leave(logins, &peer);
+  g_assert_true(gw_logins_enter(logins, &peer));
+  g_assert_false(gw_logins_enter(logins, &peer));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -131,5 +146,6 @@ main(int argc, char **argv)
   g_test_add_func("/promise/L4/a-thousand-guesses", test_L4_a_thousand_guesses);
   g_test_add_func("/promise/L4/one-network-is-one-address", test_L4_one_network_is_one_address);
   g_test_add_func("/promise/L4/bounded", test_L4_bounded);
+  g_test_add_func("/promise/L4/so-many-at-once", test_L4_so_many_at_once);
   return g_test_run();
 }

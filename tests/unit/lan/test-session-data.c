@@ -129,6 +129,37 @@ test_early_drained(void)
   dock_close(&dock);
 }
 
+/* Another image is granted while the first is on its way: what was sent of that one is the last word about
+ * it.
+ */
+static void
+test_another_image_in_the_middle(void)
+{
+  g_autoptr(GwBody) other = gw_body_new_bytes("another", 7, NULL);
+  GatewayAnswer answer = { .size = sizeof answer, .kind = GATEWAY_ANSWER_BYTES };
+  Dock dock;
+
+  dock_open(&dock, "127.0.0.2");
+  dock_give_image(&dock);
+  dock_say(&dock, "PASV\n");
+  guint16 port = dock_expect_port(&dock, "127.0.0.1");
+  int own = dock_dial("127.0.0.2", "127.0.0.1", port, 4096); /* reads nothing */
+  dock_expect(&dock, "UP\n");
+  dock_say(&dock, "IMAGE 0 0\n");
+  dock_say(&dock, "GET\n");
+  for (guint i = 0; i < 50; i++)
+    dock_breathe(&dock);
+  gw_session_end_streams(dock.session);
+  g_assert_cmpuint(dock.n_streams_over, ==, 1);
+  g_assert_cmpuint(dock.covered_size, <, DOCK_IMAGE_SIZE);
+  gw_session_answer(dock.session, &answer, other);
+  dock_expect(&dock, "FAILED\nREADY\n");
+  close(own);
+  dock_pass_ms(&dock, 5000);
+  g_assert_cmpuint(dock.n_streams_over, ==, 1);
+  dock_close(&dock);
+}
+
 static void
 test_nobody_comes(void)
 {
@@ -381,6 +412,7 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/session-data/another-image", test_another_image_in_the_middle);
   g_test_add_func("/lan/data/text", test_text);
   g_test_add_func("/lan/data/ipv6", test_ipv6);
   g_test_add_func("/lan/data/empty-text", test_empty_text);

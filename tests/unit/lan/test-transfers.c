@@ -10,7 +10,8 @@ typedef struct {
   GwReactor *reactor;
   GwGauges *gauges;
   GwTransfers *transfers;
-  guint n_complete, n_interrupted;
+  guint n_begun, n_complete, n_interrupted;
+  GwTold last;
 } Site;
 
 static gint64 clock_ms;
@@ -26,6 +27,8 @@ on_told(const GwTold *told, gpointer user)
 {
   Site *site = user;
 
+  site->last = *told;
+  site->n_begun += told->kind == GW_TOLD_BEGUN;
   site->n_complete += told->kind == GW_TOLD_COMPLETE;
   site->n_interrupted += told->kind == GW_TOLD_INTERRUPTED;
 }
@@ -146,6 +149,95 @@ test_bounded_memory(Site *site, gconstpointer data)
   gw_sending_end(open, FALSE);
 }
 
+/* ---- a group ---- */
+
+static GwTransferOf
+group_of(GwAddress *peer, const char *host)
+{
+  g_assert_true(gw_address_parse(host, 80, peer, NULL));
+  return (GwTransferOf){
+    .token = "group", .node = "group", .peer = peer, .size = SIZE, .is_group = TRUE, .idle_ms = IDLE_MS
+  };
+}
+
+static GwSending *
+begin_member(Site *site, guint64 offset)
+{
+  GwAddress peer;
+  GwTransferOf of = group_of(&peer, "192.0.2.1");
+
+  return gw_transfers_begin(site->transfers, &of, offset, cut, site);
+}
+
+static void
+cover(GwSending *sending, guint64 offset, guint64 size)
+{
+  gw_sending_covered(sending, offset, size);
+  gw_sending_end(sending, offset + size < SIZE);
+}
+
+/* Three at once: the cap of one node is not theirs, and each is told for itself. */
+static void
+test_group_of_three(Site *site, gconstpointer data)
+{
+  GwAddress peer;
+  GwTransferOf of = group_of(&peer, "192.0.2.1");
+  GwSending *members[3];
+
+  gw_transfers_set_caps(site->transfers, &(GwTransferCaps){ 10, 10, 2 });
+  for (guint i = 0; i < 3; i++) {
+    g_assert_true(gw_transfers_has_room(site->transfers, &of));
+    members[i] = begin_member(site, 0);
+    g_assert_cmpuint(site->last.n_members, ==, i + 1);
+  }
+  g_assert_cmpuint(site->n_begun, ==, 3);
+  g_assert_cmpuint(gw_transfers_open(site->transfers), ==, 3);
+  gw_sending_progress(members[2], SIZE / 2);
+  cover(members[0], 0, SIZE);
+  g_assert_cmpint(site->last.kind, ==, GW_TOLD_COMPLETE);
+  g_assert_cmpuint(site->last.n_members, ==, 2);
+  cover(members[1], 0, SIZE / 2);
+  g_assert_cmpint(site->last.kind, ==, GW_TOLD_INTERRUPTED);
+  g_assert_cmpuint(site->last.acked, ==, SIZE / 2);
+  g_assert_cmpuint(site->last.n_members, ==, 1);
+  cover(members[2], 0, SIZE);
+  g_assert_cmpuint(site->last.n_members, ==, 0);
+  g_assert_cmpuint(site->n_complete, ==, 2);
+  g_assert_cmpuint(site->n_interrupted, ==, 1);
+  g_assert_cmpuint(gw_transfers_open(site->transfers), ==, 0);
+}
+
+/* Two halves are one whole, of whomever they were; a half is not counted twice, nor one with a gap. */
+static void
+test_group_goes_on(Site *site, gconstpointer data)
+{
+  cover(begin_member(site, 0), 0, SIZE / 2);
+  cover(begin_member(site, SIZE / 2 + 1), SIZE / 2 + 1, SIZE / 2 - 1);
+  g_assert_cmpuint(site->n_complete, ==, 0);
+  cover(begin_member(site, SIZE / 2), SIZE / 2, SIZE / 2);
+  g_assert_cmpuint(site->n_complete, ==, 1);
+  cover(begin_member(site, SIZE / 2), SIZE / 2, SIZE / 2);
+  g_assert_cmpuint(site->n_complete, ==, 1);
+}
+
+static void
+test_L4_group_meets_the_other_caps(Site *site, gconstpointer data)
+{
+  GwAddress peer;
+  GwTransferOf of = group_of(&peer, "192.0.2.1");
+  GwSending *one = begin_member(site, 0), *two = begin_member(site, 0);
+
+  gw_transfers_set_caps(site->transfers, &(GwTransferCaps){ 3, 2, 1 });
+  g_assert_false(gw_transfers_has_room(site->transfers, &of));
+  of = group_of(&peer, "198.51.100.1");
+  g_assert_true(gw_transfers_has_room(site->transfers, &of));
+  gw_transfers_set_caps(site->transfers, &(GwTransferCaps){ 2, 8, 1 });
+  g_assert_false(gw_transfers_has_room(site->transfers, &of));
+  gw_sending_end(one, TRUE);
+  g_assert_true(gw_transfers_has_room(site->transfers, &of));
+  gw_sending_end(two, TRUE);
+}
+
 #define ADD(path, function) g_test_add(path, Site, NULL, site_up, function, site_down)
 
 int
@@ -155,5 +247,8 @@ main(int argc, char **argv)
   ADD("/promise/L4/segments", test_segments);
   ADD("/promise/L4/total", test_total);
   ADD("/transfers/bounded-memory", test_bounded_memory);
+  ADD("/transfers/group-of-three", test_group_of_three);
+  ADD("/transfers/group-goes-on", test_group_goes_on);
+  ADD("/promise/L4/group-meets-the-other-caps", test_L4_group_meets_the_other_caps);
   return g_test_run();
 }

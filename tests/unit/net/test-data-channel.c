@@ -466,6 +466,38 @@ test_paced(void)
   quay_close();
 }
 
+/* It takes whatever it is sent; that it is sent so little is our own doing. */
+static void
+test_starved_by_our_pace(void)
+{
+  g_autoptr(GwBody) body = NULL;
+  g_autoptr(GwPace) pace = NULL;
+  GwDataSetup setup;
+  GwAddress peer;
+  guint64 acked;
+  int fd;
+
+  quay_open();
+  body = quay_body(50000);
+  pace = gw_pace_new(gw_reactor_wheel(quay->reactor), 1, 0);
+  setup = quay_setup();
+  setup.pace = pace;
+  peer = quay_address(PEER, 0);
+  quay->channel = gw_data_channel_listen(&setup, quay->passive, &peer);
+  fd = come(0);
+  send_body(body);
+  quay_pass_ms(1400000); /* not enough yet for the least that is granted */
+  g_assert_cmpuint(quay->n_over, ==, 0);
+  acked = gw_data_channel_acked(quay->channel);
+  quay_pass_ms(200000);
+  g_assert_cmpuint(quay->n_over, ==, 0);
+  g_assert_cmpuint(gw_data_channel_acked(quay->channel), >, acked);
+  close(fd);
+  g_clear_pointer(&quay->channel, gw_data_channel_free);
+  g_clear_pointer(&pace, gw_pace_free);
+  quay_close();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -489,5 +521,6 @@ main(int argc, char **argv)
   g_test_add_func("/net/data/peer-resets", test_peer_resets);
   g_test_add_func("/net/data/free-in-stream", test_free_in_a_stream);
   g_test_add_func("/net/data/paced", test_paced);
+  g_test_add_func("/net/data/starved-by-our-pace", test_starved_by_our_pace);
   return g_test_run();
 }

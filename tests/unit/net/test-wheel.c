@@ -126,7 +126,7 @@ rearm_and_cancel_other(GwTimer *timer, gint64 now_ms)
   if (probe->other)
     gw_wheel_cancel(probe->other);
   if (probe->n_fired < 5)
-    gw_wheel_arm(probe->wheel, timer, now_ms); /* due at once: still not before the next tick */
+    gw_wheel_arm(probe->wheel, timer, now_ms); /* due at once: still not in this advance */
 }
 
 /* A callback may do anything to any timer, also to one that is due in the same tick. */
@@ -145,6 +145,28 @@ test_callbacks_may_change_timers(void)
   run_until(&wheel, 104, 1000, 8);
   g_assert_cmpuint(probe.n_fired, ==, 5);
   g_assert_cmpuint(victim.n_fired, ==, 0);
+}
+
+/* Who waits for nothing but its turn is not kept until the next tick. */
+static void
+test_due_at_once(void)
+{
+  GwWheel wheel;
+  Probe probe = { 0 }, moved = { 0 };
+
+  gw_wheel_init(&wheel, 0);
+  gw_wheel_advance(&wheel, 801);
+  arm(&wheel, &probe, GW_WHEEL_SOON);
+  arm(&wheel, &moved, 801);
+  g_assert_cmpint(gw_wheel_wait_ms(&wheel, 801), ==, 0);
+  arm(&wheel, &moved, 2000);
+  gw_wheel_advance(&wheel, 801);
+  g_assert_cmpuint(probe.n_fired, ==, 1);
+  g_assert_cmpuint(moved.n_fired, ==, 0);
+  run_until(&wheel, 801, 1999, 100);
+  g_assert_cmpuint(moved.n_fired, ==, 0);
+  run_until(&wheel, 1999, 2010, 8);
+  g_assert_cmpuint(moved.n_fired, ==, 1);
 }
 
 static void
@@ -225,6 +247,7 @@ main(int argc, char **argv)
   g_test_add_func("/net/wheel/cancelled", test_cancelled_never_fires);
   g_test_add_func("/net/wheel/moved", test_moved_later_and_earlier);
   g_test_add_func("/net/wheel/callbacks", test_callbacks_may_change_timers);
+  g_test_add_func("/net/wheel/due-at-once", test_due_at_once);
   g_test_add_func("/net/wheel/postponed-while-due", test_postponed_while_due);
   g_test_add_func("/net/wheel/at-random", test_many_at_random);
   return g_test_run();
