@@ -260,13 +260,13 @@ tear_up(int fd)
 
 /* --- the calls --- */
 
-/* Pipes and the like are not the disk. */
+/* Pipes and the like are not the disk, and the log survives to be read. */
 static int
 is_file(int fd)
 {
   struct stat st;
 
-  return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+  return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 ssize_t

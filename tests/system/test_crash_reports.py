@@ -28,11 +28,12 @@ STEPS = [("core", DISK, 24), ("core", SEND, 24), ("core", RECEIVE, 24), ("wan", 
 
 
 @pytest.fixture
-def armed(gateway, tmp_path):
+def armed(gateway, tmp_path, request):
     receiver = Receiver("secret").start()
     (tmp_path / "hook.secret").write_text("secret\n")
     port = free_port()
-    made = Armed(gateway(CONFIG.format(url=receiver.url, port=port, folder=tmp_path)))
+    made = Armed(gateway(CONFIG.format(url=receiver.url, port=port, folder=tmp_path)),
+                 is_dropping="power_cut" in request.node.name)
     made.receiver, made.port, made.image = receiver, port, tmp_path / "fw.bin"
     yield made
     made.disarm()
@@ -108,13 +109,12 @@ def check(armed, ended):
     assert {str(event["id"]) for event in known} == {id for id, event in by_id.items() if event["data"].get("final")}
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_E1_killed_at_each_step(armed, seed):
+def kill_and_check(armed, steps, seed):
     chance, nodes = random.Random(seed), ["a", "b", "c"]
     prepare(armed, nodes)
     ended, n_fired = [], 0
     for number in range(N_KILLS):
-        name, kinds, n = STEPS[(seed + number) % len(STEPS)]
+        name, kinds, n = steps[(seed + number) % len(steps)]
         armed.arm(name, kinds, chance.randint(1, n))
         ended.append(end_one(armed, chance.choice(nodes)))
         wait_for("the kill or the end", lambda name=name: armed.has_fired(name) or is_drained(armed.one), 60)
@@ -123,3 +123,14 @@ def test_E1_killed_at_each_step(armed, seed):
     wait_for("an empty outbox", lambda: is_drained(armed.one), 60, step=0.2)
     check(armed, ended)
     assert n_fired >= N_KILLS / 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_E1_killed_at_each_step(armed, seed):
+    kill_and_check(armed, STEPS, seed)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_E1_power_cut_at_each_step(armed, seed):
+    """The core loses with its life all that it had not synced."""
+    kill_and_check(armed, [("core", DISK, 24), ("core", DISK, 48)], seed)
