@@ -278,6 +278,16 @@ run_status(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_statistics(const GwMethodCall *call, GError **error)
+{
+  const char *by, *cursor;
+
+  g_variant_get(call->parameters, "(&s&s@a{sv})", &by, &cursor, NULL);
+  gw_query_statistics(call->core, by, cursor, call->then);
+  return TRUE;
+}
+
+static gboolean
 run_list(const GwMethodCall *call, GError **error)
 {
   g_autofree const char **columns = NULL;
@@ -403,6 +413,7 @@ static const GwMethod METHODS[] = {
   { "DropDeadLetters", GW_ROLE_OPERATE, NULL, run_deadletter_drop, .is_remedy = TRUE },
   { "Reload", GW_ROLE_ADMINISTER, NULL, run_reload, .is_remedy = TRUE },
   { "GetStatus", GW_ROLE_READ, NULL, run_status },
+  { "GetStatistics", GW_ROLE_READ, NULL, run_statistics },
   { "List", GW_ROLE_READ, NULL, run_list },
   { "Get", GW_ROLE_READ, NULL, run_get },
   { "GetEvents", GW_ROLE_READ, NULL, run_events },

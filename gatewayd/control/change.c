@@ -8,6 +8,7 @@
 #include "control/alerts.h"
 #include "control/core-private.h"
 #include "control/relay.h"
+#include "control/timeline.h"
 
 struct GwChange {
   GwCore *core;
@@ -164,6 +165,26 @@ log_event(const GwEvent *event, GwSubject subject, const char *text)
   gw_log_event(&line);
 }
 
+/* Into the node's own story. At most so many bytes, so that the rows that are kept have a bounded size. */
+static void
+put_timeline(GwChange *change, const GwEvent *event, const char *text)
+{
+  const GwNode *node = *event->node ? gw_registry_find(change->core->registry, event->node) : NULL;
+  g_autofree char *valid = NULL;
+  GwTimelineRow row = { .node = event->node,
+                        .kind = event->type,
+                        .first_ms = event->wall_ms,
+                        .last_ms = event->wall_ms,
+                        .count = 1,
+                        .is_final = event->is_final };
+
+  if (!node || !node->is_adopted)
+    return;
+  row.id = gw_db_next_id(change->core->db, GW_SEQUENCE_TIMELINE);
+  row.text = valid = gw_timeline_text(text);
+  gw_rows_put_timeline(change->batch, &row);
+}
+
 void
 gw_change_say(GwChange *change, const char *type, const GwAbout *about, const char *format, ...)
 {
@@ -188,6 +209,7 @@ gw_change_say(GwChange *change, const char *type, const GwAbout *about, const ch
   event->data = make_data(change, about, text);
   gw_event_put(change->batch, event);
   gw_relay_put(change->core->relay, change->batch, event);
+  put_timeline(change, event, text);
   g_ptr_array_add(change->events, event);
   log_event(event, subject, text);
 }

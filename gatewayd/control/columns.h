@@ -23,11 +23,11 @@ typedef struct {
 const GwKind *gw_columns_kind(const char *name);
 /* Text naming all kinds, for errors. */
 #define GW_KINDS                                                                                             \
-  "firmware, nodes, rules, updates, upstreams, plugins, products, accounts, cache or deadletters"
+  "firmware, nodes, rules, updates, timeline, upstreams, plugins, products, accounts, cache or deadletters"
 /* One item in full: every column. Floating a{sv}'s builder is filled. */
 void gw_columns_add_all(GwCore *core, const GwKind *kind, gconstpointer item, GVariantBuilder *builder);
 
-/* In query-updates.c: gw_query_list() for them. */
+/* In query-updates.c: gw_query_list() for "updates" and "timeline". */
 void gw_query_list_updates(GwCore *core, const GwListQuery *query, GwThen then);
 
 /* In columns-relay.c. */

@@ -124,6 +124,9 @@ typedef struct {
 } GwListQuery;
 /* -> (aa{sv} rows, s next cursor or "", u total) */
 void gw_query_list(GwCore *core, const GwListQuery *query, GwThen then);
+/* How updates went, @by rule, product, location or version; forty keys at a time. -> (aa{sv} rows, s next
+ * cursor or ""). Counted as they happen: costs nothing that grows with the number of updates. */
+void gw_query_statistics(GwCore *core, const char *by, const char *cursor, GwThen then);
 /* One thing in full, with its history. -> a{sv} */
 void gw_query_get(GwCore *core, const char *kind, const char *id, GwThen then);
 /* Events with id > @after_id, oldest first; @after_id < 0: the newest @limit ones, oldest first. @filter

@@ -154,6 +154,7 @@ gw_evidence_bytes(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
 static void
 count_group(GwCore *core, GwPin *pin, GwUpdate *update, guint n_members, GwChange *change)
 {
+  update->n_downloads = pin->n_downloads;
   g_autofree char *detail = g_strdup_printf("%u downloads by members of the group", pin->n_downloads);
 
   if (n_members > 0 || !gw_progress_fact(core, update, GW_FACT_INTERRUPTED, detail, change))

@@ -13,7 +13,8 @@
 #define MINUTE_MS G_GINT64_CONSTANT(60000)
 #define HOUR_MS (60 * MINUTE_MS)
 #define MENDED_MS (30 * 24 * HOUR_MS)
-#define TIMELINE_ROWS_MAX 2000000 /* of all nodes: some 256 MiB */
+/* Of all nodes, and as many final ones: 2 x 500,000 rows of at most some 250 bytes are 256 MiB. */
+#define TIMELINE_ROWS_MAX 500000
 
 guint64
 gw_house_partition_share(int dir_fd)
@@ -119,6 +120,7 @@ trim(GwCore *core)
   drop_ended_updates(core);
   gw_rows_trim_timeline(gw_change_batch(change), oldest_ms, TIMELINE_ROWS_MAX);
   gw_rows_trim_updates(gw_change_batch(change), oldest_ms);
+  gw_rows_trim_tallies(gw_change_batch(change));
   gw_rows_trim_events(gw_change_batch(change), oldest_ms, (guint)core->limits.events);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
 }

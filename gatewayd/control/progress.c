@@ -244,6 +244,7 @@ gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const char *detail
   if (transition.is_attempt_failed)
     fail_attempt(core, update, pin && pin->is_silent);
   set_reason(update, detail);
+  update->cause = gw_update_state_is_final(update->state) ? fact : 0;
   update->changed_ms = gw_core_now(core).wall_ms;
   set_deadline(core, update, pin);
   what = what_happened(update, before, &transition);

@@ -286,7 +286,7 @@ gw_query_list(GwCore *core, const GwListQuery *query, GwThen then)
   g_autoptr(GError) error = NULL;
   guint first;
 
-  if (strcmp(query->kind, "updates") == 0) {
+  if (strcmp(query->kind, "updates") == 0 || strcmp(query->kind, "timeline") == 0) {
     gw_query_list_updates(core, query, then);
     return;
   }

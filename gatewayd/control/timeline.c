@@ -141,6 +141,37 @@ gw_timeline_last(const GwTimeline *timeline, const char *node, GwTimelineRow *re
 }
 
 void
+gw_timeline_unwritten(const GwTimeline *timeline, const char *node,
+                      void (*each)(const GwTimelineRow *row, gpointer user), gpointer user)
+{
+  const Run *run = g_hash_table_lookup(timeline->runs, node);
+
+  for (guint i = 0; i < timeline->ended->len; i++) {
+    const Ended *ended = timeline->ended->pdata[i];
+    GwTimelineRow row = row_of(ended->node, ended->run);
+
+    if (strcmp(ended->node, node) == 0)
+      each(&row, user);
+  }
+  if (run && run->is_dirty) {
+    GwTimelineRow row = row_of(node, run);
+
+    each(&row, user);
+  }
+}
+
+char *
+gw_timeline_text(const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+  gsize size = strlen(valid);
+
+  if (size <= GW_TIMELINE_TEXT_MAX)
+    return g_steal_pointer(&valid);
+  return g_strndup(valid, (gsize)(g_utf8_find_prev_char(valid, valid + GW_TIMELINE_TEXT_MAX + 1) - valid));
+}
+
+void
 gw_timeline_forget(GwTimeline *timeline, const char *node)
 {
   g_hash_table_remove(timeline->runs, node);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a node asked and heard, run by run: a repeated identical ask is one row (first, last, count). Runs are
  * kept in memory and written when they end, or when they have lasted ten minutes, twenty, forty... so that a
- * node that polls for ever costs the flash next to nothing. Main thread. */
+ * node that polls for ever costs the flash next to nothing. What happened to the node stands between them,
+ * written with its event (change.c). Main thread. */
 #pragma once
 #include "store/rows.h"
 
@@ -20,6 +21,12 @@ typedef struct {
 void gw_timeline_note(GwTimeline *timeline, const GwTimelineNote *note, gint64 boot_ms);
 /* The run that lasts, not yet written or older on disk; FALSE = none. Texts are borrowed. */
 gboolean gw_timeline_last(const GwTimeline *timeline, const char *node, GwTimelineRow *ret_row);
+/* What is not on disk yet, or older there: oldest first. Rows and texts are borrowed for the call. */
+void gw_timeline_unwritten(const GwTimeline *timeline, const char *node,
+                           void (*each)(const GwTimelineRow *row, gpointer user), gpointer user);
+/* @text as it is kept: at most so many bytes, cut between two characters. Caller frees. */
+#define GW_TIMELINE_TEXT_MAX 160
+char *gw_timeline_text(const char *text);
 void gw_timeline_forget(GwTimeline *timeline, const char *node);
 /* Adds what is due (at G_MAXINT64: everything) to @batch, and the contact times of those nodes by @contact.
  */

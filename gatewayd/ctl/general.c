@@ -3,6 +3,7 @@
 #include "ctl/command.h"
 #include "ctl/events.h"
 #include "ctl/list.h"
+#include "ctl/statistics.h"
 
 static gboolean
 run_status(GwCtl *ctl, const GwArgs *args, GError **error)
@@ -130,6 +131,11 @@ static const GwArg EVENTS_ARGS[] = {
 
 #define LETTER_MORE "LETTER is UPSTREAM/EVENT as listed, or UPSTREAM for all of it."
 
+static const GwArg STATISTICS_ARGS[] = {
+  { "by", GW_ARG_TEXT, NULL, "WHAT", "rule (the usual one), product, location or version" },
+  { NULL, 0, NULL, NULL, NULL },
+};
+
 const GwCommand gw_commands_general[] = {
   { "status", NULL, "", 0, 0, NULL, "what the gateway is doing", NULL, run_status },
   { "events", NULL, "", 0, 0, EVENTS_ARGS, "what happened, oldest first",
@@ -138,6 +144,14 @@ const GwCommand gw_commands_general[] = {
     "  gatewayctl events --after=0 --filter=type=update.* --filter=final=yes",
     gw_ctl_events },
   { "cache", "list", "", 0, 0, gw_list_args, "images that are kept", GW_LIST_MORE, run_cache_list },
+  { "statistics", NULL, "", 0, 0, STATISTICS_ARGS, "how updates went, by rule, product, location or version",
+    "Good is succeeded; bad is failed, refused or expired; what was cancelled or superseded says nothing "
+    "about the "
+    "firmware, and is in neither. The rate is of those that are through. Median and p90 are times from the "
+    "first "
+    "offer to the success, true to an eighth. Logins that several nodes share are counted apart.\n\n"
+    "  gatewayctl statistics --by=version",
+    gw_ctl_statistics },
   { "updates", "list", "", 0, 0, gw_list_args, "one node, one firmware each: how far they are",
     GW_LIST_MORE "\n\n  gatewayctl updates --filter=state=failed", run_updates_list },
   { "updates", "show", "ID", 1, 1, NULL, "one update and its history", NULL, run_updates_show },

@@ -70,28 +70,60 @@ gw_ctl_width(const GwCtl *ctl)
   return ctl->is_wide ? 0 : gw_terminal_width();
 }
 
-gboolean
-gw_ctl_list(GwCtl *ctl, const char *kind, const GwArgs *args, GError **error)
+static gboolean
+show(GwCtl *ctl, const Wanted *wanted, GError **error)
 {
-  g_auto(GStrv) columns = g_strsplit(gw_args_text(args, "columns", ""), ",", -1);
-  g_auto(GVariantBuilder) filter = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
   g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
-  Wanted wanted = { kind, gw_args_text(args, "sort", ""), columns, NULL, gw_args_number(args, "limit", 0) };
-  g_autoptr(GVariant) filter_value = NULL;
   g_autoptr(GVariant) rows = NULL;
   guint total = 0;
 
-  if (!gw_args_add_pairs(args, "filter", &filter, error))
-    return FALSE;
-  wanted.filter = filter_value = g_variant_ref_sink(g_variant_builder_end(&filter));
-  if (!fetch(ctl, &wanted, &builder, &total, error))
+  if (!fetch(ctl, wanted, &builder, &total, error))
     return FALSE;
   rows = g_variant_ref_sink(g_variant_builder_end(&builder));
   if (ctl->is_json)
     gw_ctl_print_json(g_variant_new_parsed("{'rows': <%@aa{sv}>, 'total': <%u>}", rows, total));
   else
-    print_rows(ctl, &wanted, rows, total);
+    print_rows(ctl, wanted, rows, total);
   return TRUE;
+}
+
+gboolean
+gw_ctl_list_of(GwCtl *ctl, const char *kind, const GwListOf *of, GError **error)
+{
+  g_auto(GStrv) columns = g_strsplit(of->columns, ",", -1);
+  g_autoptr(GVariant) filter = g_variant_ref_sink(of->filter);
+
+  return show(ctl, &(Wanted){ kind, "", columns, filter, of->limit }, error);
+}
+
+gboolean
+gw_ctl_list_page(GwCtl *ctl, const char *kind, const GwListOf *of, char **cursor, GVariant **ret_rows,
+                 GError **error)
+{
+  g_auto(GStrv) columns = g_strsplit(of->columns, ",", -1);
+  g_autoptr(GVariant) result = NULL;
+
+  if (!gw_ctl_simple(ctl, "List",
+                     g_variant_new("(s^as@a{sv}ssu)", kind, columns, of->filter, "", *cursor, PAGE), &result,
+                     error))
+    return FALSE;
+  g_clear_pointer(cursor, g_free);
+  g_variant_get(result, "(@aa{sv}su)", ret_rows, cursor, NULL);
+  return TRUE;
+}
+
+gboolean
+gw_ctl_list(GwCtl *ctl, const char *kind, const GwArgs *args, GError **error)
+{
+  g_auto(GStrv) columns = g_strsplit(gw_args_text(args, "columns", ""), ",", -1);
+  g_auto(GVariantBuilder) filter = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+  Wanted wanted = { kind, gw_args_text(args, "sort", ""), columns, NULL, gw_args_number(args, "limit", 0) };
+  g_autoptr(GVariant) filter_value = NULL;
+
+  if (!gw_args_add_pairs(args, "filter", &filter, error))
+    return FALSE;
+  wanted.filter = filter_value = g_variant_ref_sink(g_variant_builder_end(&filter));
+  return show(ctl, &wanted, error);
 }
 
 void

@@ -13,6 +13,17 @@ extern const GwArg gw_list_args[];
 
 /* Prints the list of @kind (firmware, nodes, ...) as the options ask. */
 gboolean gw_ctl_list(GwCtl *ctl, const char *kind, const GwArgs *args, GError **error);
+/* Prints a list that a command asks for by itself. */
+typedef struct {
+  GVariant *filter;    /* a{sv}, floating */
+  const char *columns; /* "A,B" */
+  guint limit;         /* 0 = all */
+} GwListOf;
+gboolean gw_ctl_list_of(GwCtl *ctl, const char *kind, const GwListOf *of, GError **error);
+/* One page of everything there is: aa{sv}, 500 rows at most. *cursor is "" at first, and again after the
+ * last. */
+gboolean gw_ctl_list_page(GwCtl *ctl, const char *kind, const GwListOf *of, char **cursor,
+                          GVariant **ret_rows, GError **error);
 /* Prints one thing in full. */
 gboolean gw_ctl_show(GwCtl *ctl, const char *kind, const char *id, GError **error);
 /* Prints details as text or JSON. */

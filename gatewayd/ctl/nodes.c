@@ -19,6 +19,17 @@ run_show(GwCtl *ctl, const GwArgs *args, GError **error)
   return gw_ctl_show(ctl, "nodes", args->operands[0], error);
 }
 
+/* What happened, one line each, the newest last: it stands above the prompt. */
+static gboolean
+run_timeline(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return gw_ctl_list_of(ctl, "timeline",
+                        &(GwListOf){ .filter = g_variant_new_parsed("{'node': <%s>}", args->operands[0]),
+                                     .columns = "first,last,count,kind,text",
+                                     .limit = gw_args_number(args, "limit", 50) },
+                        error);
+}
+
 static gboolean
 run_adopt(GwCtl *ctl, const GwArgs *args, GError **error)
 {
@@ -170,6 +181,11 @@ run_offer(GwCtl *ctl, const GwArgs *args, GError **error)
   return TRUE;
 }
 
+static const GwArg TIMELINE_ARGS[] = {
+  { "limit", GW_ARG_NUMBER, NULL, "N", "no more than the newest N lines; 0: all. Usually 50" },
+  { NULL, 0, NULL, NULL, NULL },
+};
+
 static const GwArg ADOPT_ARGS[] = {
   { "product", GW_ARG_TEXT, "product", "NAME", "product that they are" },
   { "location", GW_ARG_TEXT, "location", "PATH", "where they are: \"Guangdong/Plant 2/Roof\"" },
@@ -208,6 +224,9 @@ const GwCommand gw_commands_nodes[] = {
   { "nodes", "list", "", 0, 0, gw_list_args, "devices that were heard or entered",
     GW_LIST_MORE "\n\n  gatewayctl nodes --filter=product=weather --sort=-last", run_list },
   { "nodes", "show", "NODE", 1, 1, NULL, "one node in full", NULL, run_show },
+  { "nodes", "timeline", "NODE", 1, 1, TIMELINE_ARGS, "what it asked, and what happened to it",
+    "Newest first. Equal asks in a row are one line: when the first was, the last, and how many.",
+    run_timeline },
   { "nodes", "adopt", "NODE...", 1, G_MAXUINT, ADOPT_ARGS, "let these nodes have firmware",
     "A node that was heard is a stranger until it is adopted: it gets no firmware. From then on it gets "
     "firmware of its product alone. Adopting it again changes what is given here.\n\n"

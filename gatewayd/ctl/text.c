@@ -33,6 +33,22 @@ gw_text_time(gint64 wall_ms)
   return wall_ms != 0 && time ? g_date_time_format(time, "%Y-%m-%d %H:%M:%S") : g_strdup("-");
 }
 
+char *
+gw_text_span(gint64 ms)
+{
+  gint64 s = ms / 1000;
+
+  if (ms < 0)
+    return g_strdup("");
+  if (s >= 2 * 86400)
+    return g_strdup_printf("%" G_GINT64_FORMAT " d", s / 86400);
+  if (s >= 2 * 3600)
+    return g_strdup_printf("%" G_GINT64_FORMAT " h", s / 3600);
+  if (s >= 120)
+    return g_strdup_printf("%" G_GINT64_FORMAT " min", s / 60);
+  return g_strdup_printf("%" G_GINT64_FORMAT " s", s);
+}
+
 /* --- what a number means --- */
 
 static gboolean

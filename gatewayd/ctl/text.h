@@ -8,6 +8,8 @@
 char *gw_text_size(guint64 bytes);
 /* "2026-11-21 12:00:00", UTC; "-" for 0. Caller frees. */
 char *gw_text_time(gint64 wall_ms);
+/* "3 d", "5 h", "20 min", "12 s"; "" for a negative one. Caller frees. */
+char *gw_text_span(gint64 ms);
 /* Value of a dictionary, on one line; what it is follows from its type and from the name of its key. "" for
  * NULL. Caller frees. */
 char *gw_text_value(const char *key, GVariant *value);

@@ -170,6 +170,15 @@ gw_fact_name(GwFact fact)
   return names[fact];
 }
 
+GwFact
+gw_fact_parse(const char *name)
+{
+  for (GwFact fact = GW_FACT_OFFERED; fact <= GW_N_FACTS; fact++)
+    if (strcmp(name, gw_fact_name(fact)) == 0)
+      return fact;
+  return 0;
+}
+
 GwUpdate *
 gw_update_new(void)
 {
@@ -179,6 +188,9 @@ gw_update_new(void)
   update->reason = g_strdup("");
   update->version_before = g_strdup("");
   update->version = g_strdup("");
+  update->product = g_strdup("");
+  update->location = g_strdup("");
+  update->release = g_strdup("");
   update->state = GW_UPDATE_SCHEDULED;
   return update;
 }
@@ -193,6 +205,9 @@ gw_update_free(GwUpdate *update)
   g_free(update->reason);
   g_free(update->version_before);
   g_free(update->version);
+  g_free(update->product);
+  g_free(update->location);
+  g_free(update->release);
   g_free(update);
 }
 

@@ -49,6 +49,7 @@ typedef enum {
   GW_N_FACTS = GW_FACT_RETRY,
 } GwFact;
 const char *gw_fact_name(GwFact fact);
+GwFact gw_fact_parse(const char *name); /* 0 = there is none of that name */
 
 typedef struct {
   GwUpdateState next;         /* == the old one when nothing changes */
@@ -71,8 +72,12 @@ typedef struct {
   gint64 retry_boot_ms; /* no new offer before; 0 = now */
   GwDeadline deadline;  /* stalled, not back... by state */
   char *version_before;
-  char *version;       /* what the node is told that the firmware is; "" = not offered yet */
-  guint64 acked, size; /* bytes of the current attempt */
+  char *version;                      /* what the node is told that the firmware is; "" = not offered yet */
+  char *product, *location, *release; /* what it was about when it began; release: the firmware's version */
+  GwFact cause;                       /* the fact that ended it; 0 = it is open */
+  gboolean is_group;                  /* the node is a login that several devices share */
+  guint n_downloads;                  /* of its members */
+  guint64 acked, size;                /* bytes of the current attempt */
   gint64 created_ms, changed_ms, finished_ms; /* wall */
 } GwUpdate;
 GwUpdate *gw_update_new(void);

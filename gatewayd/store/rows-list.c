@@ -33,6 +33,13 @@ static const Column UPDATES[] = {
   { "changed", "changed_ms", 'x' },
   { "finished", "finished_ms", 'x' },
   { "open", "is_open", 'b' },
+  { "product", "product", 's' },
+  { "location", "location", 's' },
+  { "release", "release", 's' },
+  { "cause", "cause", 's' },
+  { "group", "is_group", 'b' },
+  { "downloads", "n_downloads", 'x' },
+  { "former", "former", 's' },
   { NULL },
 };
 

@@ -171,8 +171,13 @@ void
 gw_rows_trim_timeline(GwBatch *batch, gint64 before_ms, guint max)
 {
   gw_batch_add(batch, "DELETE FROM timeline WHERE last_ms < ?", "i", before_ms);
+  gw_batch_add(
+      batch,
+      "DELETE FROM timeline WHERE NOT is_final AND id <= (SELECT id FROM timeline WHERE NOT is_final "
+      "ORDER BY id DESC LIMIT 1 OFFSET ?)",
+      "i", (gint64)max);
   gw_batch_add(batch,
-               "DELETE FROM timeline WHERE NOT is_final AND id <= (SELECT id FROM timeline "
+               "DELETE FROM timeline WHERE is_final AND id <= (SELECT id FROM timeline WHERE is_final "
                "ORDER BY id DESC LIMIT 1 OFFSET ?)",
                "i", (gint64)max);
 }

@@ -1,6 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Updates, their history, and pins. */
+#include "model/tally.h"
 #include "store/rows-private.h"
+
+/* In this order they are read, too. */
+#define COLUMNS                                                                                              \
+  "id, node, type, firmware, rule, state, is_open, reason, is_inferred, n_attempts, boot_id, "               \
+  "written_boot_ms, retry_boot_ms, deadline_boot_id, deadline_boot_ms, deadline_remaining_ms, "              \
+  "version_before, acked, size, created_ms, changed_ms, finished_ms, version, product, location, release, "  \
+  "cause, took, is_group, n_downloads"
+
+/* Never "OR REPLACE": the triggers of the statistics must see a change as a change. */
+#define PUT_UPDATE                                                                                           \
+  "INSERT INTO node_update (" COLUMNS ") VALUES "                                                            \
+  "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "              \
+  "ON CONFLICT (id) DO UPDATE SET node = excluded.node, state = excluded.state, is_open = "                  \
+  "excluded.is_open, "                                                                                       \
+  "reason = excluded.reason, is_inferred = excluded.is_inferred, n_attempts = excluded.n_attempts, "         \
+  "boot_id = excluded.boot_id, written_boot_ms = excluded.written_boot_ms, "                                 \
+  "retry_boot_ms = excluded.retry_boot_ms, deadline_boot_id = excluded.deadline_boot_id, "                   \
+  "deadline_boot_ms = excluded.deadline_boot_ms, deadline_remaining_ms = excluded.deadline_remaining_ms, "   \
+  "version_before = excluded.version_before, acked = excluded.acked, size = excluded.size, "                 \
+  "changed_ms = excluded.changed_ms, finished_ms = excluded.finished_ms, version = excluded.version, "       \
+  "cause = excluded.cause, took = excluded.took, n_downloads = excluded.n_downloads"
 
 void
 gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now)
@@ -9,17 +31,15 @@ gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now)
 
   if (*deadline.boot_id)
     gw_deadline_touch(&deadline, now);
-  gw_batch_add(batch,
-               "INSERT OR REPLACE INTO node_update VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-               "?, ?, ?, ?, "
-               "?, ?, ?)",
-               "issiisisiisiisiisiiiiis", update->id, update->node, update->type, update->firmware_id,
-               update->rule_id, gw_update_state_name(update->state),
+  gw_batch_add(batch, PUT_UPDATE, "issiisisiisiisiisiiiiisssssiii", update->id, update->node, update->type,
+               update->firmware_id, update->rule_id, gw_update_state_name(update->state),
                (gint64)!gw_update_state_is_final(update->state), update->reason, (gint64)update->is_inferred,
                (gint64)update->n_attempts, gw_clock_boot_id(), now->boot_ms, update->retry_boot_ms,
                deadline.boot_id, deadline.boot_ms, deadline.remaining_ms, update->version_before,
                (gint64)update->acked, (gint64)update->size, update->created_ms, update->changed_ms,
-               update->finished_ms, update->version);
+               update->finished_ms, update->version, update->product, update->location, update->release,
+               update->cause ? gw_fact_name(update->cause) : "", (gint64)gw_tally_class_of(update),
+               (gint64)update->is_group, (gint64)update->n_downloads);
 }
 
 void
@@ -36,6 +56,17 @@ typedef struct {
   void (*each)(GwUpdate *update, gpointer user);
   gpointer user;
 } UpdateReader;
+
+static void
+read_subject(const GwRow *row, GwUpdate *update)
+{
+  gw_rows_read_text(&update->product, row, 23);
+  gw_rows_read_text(&update->location, row, 24);
+  gw_rows_read_text(&update->release, row, 25);
+  update->cause = gw_fact_parse(gw_row_text(row, 26));
+  update->is_group = gw_row_int(row, 28) != 0;
+  update->n_downloads = (guint)gw_row_int(row, 29);
+}
 
 static void
 read_update(const GwRow *row, gpointer user)
@@ -68,6 +99,7 @@ read_update(const GwRow *row, gpointer user)
   update->changed_ms = gw_row_int(row, 20);
   update->finished_ms = gw_row_int(row, 21);
   gw_rows_read_text(&update->version, row, 22);
+  read_subject(row, update);
   reader->each(update, reader->user);
 }
 
@@ -77,8 +109,8 @@ gw_rows_load_updates(GwDb *db, const GwNow *now, void (*each)(GwUpdate *update, 
 {
   UpdateReader reader = { now, each, user };
 
-  return gw_db_load(db, "SELECT * FROM node_update WHERE " GW_SQL_LIVE_UPDATES " ORDER BY id", read_update,
-                    &reader, error);
+  return gw_db_load(db, "SELECT " COLUMNS " FROM node_update WHERE " GW_SQL_LIVE_UPDATES " ORDER BY id",
+                    read_update, &reader, error);
 }
 
 void

@@ -7,7 +7,7 @@
 #include "model/account.h"
 #include "model/inference.h"
 #include "model/rule.h"
-#include "model/update.h"
+#include "model/tally.h"
 #include "store/db.h"
 
 /* Names for gw_db_next_id(). */
@@ -84,7 +84,7 @@ typedef struct {
 void gw_rows_put_timeline(GwBatch *batch, const GwTimelineRow *row);
 /* So that at most @max rows of the node stay: oldest first, final ones last. */
 void gw_rows_trim_timeline_of(GwBatch *batch, const char *node, guint max);
-/* Older than @before_ms, or beyond the newest @max rows; final ones only when old. */
+/* Older than @before_ms, or beyond the newest @max rows; final ones have a @max of their own. */
 void gw_rows_trim_timeline(GwBatch *batch, gint64 before_ms, guint max);
 
 /* --- outbox, upstreams, odds and ends --- */
@@ -143,16 +143,34 @@ gboolean gw_rows_load_outbox(GwDb *db,
 gboolean gw_rows_load_meta(GwDb *db, void (*each)(const char *key, const char *value, gpointer user),
                            gpointer user, GError **error);
 
+/* --- statistics --- */
+typedef struct {
+  char *key; /* a rule's id, a product, a location, or "PRODUCT VERSION" */
+  GwTally tally;
+  guint64 n_causes[GW_N_FACTS + 1]; /* of those that failed, were refused or expired; [0]: not known */
+} GwNamedTally;
+/* @tallies: GwNamedTally, by key. Borrowed for the call. */
+typedef void (*GwTalliesDone)(const GPtrArray *tallies, const GError *error, gpointer user);
+#define GW_TALLIES_PAGE 40
+typedef struct {
+  const char *kind;  /* rule, product, location or version */
+  const char *after; /* the last key seen; NULL = from the first */
+} GwTallyQuestion;
+/* A page of them: they are counted with each change, none is counted now. */
+void gw_rows_tally(GwDb *db, const GwTallyQuestion *question, GwTalliesDone done, gpointer user);
+/* Forgets what nothing is counted under any more. */
+void gw_rows_trim_tallies(GwBatch *batch);
+
 /* --- reading later: lists that are too long for memory --- */
 typedef enum { GW_TABLE_UPDATES = 1, GW_TABLE_HISTORY, GW_TABLE_EVENTS, GW_TABLE_TIMELINE } GwTable;
 /* The columns that can be asked for, filtered and sorted by; NULL-terminated, static:
  *   updates:  id node type firmware rule state reason inferred attempts version-before acked size created
- *             changed finished open
+ *             changed finished open product location release cause group downloads former
  *   history:  id update time state fact detail
  *   events:   id time type subject-kind subject node firmware rule update data final
  *   timeline: id node kind text first last count final
- * id, firmware, rule, update, attempts, count, sizes and times (wall ms) are x; inferred, open and final are
- * b; the others s. */
+ * id, firmware, rule, update, attempts, count, downloads, sizes and times (wall ms) are x; inferred, open,
+ * final and group are b; the others s. */
 const char *const *gw_table_columns(GwTable table);
 
 typedef struct {

@@ -229,3 +229,71 @@ CREATE TABLE account (
   expires_ms INTEGER NOT NULL,
   made_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- version 3
+-- What an update was about when it began, so that statistics and history outlive renaming and deletion.
+ALTER TABLE node_update ADD COLUMN product TEXT NOT NULL DEFAULT '';
+ALTER TABLE node_update ADD COLUMN location TEXT NOT NULL DEFAULT '';
+ALTER TABLE node_update ADD COLUMN release TEXT NOT NULL DEFAULT ''; -- the firmware's software version
+ALTER TABLE node_update ADD COLUMN cause TEXT NOT NULL DEFAULT '';   -- the fact that ended it
+ALTER TABLE node_update ADD COLUMN took INTEGER NOT NULL DEFAULT -1; -- class of its duration, -1 = not succeeded
+ALTER TABLE node_update ADD COLUMN is_group INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE node_update ADD COLUMN n_downloads INTEGER NOT NULL DEFAULT 0; -- by members of a group
+ALTER TABLE node_update ADD COLUMN former TEXT NOT NULL DEFAULT '';  -- of the node that this one replaced
+
+-- The statistics: how many updates there are of each kind and key, always what counting the rows would give.
+CREATE TABLE tally (
+  kind TEXT NOT NULL, -- rule, product, location, version
+  key TEXT NOT NULL,
+  state TEXT NOT NULL, -- of updates of groups: "group"
+  cause TEXT NOT NULL,
+  took INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  downloads INTEGER NOT NULL,
+  PRIMARY KEY (kind, key, state, cause, took)
+) WITHOUT ROWID;
+
+-- Updates of an earlier version count as well, as far as it is known what they were about.
+UPDATE node_update SET
+  product = coalesce((SELECT product FROM firmware WHERE firmware.id = node_update.firmware), ''),
+  release = coalesce((SELECT software_version FROM firmware WHERE firmware.id = node_update.firmware), version),
+  location = coalesce((SELECT location FROM node WHERE node.id = node_update.node), '');
+INSERT INTO tally SELECT 'rule', CAST(rule AS TEXT), state, cause, took, count(*), 0 FROM node_update GROUP BY 2, 3;
+INSERT INTO tally SELECT 'product', product, state, cause, took, count(*), 0 FROM node_update GROUP BY 2, 3;
+INSERT INTO tally SELECT 'location', location, state, cause, took, count(*), 0 FROM node_update GROUP BY 2, 3;
+INSERT INTO tally SELECT 'version', product || ' ' || release, state, cause, took, count(*), 0 FROM node_update
+GROUP BY 2, 3;
+
+CREATE TRIGGER tally_new AFTER INSERT ON node_update BEGIN
+  INSERT INTO tally VALUES
+    ('rule', CAST(NEW.rule AS TEXT), iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
+    ('product', NEW.product, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
+    ('location', NEW.location, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
+    ('version', NEW.product || ' ' || NEW.release, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads)
+  ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
+END;
+
+CREATE TRIGGER tally_gone AFTER DELETE ON node_update BEGIN
+  INSERT INTO tally VALUES
+    ('rule', CAST(OLD.rule AS TEXT), iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
+    ('product', OLD.product, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
+    ('location', OLD.location, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
+    ('version', OLD.product || ' ' || OLD.release, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads)
+  ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
+END;
+
+CREATE TRIGGER tally_changed AFTER UPDATE OF state, cause, took, n_downloads ON node_update
+WHEN (OLD.state, OLD.cause, OLD.took, OLD.n_downloads) IS NOT (NEW.state, NEW.cause, NEW.took, NEW.n_downloads) BEGIN
+  INSERT INTO tally VALUES
+    ('rule', CAST(OLD.rule AS TEXT), iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
+    ('product', OLD.product, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
+    ('location', OLD.location, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
+    ('version', OLD.product || ' ' || OLD.release, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads)
+  ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
+  INSERT INTO tally VALUES
+    ('rule', CAST(NEW.rule AS TEXT), iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
+    ('product', NEW.product, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
+    ('location', NEW.location, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
+    ('version', NEW.product || ' ' || NEW.release, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads)
+  ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
+END;

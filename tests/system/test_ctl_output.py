@@ -51,6 +51,27 @@ def test_table_at_80_columns(fake):
     assert "256.0 KiB" in result.stdout and result.stderr == "(--wide shows 1 more column)\n"
 
 
+def statistics_row(name, good, groups):
+    return f"""{{'rule': <int64 1>, 'name': <'{name}'>, 'updates': <int64 12>, 'open': <int64 1>,
+ 'succeeded': <int64 {good}>, 'failed': <int64 1>, 'refused': <int64 0>, 'expired': <int64 0>,
+ 'success-percent': <{good * 100 // (good + 1)}>, 'median-ms': <int64 90000>, 'p90-ms': <int64 7300000>,
+ 'causes': <{{'stalled': int64 1}}>, 'groups': <int64 {groups}>, 'group-downloads': <int64 {groups * 3}>}}"""
+
+
+def test_statistics(fake):
+    """All pages as one table; what members of shared logins did is said apart."""
+    fake.answer("statistics", f"([{statistics_row('autumn', 10, 2)}], '=1')")
+    fake.answer("statistics:=1", f"([{statistics_row('winter', 0, 0)}], '')").start()
+    result = fake.ctl("statistics")
+    assert [line.split() for line in result.stdout.splitlines()] == [
+        ["RULE", "UPDATES", "OPEN", "GOOD", "BAD", "RATE", "MEDIAN", "P90", "WHY"],
+        ["autumn", "12", "1", "10", "1", "90", "%", "90", "s", "2", "h", "stalled", "1"],
+        ["winter", "12", "1", "0", "1", "0", "%", "90", "s", "2", "h", "stalled", "1"]]
+    assert "2 more of logins that several nodes share: 6 downloads" in " ".join(result.stderr.split())
+    assert all(width(line) <= 80 for line in result.stdout.splitlines())
+    assert [row["name"] for row in fake.json("statistics")["rows"]] == ["autumn", "winter"]
+
+
 def test_columns_that_say_nothing_are_left_out(fake):
     fake.answer("list:rules", "([{'id': <int64 1>, 'reason': <''>, 'name': <'x'>}], '', uint32 1)").start()
     assert fake.ctl("rules").stdout.split() == ["ID", "NAME", "1", "x"]

@@ -30,6 +30,7 @@ static const char *const DEFAULTS[][2] = {
   { "rule-create", "(int64 1,)" },
   { "rule-preview", "{'matching': <uint32 0>, 'unknown': <uint32 0>}" },
   { "status", "{'version': <'0.1.0'>}" },
+  { "statistics", "(@aa{sv} [], '')" },
   { "list", "(@aa{sv} [], '', uint32 0)" },
   { "get", "{'id': <'one'>, 'verbs': <@aa{sv} []>}" },
   { "events", "(@aa{sv} [], int64 0)" },
@@ -435,6 +436,13 @@ gw_query_list(GwCore *core, const GwListQuery *query, GwThen then)
        g_variant_new("(s^as@a{sv}ssu)", query->kind, query->columns, query->filter, query->sort,
                      query->cursor, query->limit));
   answer(core, "list", page ? page : query->kind, then);
+}
+
+void
+gw_query_statistics(GwCore *core, const char *by, const char *cursor, GwThen then)
+{
+  note(core, "statistics", NULL, g_variant_new("(ss)", by, cursor));
+  answer(core, "statistics", *cursor ? cursor : NULL, then);
 }
 
 void

@@ -58,6 +58,7 @@ static const struct {
   { "RetryDeadLetters", "(['u/1', 'v'], @a{sv} {})", "(['u/1', 'v'],)", "(uint32 1,)" },
   { "DropDeadLetters", "(['u/1'], @a{sv} {})", "(['u/1'],)", "(uint32 1,)" },
   { "Reload", "(@a{sv} {},)", "()", "()" },
+  { "GetStatistics", "('version', '', @a{sv} {})", "('version', '')", "(@aa{sv} [], '')" },
   { "GetStatus", "(@a{sv} {},)", "()", "({'version': <'0.1.0'>},)" },
   { "List", "('nodes', ['id'], {'product': <'p*'>}, '-id', 'c', uint32 5, @a{sv} {})",
     "('nodes', ['id'], {'product': <'p*'>}, '-id', 'c', 5)", "(@aa{sv} [], '', uint32 0)" },
