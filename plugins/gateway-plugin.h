@@ -237,6 +237,11 @@ typedef enum {
 #define GATEWAY_NEVER_CUT                                                                                    \
   1u /* a node that was given metadata must get its bytes, whatever windows and rules say */
 #define GATEWAY_SILENT 2u /* nodes never tell their version: success is inferred */
+/* One request is both "is there one?" and "give it to me". read() asks OFFER; where there is an offer,
+ * write() is first called with it and may refuse to word it, and then with what became of asking for its
+ * bytes (BYTES, LATER...): that reply is sent. A node that has every byte hears GATEWAY_REASON_SENT until it
+ * was heard with its version: what is offered would be installed again. */
+#define GATEWAY_ONE_STEP 4u
 /* Traits of an upstream. */
 #define GATEWAY_REPORTS 256u /* has report(): events are kept for it until it took them */
 /* HTTP behaviour that is not the default. Default: one write for the head, exact Content-Length, never
@@ -393,6 +398,7 @@ typedef enum {
   GATEWAY_REASON_WRONG_HARDWARE,
   GATEWAY_REASON_BUSY,
   GATEWAY_REASON_RETRY_WAIT, /* an attempt failed: the next one is due in wait_s */
+  GATEWAY_REASON_SENT,       /* it has every byte, and was not heard with its version since */
 } GatewayReason;
 
 #define GATEWAY_MODE_NORMAL 0u

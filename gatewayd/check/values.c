@@ -12,8 +12,9 @@ const char *const GW_EVENT_NAMES[] = { "open",         "line",        "line-too-
 const char *const GW_ACTION_NAMES[] = { "send", "mode", "read-block", "stream", "data", "data-close",
                                         "arm",  "ask",  "relay",      "close",  NULL };
 const char *const GW_REASON_NAMES[] = {
-  "not-adopted",   "no-rule",   "up-to-date",      "window",         "cap",  "paused",     "set-aside",
-  "being-fetched", "withdrawn", "unknown-product", "wrong-hardware", "busy", "retry-wait", NULL
+  "not-adopted",    "no-rule",   "up-to-date",    "window",    "cap",
+  "paused",         "set-aside", "being-fetched", "withdrawn", "unknown-product",
+  "wrong-hardware", "busy",      "retry-wait",    "sent",      NULL
 };
 static const char *const IDENTITY_NAMES[] = { "address", "group", "claimed", "credential", NULL };
 static const char *const STATE_NAMES[] = { "progress", "downloaded", "installing", "succeeded",

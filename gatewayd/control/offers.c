@@ -219,6 +219,7 @@ give_offer(GwAsked *asked)
 static GwVerdict
 decide_offer(GwAsked *asked)
 {
+  const GatewayPlugin *plugin = gw_plugins_find(asked->core->plugins, asked->ask->plugin);
   GwUpdate afresh = { 0 };
   GwSituation situation = {
     .node = asked->node,
@@ -226,6 +227,7 @@ decide_offer(GwAsked *asked)
     .update = asked->update,
     .is_never_cut = asked->ask->is_never_cut,
     .is_silent = asked->ask->is_silent,
+    .is_one_step = plugin && (plugin->traits & GATEWAY_ONE_STEP) != 0,
   };
 
   if (asked->pin && gw_scheduler_is_stale(asked->core, asked->node, asked->pin, &asked->now)) {

@@ -3,9 +3,8 @@
  * promise's handle on the wire. A pin belongs to one update. It is durable before the first metadata byte
  * leaves; offers.c and progress.c see to that, here they are held and found. Main thread. */
 #pragma once
+#include "link/messages.h"
 #include "model/inference.h"
-
-#define GW_TOKEN_LEN 16 /* [a-z2-7], 80 random bits */
 
 typedef struct {
   char token[GW_TOKEN_LEN + 1];

@@ -93,6 +93,7 @@ gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now
     .catalog = &view,
     .is_never_cut = situation->is_never_cut,
     .is_silent = situation->is_silent,
+    .is_one_step = situation->is_one_step,
     .is_for_bytes = situation->is_for_bytes,
   };
   GwVerdict verdict = gw_policy_decide(&question, now);
@@ -128,6 +129,7 @@ gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now, const G
     .update = update,
     .is_never_cut = pin ? pin->is_never_cut : (traits & GATEWAY_NEVER_CUT) != 0,
     .is_silent = pin ? pin->is_silent : (traits & GATEWAY_SILENT) != 0,
+    .is_one_step = (traits & GATEWAY_ONE_STEP) != 0,
   };
 
   GwUpdate afresh = { 0 };

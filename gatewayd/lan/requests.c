@@ -22,6 +22,8 @@ typedef struct {
   char peer[GW_ADDRESS_TEXT + 2], local[GW_ADDRESS_TEXT + 2];
   GatewayRequest view;
   GatewayAsk ask;
+  /* One step: the token of the offer whose bytes are asked for on the node's behalf; "" = not so far. */
+  char token[GW_TOKEN_LEN + 1];
 } Call;
 
 /* One request that waits: for the core's word, then perhaps for a blob. */
@@ -30,6 +32,7 @@ typedef struct {
   GwHttpExchange *exchange;
   GwHosted *hosted;
   GwAsker asker;
+  char token[GW_TOKEN_LEN + 1]; /* as in Call */
   GwPost *post;
   GwBlobWait *wait;
   GwGiven *given; /* for which the blob is awaited */
@@ -121,6 +124,27 @@ send_reply(Call *call, const GatewayReply *reply, const GwGiven *given, GwBody *
 
 /* ---- the reply ---- */
 
+static void ask_offered(Call *call, const GwGiven *given);
+
+static gboolean
+is_one_step(const Call *call)
+{
+  return call->ask.kind == GATEWAY_ASK_OFFER && (call->hosted->plugin->traits & GATEWAY_ONE_STEP) != 0;
+}
+
+/* What the core is asked: what the node asked, or the bytes of what it was offered. */
+static GatewayAsk
+ask_of(const Call *call)
+{
+  GatewayAsk ask = call->ask;
+
+  if (*call->token) {
+    ask.kind = GATEWAY_ASK_BYTES;
+    ask.token = gateway_text(call->token);
+  }
+  return ask;
+}
+
 /* @answer NULL: the plugin asked nothing. @body: with BYTES. */
 static void
 finish(Call *call, const GatewayAnswer *answer, const GwGiven *given, GwBody *body)
@@ -137,7 +161,10 @@ finish(Call *call, const GatewayAnswer *answer, const GwGiven *given, GwBody *bo
     gw_answers_forget(call->lan->answers, &claim);
     return;
   }
-  send_reply(call, &reply, given, body);
+  if (is_one_step(call) && !*call->token && answer && answer->kind == GATEWAY_ANSWER_OFFER)
+    ask_offered(call, given);
+  else
+    send_reply(call, &reply, given, body);
 }
 
 static void
@@ -185,7 +212,8 @@ park(Call *call, const GwClaim *claim)
   parked->lan = call->lan;
   parked->exchange = call->exchange;
   parked->hosted = call->hosted;
-  parked->asker = (GwAsker){ *claim, *call->request->peer, call->ask.kind };
+  parked->asker = (GwAsker){ *claim, *call->request->peer, ask_of(call).kind };
+  memcpy(parked->token, call->token, sizeof parked->token);
   gw_http_exchange_set_data(call->exchange, parked);
   return parked;
 }
@@ -208,6 +236,7 @@ read_request(Call *call, GwLan *lan, GwHttpExchange *exchange, const GwHttpReque
   call->request = request;
   call->port = request->tag;
   call->hosted = hosted;
+  *call->token = 0;
   gw_http_exchange_local(exchange, &call->local_address);
   gw_convert_request(request, &call->local_address, call->peer, call->local, &call->view);
   return !gw_guard_is_set_aside(lan->setup.guard, call->peer, gw_reactor_now_ms(lan->reactor)) &&
@@ -222,9 +251,10 @@ unpark(Parked *parked, Call *call)
   GwHttpExchange *exchange = parked->exchange;
   gboolean is_same =
       gw_hosted_is_on(parked->hosted) &&
-      read_request(call, parked->lan, exchange, gw_http_exchange_request(exchange), parked->hosted) &&
-      call->ask.kind == parked->asker.kind;
+      read_request(call, parked->lan, exchange, gw_http_exchange_request(exchange), parked->hosted);
 
+  memcpy(call->token, parked->token, sizeof call->token);
+  is_same = is_same && ask_of(call).kind == parked->asker.kind;
   gw_http_exchange_set_data(exchange, NULL);
   parked_free(parked);
   if (!is_same)
@@ -238,7 +268,7 @@ respond(Call *call, const GwGiven *given)
   const GwAnswer *words = &given->words->answer;
   GatewayAnswer answer;
 
-  if (words->kind == GATEWAY_ANSWER_BYTES && call->ask.kind == GATEWAY_ASK_BYTES) {
+  if (words->kind == GATEWAY_ANSWER_BYTES && ask_of(call).kind == GATEWAY_ASK_BYTES) {
     answer_bytes(call, given);
     return;
   }
@@ -321,7 +351,9 @@ convert_ask(const Call *call, GwAsk *ret_ask)
                       .interface = gw_lan_interface(call->lan, &call->local_address),
                       .node = "" };
 
-  gw_convert_ask(&call->ask, &origin, ret_ask);
+  GatewayAsk ask = ask_of(call);
+
+  gw_convert_ask(&ask, &origin, ret_ask);
 }
 
 static void
@@ -353,13 +385,22 @@ tell_core(Call *call)
 static void
 recall_or_ask(Call *call)
 {
-  GwClaim claim = gw_claim_of(&call->lan->key, call->hosted->number, &call->ask, call->request->peer);
+  GatewayAsk ask = ask_of(call);
+  GwClaim claim = gw_claim_of(&call->lan->key, call->hosted->number, &ask, call->request->peer);
   const GwGiven *given = gw_lan_recall(call->lan, &claim);
 
   if (given)
     respond(call, given);
   else
     ask_core(call, &claim);
+}
+
+/* There is an offer, and the same request is for its image. */
+static void
+ask_offered(Call *call, const GwGiven *given)
+{
+  g_strlcpy(call->token, gw_given_token(given), sizeof call->token);
+  recall_or_ask(call);
 }
 
 static void

@@ -8,6 +8,8 @@
 #include "link/link.h"
 #include "model/node.h"
 
+#define GW_TOKEN_LEN 16 /* of a pin's token: [a-z2-7], 80 random bits */
+
 typedef enum {
   GW_ASK_OFFER = 2,
   GW_ASK_BYTES,

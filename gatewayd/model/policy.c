@@ -28,6 +28,8 @@ static const struct {
   [GW_REASON_BUSY] = { "busy", "the gateway is busy: the node will ask again" },
   [GW_REASON_RETRY_WAIT] = { "retry-wait", "the last attempt failed: the next one is made when the wait is "
                                            "over" },
+  [GW_REASON_SENT] = { "sent", "the node has the whole image: nothing more is sent before it says which "
+                               "version it runs, or the time for that is over" },
 };
 
 const char *
@@ -229,6 +231,8 @@ decide_held(Decision *decision, const GwUpdate *update, const GwFirmware *firmwa
   const char *text = why_not_released(decision, firmware, rule);
   if (text)
     return decided(decision, GW_REASON_WITHDRAWN, text);
+  if (decision->question->is_one_step && update->state >= GW_UPDATE_DOWNLOADED)
+    return decided(decision, GW_REASON_SENT, NULL);
   if (is_waiting(decision, update))
     return decide_wait(decision, update);
   if (has_begun && !rule->is_cut_at_edge)

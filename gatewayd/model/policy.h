@@ -21,6 +21,7 @@ typedef enum {
   GW_REASON_WRONG_HARDWARE,
   GW_REASON_BUSY,
   GW_REASON_RETRY_WAIT,
+  GW_REASON_SENT,
 } GwReason;
 const char *gw_reason_name(GwReason reason);
 /* One sentence for a person, with what to do about it. Static. */
@@ -43,8 +44,8 @@ typedef struct {
   gsize n_rules;
   const GwUpdate *open_update; /* of this node and component, or NULL; for bytes: the pin's, also ended */
   const GwCatalogView *catalog;
-  gboolean is_never_cut, is_silent; /* traits of the transport that asks */
-  gboolean is_for_bytes;            /* it asks for the image's bytes, not whether there is one */
+  gboolean is_never_cut, is_silent, is_one_step; /* traits of the transport that asks */
+  gboolean is_for_bytes;                         /* it asks for the image's bytes, not whether there is one */
 } GwQuestion;
 
 typedef struct {

@@ -121,6 +121,22 @@ test_never_cut_bytes_after_the_end(Site *site, gconstpointer data)
   }
 }
 
+/* Where the offer is the image, a node that has it and does not say what it runs would install it again. */
+static void
+test_one_step_sends_once(Site *site, gconstpointer data)
+{
+  site->question.is_one_step = TRUE;
+  for (GwUpdateState state = GW_UPDATE_OFFERED; state <= GW_UPDATE_REPORTED; state++) {
+    open_in(site, state);
+    if (state < GW_UPDATE_DOWNLOADED)
+      assert_offer(site, 2, 1);
+    else
+      assert_no(site, GW_REASON_SENT);
+  }
+  site->question.is_one_step = FALSE;
+  assert_offer(site, 2, 1);
+}
+
 static void
 test_silent_metadata_stands(Site *site, gconstpointer data)
 {
@@ -284,6 +300,7 @@ main(int argc, char **argv)
   ADD("/policy/pinned/begun-finishes-outside-the-hours", test_begun_finishes_outside_the_hours);
   ADD("/policy/pinned/never-cut", test_never_cut);
   ADD("/policy/pinned/never-cut-bytes-after-the-end", test_never_cut_bytes_after_the_end);
+  ADD("/policy/pinned/one-step-sends-once", test_one_step_sends_once);
   ADD("/policy/pinned/silent-metadata-stands", test_silent_metadata_stands);
   ADD("/policy/pinned/bytes-need-an-offer", test_bytes_need_an_offer);
   ADD("/promise/E4/untrusted-clock-holds-offers", test_untrusted_clock);

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Openluat / AirM2M modules (Air720 and its family) with auto-FOTA. One GET is both question and download:
+ * 200 or 206 is the image, any error with a small JSON is "no", and is the end of that check. A broken
+ * download is asked for again at once, from the byte where it broke, up to thirty times: bytes of another
+ * image would be glued to those of the first, so a resumption is only ever served from what the node is
+ * pinned to. README.md tells what the device does with each reply. */
+#include "gateway-plugin.h"
+
+#define IMEI_DIGITS 15
+#define FIRMWARE_NAME_MAX 128
+#define VERSION_MAX 32
+
+static const GatewaySetting SETTINGS[] = {
+  { "path", GATEWAY_SETTING_TEXT, "/api/site/firmware_upgrade", 0, 0, NULL,
+    "path of the vendor's update check; a URL of the owner's own begins with /openluat/" },
+};
+
+static const GatewayListen LISTENS[] = {
+  { 80, "iot.openluat.com", "/", 0 },
+  { 80, NULL, "/api/site/", 0 },
+  { 80, NULL, "/openluat/", 0 },
+};
+
+static const GatewayHost HOSTS[] = {
+  { "iot.openluat.com", 80, "the update check of every module that has no URL of its own" },
+};
+
+static const GatewayField FORM[] = {
+  { "version", "Script version", "[0-9]+(\\.[0-9]+){0,3}", NULL, true,
+    "numbers with dots, greater than the one that runs: 1.0.1" },
+  { "hardware", "Core", "[A-Za-z0-9._-]{1,64}", NULL, false,
+    "the core that the script was built for: the part of firmware_name behind the project, like "
+    "Luat_V0028_ASR1802_720D; empty = any" },
+  { "name", "File name", "[A-Za-z0-9._-]{1,64}", NULL, false, "letters, digits, dot, dash, underscore" },
+  { "notes", "Notes", NULL, NULL, false, "free text" },
+};
+
+static const GatewayImageRule IMAGE_RULES[] = {
+  { 1, 0, NULL, 0, NULL, "the image is empty: the module would report success and restart" },
+  { 0, 0, "PK\003\004", 4, NULL,
+    "this is a zip of several files: choose the one for this core and import it by itself" },
+};
+
+static const GatewayCode CODES[] = {
+  { "http", "3", "the device is unknown: its IMEI is not 15 digits",
+    "the module has no IMEI yet or sends a placeholder: see AT+CGSN" },
+  { "http", "17", "device, firmware and project belong to different accounts",
+    "mend it in the vendor's console" },
+  { "http", "21", "the upgrade is not allowed", "switch it on in the vendor's console" },
+  { "http", "25", "the project key is unknown",
+    "make a product of that name, or correct PRODUCT_KEY in main.lua" },
+  { "http", "26", "the firmware name is not of this series",
+    "the module runs another core than the firmware was built for: choose one that fits" },
+  { "http", "27", "nothing is due: the latest runs, or the device is not chosen, or not now",
+    "see \"gatewayctl explain\" for the node" },
+  { "http", "40", "the module asked the vendor too often (six times a day)",
+    "wait a day; point it at the gateway" },
+  { "http", "43", "the image is being fetched", "the module asks again by itself" },
+  { "http", "44", "the base of a difference is missing", "upload the core that the module runs" },
+  { "at", "-1000", "bad URL", "correct AT+UPGRADE=\"URL\"" },
+  { "at", "-1001", "no network", "see signal, SIM and APN" },
+  { "at", "-1002", "no connection to the server",
+    "see that the name resolves to the gateway and port 80 is open" },
+  { "at", "-1003", "bad firmware, or its difference is not ready",
+    "import a file that was built for this module" },
+  { "at", "-1004", "the server answered with an error", "the second number is the HTTP status" },
+  { "at", "-1005", "the image could not be stored", "it is too large for the module's flash" },
+  { "at", "-1006", "another error", "see the module's log" },
+};
+
+/* ---- reading ---- */
+
+/* The value of @key in the query, as it stands there; absent if it is not. */
+static GatewayText
+query_value(GatewayText query, const char *key)
+{
+  size_t key_size = strlen(key);
+  const char *end = query.data + query.size;
+  for (const char *part = query.data; part && part < end;) {
+    const char *stop = memchr(part, '&', (size_t)(end - part));
+    size_t size = (size_t)((stop ? stop : end) - part);
+    if (size > key_size && part[key_size] == '=' && memcmp(part, key, key_size) == 0)
+      return (GatewayText){ part + key_size + 1, size - key_size - 1 };
+    part = stop ? stop + 1 : end;
+  }
+  return GATEWAY_NO_TEXT;
+}
+
+static bool
+is_plain(char c)
+{
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+         c == '-';
+}
+
+/* Plain characters only, 1 to @max; what is not is absent. */
+static GatewayText
+plain(GatewayText text, size_t max)
+{
+  if (text.size == 0 || text.size > max)
+    return GATEWAY_NO_TEXT;
+  for (size_t i = 0; i < text.size; i++)
+    if (!is_plain(text.data[i]))
+      return GATEWAY_NO_TEXT;
+  return text;
+}
+
+static bool
+is_imei(GatewayText text)
+{
+  if (text.size != IMEI_DIGITS)
+    return false;
+  for (size_t i = 0; i < text.size; i++)
+    if (text.data[i] < '0' || text.data[i] > '9')
+      return false;
+  return true;
+}
+
+static bool
+has_prefix(GatewayText text, const char *prefix)
+{
+  size_t size = strlen(prefix);
+  return text.size >= size && memcmp(text.data, prefix, size) == 0;
+}
+
+/* "bytes=N-" with N > 0: the rest of a download that broke. */
+static bool
+is_resumption(const GatewayRequest *request)
+{
+  GatewayText range = gateway_header(request, "Range");
+  if (!has_prefix(range, "bytes="))
+    return false;
+  for (size_t i = strlen("bytes="); i < range.size && range.data[i] != '-'; i++)
+    if (range.data[i] != '0')
+      return true;
+  return false;
+}
+
+/* PROJECT_CORE: the core is what the firmware was built for. */
+static void
+read_firmware_name(GatewayText name, GatewayAsk *ask)
+{
+  const char *mark = name.size ? memchr(name.data, '_', name.size) : NULL;
+  if (mark)
+    ask->hardware_version = plain((GatewayText){ mark + 1, name.size - (size_t)(mark + 1 - name.data) }, 64);
+}
+
+static void
+add_alias(GatewayAsk *ask, const char *key, GatewayText value)
+{
+  if (value.size)
+    ask->aliases[ask->n_aliases++] = (GatewayPair){ gateway_text(key), value };
+}
+
+static void
+read_check(const GatewayRequest *request, GatewayAsk *ask)
+{
+  GatewayText imei = query_value(request->query, "imei");
+  ask->kind = is_resumption(request) ? GATEWAY_ASK_BYTES : GATEWAY_ASK_OFFER;
+  ask->identity = GATEWAY_IDENTITY_CLAIMED;
+  ask->node = imei;
+  add_alias(ask, "imei", imei);
+  if (ask->kind == GATEWAY_ASK_BYTES)
+    return;
+  ask->product = plain(query_value(request->query, "project_key"), 64);
+  read_firmware_name(plain(query_value(request->query, "firmware_name"), FIRMWARE_NAME_MAX), ask);
+  ask->software_version = plain(query_value(request->query, "version"), VERSION_MAX);
+  ask->is_version_proof = ask->software_version.size > 0;
+}
+
+/* A URL of the owner's own, asked without any query: who it is follows from the address. */
+static void
+read_plain(const GatewayRequest *request, GatewayAsk *ask)
+{
+  ask->kind = is_resumption(request) ? GATEWAY_ASK_BYTES : GATEWAY_ASK_OFFER;
+  ask->identity = GATEWAY_IDENTITY_ADDRESS;
+}
+
+static bool
+openluat_read(const GatewaySettings *settings, const GatewayRequest *request, GatewayScratch *scratch,
+              GatewayAsk *ask)
+{
+  (void)scratch;
+  bool is_check = gateway_text_equal(request->path, settings->text(settings, "path"));
+  bool is_own_url = has_prefix(request->path, "/openluat/");
+  ask->kind = GATEWAY_ASK_NOTHING;
+  if (request->method != GATEWAY_GET)
+    return true;
+  if (is_imei(query_value(request->query, "imei")) && (is_check || is_own_url))
+    read_check(request, ask);
+  else if (is_own_url && request->query.size == 0)
+    read_plain(request, ask);
+  return true;
+}
+
+/* ---- writing ---- */
+
+/* "No", as the vendor's own platform says it. The device logs the text and ends its check. */
+static void
+write_no(unsigned code, const char *text, GatewayScratch *scratch, GatewayReply *reply)
+{
+  reply->status = 400;
+  reply->n_headers = 1;
+  reply->headers[0] = (GatewayPair){ GATEWAY_TEXT("Content-Type"), GATEWAY_TEXT("application/json") };
+  reply->body = gateway_print(scratch, "{\"code\": %u, \"msg\": \"%s\"}", code, text);
+}
+
+static void
+write_reason(GatewayReason reason, GatewayScratch *scratch, GatewayReply *reply)
+{
+  switch (reason) {
+  case GATEWAY_REASON_UNKNOWN_PRODUCT:
+    write_no(25, "invalid project", scratch, reply);
+    break;
+  case GATEWAY_REASON_WRONG_HARDWARE:
+    write_no(26, "invalid firmware name", scratch, reply);
+    break;
+  case GATEWAY_REASON_BEING_FETCHED:
+    write_no(43, "being prepared, ask again", scratch, reply);
+    break;
+  default:
+    write_no(27, "nothing due", scratch, reply);
+  }
+}
+
+/* Not a check: what the vendor's host is asked besides (reports of results). An empty yes stops retries. */
+static void
+write_other(const GatewaySettings *settings, const GatewayRequest *request, GatewayScratch *scratch,
+            GatewayReply *reply)
+{
+  if (gateway_text_equal(request->path, settings->text(settings, "path")))
+    write_no(3, "invalid device", scratch, reply);
+  else
+    reply->status = 200;
+}
+
+static void
+openluat_write(const GatewaySettings *settings, const GatewayRequest *request, const GatewayAsk *ask,
+               const GatewayAnswer *answer, GatewayScratch *scratch, GatewayReply *reply)
+{
+  if (ask->kind == GATEWAY_ASK_NOTHING) {
+    write_other(settings, request, scratch, reply);
+  } else if (answer->kind == GATEWAY_ANSWER_BYTES) {
+    reply->status = 200;
+    reply->n_headers = 1;
+    reply->headers[0] =
+        (GatewayPair){ GATEWAY_TEXT("Content-Type"), GATEWAY_TEXT("application/octet-stream") };
+    reply->body_is_image = true;
+  } else {
+    write_reason(answer->reason, scratch, reply);
+  }
+}
+
+static const GatewayRequestFunctions FUNCTIONS = {
+  .size = sizeof(GatewayRequestFunctions),
+  .read = openluat_read,
+  .write = openluat_write,
+};
+
+GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
+  .abi = GATEWAY_PLUGIN_ABI,
+  .size = sizeof(GatewayPlugin),
+  .kind = GATEWAY_REQUEST,
+  .traits = GATEWAY_ONE_STEP | GATEWAY_HTTP_PLAIN_HEAD,
+  .name = "openluat",
+  .title = "Openluat / AirM2M Air720 family (auto-FOTA)",
+  .version = "1.0",
+  .setup = "Let iot.openluat.com resolve to the gateway in the modules' network, port 80.\n"
+           "Make a product whose name is the project key (PRODUCT_KEY in main.lua) of the modules.\n"
+           "A module with a URL of its own: http://GATEWAY/openluat/NAME.bin",
+  .settings = SETTINGS,
+  .n_settings = GATEWAY_COUNT(SETTINGS),
+  .listens = LISTENS,
+  .n_listens = GATEWAY_COUNT(LISTENS),
+  .hosts = HOSTS,
+  .n_hosts = GATEWAY_COUNT(HOSTS),
+  .form = FORM,
+  .n_form = GATEWAY_COUNT(FORM),
+  .codes = CODES,
+  .n_codes = GATEWAY_COUNT(CODES),
+  .image_rules = IMAGE_RULES,
+  .n_image_rules = GATEWAY_COUNT(IMAGE_RULES),
+  .versioning = { GATEWAY_VERSION_DOTTED, 0 },
+  .pin_s = 86400,
+  .idle_s = 60,
+  .functions = &FUNCTIONS,
+};
