@@ -187,7 +187,10 @@ start_core(const Options *options, GwConfig *config, const char *config_path, Li
   GW_AUTO_FD int cache_fd = state_fd < 0 ? -1 : open_folder(options->cache, error);
   GW_AUTO_FD int lan_fd = cache_fd < 0 ? -1 : listen_for(options, "lan", error);
   GW_AUTO_FD int wan_fd = lan_fd < 0 ? -1 : listen_for(options, "wan", error);
-  GwCorePlaces places = { .config_path = config_path, .broken = on_broken, .broken_user = life };
+  g_autofree char *unpack_path = g_build_filename(options->link_dir, "unpack.sock", NULL);
+  GwCorePlaces places = {
+    .config_path = config_path, .unpack_path = unpack_path, .broken = on_broken, .broken_user = life
+  };
 
   if (wan_fd < 0)
     return NULL;

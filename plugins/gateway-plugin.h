@@ -713,6 +713,15 @@ typedef struct {
 /* ---- formats
  * -------------------------------------------------------------------------------------------------- */
 
+/* A file is looked into by a process of its own, which lives for this file only. It has no network, opens no
+ * file, starts nothing, and ends after 5 s of CPU or 64 MiB of memory; whoever exceeds that is the reason why
+ * the file is refused. Every format is asked whether it recognizes the file; the surest one unpacks it, and
+ * where nobody is, the file is just bytes. unpack() tells images in the order in which they lie there:
+ *  - the file itself, as it is, is the image without a name, and has no data;
+ *  - each other image has the name that it has in there, and all its bytes, every time: they are taken, or
+ *    only counted and hashed, as the host needs. Names that lead out of a folder, that come twice, and more
+ *    than 256 of them are refused by the host.
+ * What unpack() cannot make whole it refuses: half a file is nobody's image. */
 typedef struct GatewayJob GatewayJob;
 struct GatewayJob {
   size_t size;
@@ -720,19 +729,25 @@ struct GatewayJob {
   uint64_t input_size;
   const char *file_name;
   const GatewaySettings *settings;
-  /* Begins an image; false = stop (limits reached). Then data() any number of times. */
+  /* Begins an image; @size as far as it is known, else 0. false = stop, and return false. */
   bool (*image)(GatewayJob *job, GatewayText name, uint64_t size);
   bool (*data)(GatewayJob *job, const void *data, size_t size);
-  /* A recognised fact ("hardware", "version", "chip"...) of the image begun last. */
+  /* A recognised fact of the image begun last. "product", "type", "hardware" and "version" fill the fields of
+   * these names in the operator's form, or are compared with them; others become attributes. */
   void (*fact)(GatewayJob *job, const char *key, GatewayText value);
-  /* What is wrong with the file, for the operator. */
+  /* What is wrong with the file, for the operator: the first word counts. */
   void (*refuse)(GatewayJob *job, const char *text);
+  /* Exactly @size bytes of the file from @offset; false = it is shorter, or cannot be read. */
+  bool (*read)(GatewayJob *job, uint64_t offset, void *ret_data, size_t size);
+  /* The SHA-256 of a part of the file. */
+  bool (*sha256)(GatewayJob *job, uint64_t offset, uint64_t size, uint8_t ret_sha256[32]);
 };
 
 typedef struct {
   size_t size;
-  /* 0 = not mine, 100 = certainly mine. `head` holds the first 4096 bytes or the whole file. */
+  /* 0 = not mine, 100 = certainly mine. `head` holds the first 4096 bytes or the whole file. Pure. */
   uint32_t (*recognize)(GatewayText head, const char *file_name);
+  /* false = stopped, or refused. */
   bool (*unpack)(GatewayJob *job);
 } GatewayFormatFunctions;
 

@@ -26,6 +26,7 @@ typedef struct GwUpstreams GwUpstreams;
 typedef struct GwFetching GwFetching;
 typedef struct GwVerbs GwVerbs;
 typedef struct GwRelay GwRelay;
+typedef struct GwUnpacker GwUnpacker;
 
 /* [limits] of the configuration, read once per snapshot. */
 typedef struct {
@@ -59,6 +60,7 @@ struct GwCore {
   GwDb *db;
   GHashTable *changes; /* GwChange on its way to the disk */
   GwStore *store;
+  GwUnpacker *unpacker;
   GwEvents *events;
   GwTimeline *timeline;
   GwRegistry *registry;
@@ -80,7 +82,7 @@ struct GwCore {
   GwWorkers *workers;
 
   GwAllowance seen, refused; /* events about strangers, and about wrong logins */
-  GHashTable *imports;       /* set of those that run; imports.c's */
+  GHashTable *imports;       /* set of those that run; commands-import.c's */
   guint32 epoch;             /* of the rules: cached answers of an earlier one are void */
   GSource *timer;
 };

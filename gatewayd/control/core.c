@@ -11,6 +11,7 @@
 #include "control/house.h"
 #include "control/loading.h"
 #include "control/progress.h"
+#include "control/recognition.h"
 #include "control/relay.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
@@ -256,6 +257,7 @@ core_new(const GwCorePlaces *places)
   core->verbs = gw_verbs_new();
   core->relay = gw_relay_new(core);
   core->upstreams = gw_upstreams_new();
+  core->unpacker = gw_unpacker_new(places->unpack_path, gw_recognition_hello, core);
   make_timer(core);
   return core;
 }
@@ -294,6 +296,7 @@ gw_core_stop(GwCore *core)
     gw_house_flush(core, TRUE);
   if (core->store)
     gw_store_close(core->store);
+  gw_unpacker_free(core->unpacker);
   gw_fetching_free(core->fetching);
   if (core->db)
     gw_db_close(core->db);
@@ -345,6 +348,7 @@ gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error)
     return NULL;
   find_neighbours(core);
   gw_house_begin(core);
+  gw_unpacker_greet(core->unpacker);
   gw_workers_accept(core->workers);
   return g_steal_pointer(&core);
 }

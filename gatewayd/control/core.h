@@ -13,6 +13,7 @@ typedef struct {
   int cache_fd;      /* folder of the blobs */
   int lan_listen_fd; /* listening SEQPACKET sockets of the links, taken; -1 = none */
   int wan_listen_fd;
+  const char *unpack_path;       /* socket of the helper that looks into files; NULL = none */
   const char *config_path;       /* for reload; NULL = defaults only */
   GwNow (*clock)(gpointer user); /* NULL = the machine's */
   gpointer clock_user;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Firmware entries and their images: what happens when an image was sealed, or was found to be wrong; and
- * which images must stay. gw_command_import() is here too. Main thread. */
+ * which images must stay. Main thread. */
 #pragma once
 #include "control/core-private.h"
 
@@ -19,8 +19,13 @@ guint gw_imports_match(GwCore *core, GwChange *change);
 /* A product of that name, made if missing. NULL: it is no name. */
 GwProduct *gw_imports_product(GwCore *core, const char *name, GwChange *change);
 
-/* The keys of a form that only the product's plugin knows: of the product that @form names, or @firmware's
- * (or NULL). NULL-terminated; caller frees the array. */
+/* "weather 5". Caller frees. */
+char *gw_imports_title(const GwFirmware *firmware);
+/* Size and digests of the image, into the entry. */
+void gw_imports_take_digests(GwFirmware *firmware, const GwSealed *sealed);
+
+/* In commands-import.c: the keys of a form that only the product's plugin knows: of the product that @form
+ * names, or @firmware's (or NULL). NULL-terminated; caller frees the array. */
 const char **gw_imports_form_keys(const GwCore *core, GVariant *form, const GwFirmware *firmware);
 /* What the form says, into the entry. @more: as above. */
 void gw_imports_take_form(GwFirmware *firmware, GVariant *form, const char *const *more);

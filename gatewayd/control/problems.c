@@ -4,6 +4,7 @@
 #include "control/core-private.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
+#include "store/unpacker.h"
 
 typedef struct {
   GwCore *core;
@@ -73,6 +74,19 @@ add_upstreams(Problems *problems)
   }
 }
 
+/* Asked again by whoever looks: the next one sees whether it is over. */
+static void
+add_unpacker(Problems *problems)
+{
+  GwUnpacker *unpacker = problems->core->unpacker;
+
+  if (*gw_unpacker_problem(unpacker) == '\0')
+    return;
+  add(problems, "images are not looked into, and nothing is taken out of archives: %s",
+      gw_unpacker_problem(unpacker));
+  gw_unpacker_greet(unpacker);
+}
+
 GVariant *
 gw_problems_variant(GwCore *core)
 {
@@ -86,5 +100,6 @@ gw_problems_variant(GwCore *core)
   add_workers(&problems);
   add_plugins(&problems);
   add_upstreams(&problems);
+  add_unpacker(&problems);
   return g_variant_builder_end(&problems.texts);
 }

@@ -27,6 +27,8 @@
 #define IMPORT_ARGS                                                                                          \
   FORM_ARGS, { "sha256", GW_ARG_TEXT, "sha256", "HEX", "refuse the file unless this is its SHA-256" },       \
       { "signature", GW_ARG_TEXT, NULL, "FILE", "detached signature of the file" },                          \
+      { "member", GW_ARG_TEXT, "member", "GLOB",                                                             \
+        "take this one out of an archive; by default, kept whole" },                                         \
   {                                                                                                          \
     "draft", GW_ARG_FLAG, "draft", NULL, "the form is completed later: firmware edit"                        \
   }

@@ -14,7 +14,7 @@ ROOMS = {
     'bus': ('base', 'model', 'store', 'link', 'control'),
     'lan': ('base', 'model', 'net', 'link'),
     'wan': ('base', 'model', 'link'),
-    'unpack': ('base',),
+    'unpack': ('base', 'model', 'link'),
     'ctl': ('base', 'model'),
     'check': ('base', 'model', 'net', 'link', 'lan'),
 }

@@ -18,7 +18,7 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
 """
 PLUGIN_FOLDERS = ["plugins/transport/harmony", "plugins/upstream/http-catalog", "plugins/upstream/directory",
-                  "plugins/upstream/webhook"]
+                  "plugins/upstream/webhook", "plugins/format/raw"]
 
 
 def free_port(address="127.0.0.1"):
@@ -126,6 +126,9 @@ class Gateway(Commands):
                     f"--plugin-path={self.plugin_path}"],
             "wan": [gatewayd / "gatewayd-wan", *common, f"--link={link}/wan.sock",
                     f"--plugin-path={self.plugin_path}"],
+            # Stands for gatewayd-unpack.socket.
+            "unpack": ["systemd-socket-activate", "--accept", "--seqpacket", f"--listen={link}/unpack.sock",
+                       gatewayd / "gatewayd-unpack", f"--plugin-path={self.plugin_path}"],
         }
 
     def start_bus(self):
@@ -135,7 +138,7 @@ class Gateway(Commands):
                                         self.folder / "log/bus")
         wait_for("the private bus", (self.folder / "bus").exists)
 
-    def start(self, names=("wan", "lan", "core"), is_supervised=True, env=None):
+    def start(self, names=("unpack", "wan", "lan", "core"), is_supervised=True, env=None):
         if "bus" not in self.processes:
             self.start_bus()
         for name in names:
@@ -177,7 +180,7 @@ class Gateway(Commands):
     def stop(self):
         self.is_stopping = True
         with self.lock:
-            order = [name for name in ("lan", "wan", "core", "bus") if name in self.processes]
+            order = [name for name in ("lan", "wan", "unpack", "core", "bus") if name in self.processes]
             for name in order:
                 self.processes[name].kill(signal.SIGTERM)
             for name in order:

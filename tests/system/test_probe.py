@@ -15,6 +15,7 @@ ALLOWED = {
     "gatewayd-wan": {"inet-socket", "netlink-socket", "configuration", "other-files"},
     "gatewayd-lan@net": {"inet-socket"},
     "gatewayd-lan@serial": set(),
+    "gatewayd-unpack@1": set(),
 }
 FREE = "[Service]\nType=oneshot\nExecStart=/usr/libexec/gatewayd/probe\nPrivateMounts=yes\n"
 # Of the service, what is about the program and not about its cage.
@@ -36,7 +37,7 @@ def fixture_machine(build, tmp_path_factory):
     units = machine.root / "usr/lib/systemd/system"
     shutil.copy(build / "tests/system/probe", machine.root / "usr/libexec/gatewayd/probe")
     machine.write("/etc/systemd/system/probe-free.service", FREE)
-    for unit in ("gatewayd", "gatewayd-wan", "gatewayd-lan@"):
+    for unit in ("gatewayd", "gatewayd-wan", "gatewayd-lan@", "gatewayd-unpack@"):
         machine.write(f"/etc/systemd/system/probe-{unit}.service", caged((units / f"{unit}.service").read_text()))
     for name in ("net", "serial"):
         folder = f"gatewayd-lan@{name}.service.d"

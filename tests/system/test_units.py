@@ -9,8 +9,9 @@ import pytest
 
 # Exposure by `systemd-analyze security`, in tenths; it may only go down.
 LIMITS = {"gatewayd.service": 9, "gatewayd-wan.service": 12, "gatewayd-lan@net.service": 11,
-          "gatewayd-lan@serial.service": 7}
-SOCKETS = ["gatewayd-link@lan.socket", "gatewayd-link@wan.socket", "gatewayd-http.socket", "gatewayd-ftp.socket", "gatewayd.target"]
+          "gatewayd-lan@serial.service": 7, "gatewayd-unpack@1.service": 7}
+SOCKETS = ["gatewayd-link@lan.socket", "gatewayd-link@wan.socket", "gatewayd-http.socket", "gatewayd-ftp.socket",
+           "gatewayd-unpack.socket", "gatewayd.target"]
 
 
 @pytest.fixture(name="root", scope="module")
@@ -48,7 +49,7 @@ def test_users_are_described(root):
     result = run("systemd-sysusers", f"--root={root}")
     assert result.returncode == 0, result.stderr
     names = {line.split(":")[0] for line in (root / "etc/passwd").read_text().splitlines()}
-    assert {"gatewayd", "gatewayd-lan", "gatewayd-wan"} <= names
+    assert {"gatewayd", "gatewayd-lan", "gatewayd-wan", "gatewayd-unpack"} <= names
     assert "gateway-operators:" in (root / "etc/group").read_text()
 
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/recognition.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+#define HELPER "unpack"
+
+typedef struct {
+  GwCore *core;
+  char *file_name;
+  guint32 member;
+  GwFindingsDone looked;
+  GwExtracted extracted;
+  gpointer user;
+} Wish;
+
+static void
+wish_free(Wish *wish)
+{
+  g_free(wish->file_name);
+  g_free(wish);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Wish, wish_free)
+
+/* What the configuration says to each plugin: the helper takes what concerns its own. */
+static GVariant *
+settings_of(const GwCore *core)
+{
+  g_auto(GStrv) names = gw_config_instances(core->config, "plugin");
+  GVariantBuilder builder;
+
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sa{ss}}"));
+  for (char **name = names; *name; name++)
+    if (g_strcmp0(gw_plugins_worker(core->plugins, *name), HELPER) == 0)
+      g_variant_builder_add(&builder, "{s@a{ss}}", *name, gw_config_section(core->config, "plugin", *name));
+  return g_variant_builder_end(&builder);
+}
+
+static GwJob
+job_of(const Wish *wish)
+{
+  return (GwJob){ .file_name = wish->file_name,
+                  .member = wish->member,
+                  .max_size = wish->core->limits.max_image,
+                  .settings = settings_of(wish->core) };
+}
+
+/* ---- look ---- */
+
+static void
+on_served_to_look(int fd, gboolean is_memory, const GError *error, gpointer user)
+{
+  g_autoptr(Wish) wish = user;
+
+  if (error) {
+    wish->looked(NULL, error, wish->user);
+    return;
+  }
+  GwJob job = job_of(wish);
+  gw_unpacker_look(wish->core->unpacker, fd, &job, wish->looked, wish->user);
+}
+
+void
+gw_recognition_run(GwCore *core, GwSealed *sealed, const char *file_name, GwFindingsDone done, gpointer user)
+{
+  Wish *wish = g_new0(Wish, 1);
+
+  *wish = (Wish){ .core = core, .file_name = g_strdup(file_name), .looked = done, .user = user };
+  gw_store_serve(core->store, sealed, on_served_to_look, wish);
+}
+
+gboolean
+gw_recognition_is_away(const GError *error)
+{
+  return g_error_matches(error, GW_ERROR, GW_ERROR_OFFLINE);
+}
+
+/* ---- take out ---- */
+
+static void
+on_served_to_extract(int fd, gboolean is_memory, const GError *error, gpointer user)
+{
+  g_autoptr(Wish) wish = user;
+  g_autoptr(GError) why = NULL;
+
+  if (error) {
+    wish->extracted(-1, error, wish->user);
+    return;
+  }
+  GwJob job = job_of(wish);
+  int pipe_fd = gw_unpacker_extract(wish->core->unpacker, fd, &job, &why);
+  wish->extracted(pipe_fd, why, wish->user);
+}
+
+void
+gw_recognition_extract(GwCore *core, GwSealed *sealed, guint32 member, GwExtracted done, gpointer user)
+{
+  Wish *wish = g_new0(Wish, 1);
+
+  *wish = (Wish){ .core = core, .member = member, .extracted = done, .user = user };
+  gw_store_serve(core->store, sealed, on_served_to_extract, wish);
+}
+
+/* ---- compare ---- */
+
+/* A version that the product's scheme cannot read is the image's own matter. */
+static gboolean
+is_comparable(const GwCore *core, const GwFirmware *firmware, const char *key, const char *value)
+{
+  const GwProduct *product = gw_products_find(core->firmwares, firmware->product);
+
+  return strcmp(key, "version") != 0 || !product || gw_version_check(product->scheme, value, NULL);
+}
+
+static gboolean
+take_fact(const GwCore *core, GwFirmware *firmware, const char *key, const char *value, GError **error)
+{
+  const struct {
+    const char *key;
+    char **text;
+  } fields[] = {
+    { "product", &firmware->product },
+    { "type", &firmware->type },
+    { "hardware", &firmware->hardware_version },
+    { "version", &firmware->software_version },
+  };
+  const char *given = g_hash_table_lookup(firmware->attributes, key);
+  char **field = NULL;
+
+  if (!is_comparable(core, firmware, key, value))
+    return TRUE;
+  for (gsize i = 0; i < G_N_ELEMENTS(fields); i++)
+    if (strcmp(fields[i].key, key) == 0)
+      field = fields[i].text;
+  if (field)
+    given = *field;
+  if (given && *given)
+    return strcmp(given, value) == 0 ||
+           gw_fail(error, GW_ERROR_BAD_INPUT, "the image says %s %s, not %s", key, value, given);
+  if (field) {
+    g_free(*field);
+    *field = g_strdup(value);
+  } else {
+    g_hash_table_replace(firmware->attributes, g_strdup(key), g_strdup(value));
+  }
+  return TRUE;
+}
+
+gboolean
+gw_recognition_apply(const GwCore *core, GwFirmware *firmware, const GwFindings *findings, GError **error)
+{
+  const GwMember *itself = gw_findings_itself(findings);
+  GHashTableIter iter;
+  gpointer key, value;
+
+  if (*findings->refusal)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "the image is not usable: %s", findings->refusal);
+  if (!itself)
+    return TRUE;
+  g_hash_table_iter_init(&iter, itself->facts);
+  while (g_hash_table_iter_next(&iter, &key, &value))
+    if (!take_fact(core, firmware, key, value, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* ---- the helper's plugins ---- */
+
+void
+gw_recognition_hello(GVariant *tables, gpointer user)
+{
+  GwCore *core = user;
+  g_autoptr(GPtrArray) problems = NULL;
+
+  gw_plugins_learn(core->plugins, HELPER, tables, &problems);
+}
