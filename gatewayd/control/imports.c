@@ -232,6 +232,7 @@ on_entry_recognized(const GwFindings *findings, const GError *error, gpointer us
 {
   g_autoptr(SealedEntry) entry = user;
   GwCore *core = entry->core;
+  GwSealed *sealed = entry->sealed; /* whoever gets the entry holds it */
   GwFirmware *firmware = gw_firmwares_find(core->firmwares, entry->firmware_id);
   g_autoptr(GError) why = error && !gw_recognition_is_away(error) ? g_error_copy(error) : NULL;
 
@@ -242,7 +243,7 @@ on_entry_recognized(const GwFindings *findings, const GError *error, gpointer us
   else if (firmware->state == GW_FIRMWARE_DRAFT)
     make_available(core, firmware, "");
   else
-    gw_checks_run(core, firmware, entry->sealed, on_entry_checked, g_steal_pointer(&entry));
+    gw_checks_run(core, firmware, sealed, on_entry_checked, g_steal_pointer(&entry));
 }
 
 void

@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 PROGRAMS = ["usr/bin/gatewayctl", "usr/bin/gateway-plugin-check", "usr/libexec/gatewayd/gatewayd", "usr/libexec/gatewayd/gatewayd-lan",
-            "usr/libexec/gatewayd/gatewayd-wan"]
-PLUGINS = ["directory", "harmony", "http-catalog", "waspmote", "webhook"]
+            "usr/libexec/gatewayd/gatewayd-wan", "usr/libexec/gatewayd/gatewayd-unpack"]
+PLUGINS = ["directory", "harmony", "http-catalog", "raw", "waspmote", "webhook"]
 # Everything else; LIB is the machine's folder of libraries.
 OTHERS = ["etc/gatewayd/gatewayd.conf", "usr/include/gatewayd/gateway-plugin.h", "LIB/pkgconfig/gatewayd-plugin.pc",
           "usr/share/dbus-1/interfaces/org.gatewayd.Gateway1.xml",
@@ -18,9 +18,9 @@ OTHERS = ["etc/gatewayd/gatewayd.conf", "usr/include/gatewayd/gateway-plugin.h",
           "usr/share/dbus-1/system.d/org.gatewayd.Gateway1.conf", "usr/share/polkit-1/actions/org.gatewayd.policy",
           "usr/share/polkit-1/rules.d/org.gatewayd.rules", "usr/lib/sysusers.d/gatewayd.conf",
           "usr/lib/tmpfiles.d/gatewayd.conf", "usr/lib/sysctl.d/60-gatewayd.conf", "usr/lib/systemd/catalog/gatewayd.catalog",
-          *(f"usr/lib/systemd/system/gatewayd-{name}.socket" for name in ("link@", "http", "ftp")),
+          *(f"usr/lib/systemd/system/gatewayd-{name}.socket" for name in ("link@", "http", "ftp", "unpack")),
           "usr/lib/systemd/system/gatewayd.service", "usr/lib/systemd/system/gatewayd.target", "usr/lib/systemd/system/gatewayd-wan.service",
-          "usr/lib/systemd/system/gatewayd-lan@.service",
+          "usr/lib/systemd/system/gatewayd-lan@.service", "usr/lib/systemd/system/gatewayd-unpack@.service",
           "usr/lib/systemd/system/gatewayd-lan@net.service.d/net.conf",
           "usr/lib/systemd/system/gatewayd-lan@serial.service.d/serial.conf"]
 
@@ -72,7 +72,7 @@ def test_units_start_what_is_installed(installed):
         assert known, f"{unit.name} starts {program}"
         for option in options:
             assert option.partition("=")[0] in known, f"{unit.name}: {program} has no {option}"
-    assert len(units) == 3
+    assert len(units) == 4
 
 
 def test_example_builds_against_the_installed_header(installed, source, tmp_path):
