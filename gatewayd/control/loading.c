@@ -89,9 +89,11 @@ take_meta(const char *key, const char *value, gpointer user)
   gw_relay_load_meta(core->relay, key, value);
 }
 
+/* In the thread of the database, while the main thread waits. */
 static gboolean
-load_rows(GwCore *core, GError **error)
+load_rows(gpointer user, GError **error)
 {
+  GwCore *core = user;
   GwNow now = gw_core_now(core);
   GwDb *db = core->db;
 
@@ -178,7 +180,7 @@ gw_loading_run(GwCore *core, GError **error)
 {
   g_autoptr(GwChange) change = NULL;
 
-  if (!load_rows(core, error))
+  if (!gw_db_load_all(core->db, load_rows, core, error))
     return FALSE;
   gw_events_set_newest(core->events, gw_db_next_id(core->db, GW_SEQUENCE_EVENT));
   gw_rules_reindex(core->rules);

@@ -24,7 +24,7 @@ plugin_free(gpointer data)
 {
   Plugin *plugin = data;
 
-  gw_plugin_table_unref(plugin->table);
+  gw_plugin_table_free(plugin->table);
   g_free(plugin->worker);
   g_free(plugin);
 }

@@ -39,7 +39,7 @@ struct GwWorkers {
   guint64 last_id;
   int listen_fds[LISTENERS]; /* LAN, WAN */
   GSource *sources[LISTENERS];
-  uid_t uids[LISTENERS]; /* of their users; (uid_t)-1 = there is no such user */
+  char *users[LISTENERS]; /* names */
   guint32 config_epoch;
   GHashTable *seen; /* set of names */
   GwLogLimit log_limit;
@@ -59,13 +59,13 @@ worker_free(gpointer data)
   g_free(worker);
 }
 
-/* Asked once: it may read files. */
-static uid_t
-find_uid(const GwConfig *config, const char *key)
+/* It may read files, so it is asked only for one who is neither root nor we. */
+static gboolean
+is_user(uid_t uid, const char *name)
 {
-  const struct passwd *user = getpwnam(gw_config_text(config, "daemon", NULL, key));
+  const struct passwd *user = getpwnam(name);
 
-  return user ? user->pw_uid : (uid_t)-1;
+  return user && user->pw_uid == uid;
 }
 
 GwWorkers *
@@ -77,8 +77,8 @@ gw_workers_new(GwCore *core, const GwConfig *config, int lan_listen_fd, int wan_
   workers->list = g_ptr_array_new_with_free_func(worker_free);
   workers->listen_fds[0] = lan_listen_fd;
   workers->listen_fds[1] = wan_listen_fd;
-  workers->uids[0] = find_uid(config, "lan-user");
-  workers->uids[1] = find_uid(config, "wan-user");
+  workers->users[0] = g_strdup(gw_config_text(config, "daemon", NULL, "lan-user"));
+  workers->users[1] = g_strdup(gw_config_text(config, "daemon", NULL, "wan-user"));
   workers->config_epoch = 1;
   workers->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   return workers;
@@ -95,6 +95,7 @@ gw_workers_free(GwWorkers *workers)
       g_source_unref(workers->sources[i]);
     }
     gw_close(&workers->listen_fds[i]);
+    g_free(workers->users[i]);
   }
   g_ptr_array_unref(workers->list);
   g_hash_table_unref(workers->seen);
@@ -403,7 +404,7 @@ may_enter(const GwWorkers *workers, int listener, int fd)
 {
   uid_t uid = gw_link_peer_uid(fd);
 
-  return uid != (uid_t)-1 && (uid == 0 || uid == geteuid() || uid == workers->uids[listener]);
+  return uid != (uid_t)-1 && (uid == 0 || uid == geteuid() || is_user(uid, workers->users[listener]));
 }
 
 static void

@@ -174,12 +174,26 @@ be_harmless(void)
     (void)signal(number, SIG_DFL);
 }
 
+/* What else we hold is nobody's business, least of all the words of the others that are looked at. */
+static void
+keep_only(int a, int b)
+{
+  guint low = (guint)MIN(a, b), high = (guint)MAX(a, b);
+
+  if (low > 3)
+    (void)close_range(3, low - 1, 0);
+  if (high > low + 1)
+    (void)close_range(low + 1, high - 1, 0);
+  (void)close_range(high + 1, ~0u, 0);
+}
+
 static void G_GNUC_NORETURN
 child(int fd, int pipe_fd)
 {
   g_autoptr(GError) error = NULL;
 
   be_harmless();
+  keep_only(fd, pipe_fd);
   GVariant *table = look(fd, &error);
   char says = table ? SAYS_TABLE : SAYS_ERROR;
   const void *data = table ? g_variant_get_data(table) : error->message;
@@ -192,9 +206,8 @@ child(int fd, int pipe_fd)
 
 /* Everything up to the end of the pipe. FALSE: too much, or too late. */
 static gboolean
-hear(int pipe_fd, GByteArray *word)
+hear(int pipe_fd, gint64 end_ms, GByteArray *word)
 {
-  gint64 end_ms = gw_clock_boot_ms() + GW_INSPECT_TIMEOUT_MS;
   guint8 buffer[4096];
 
   while (word->len <= MAX_WORD) {
@@ -243,27 +256,37 @@ wait_for(pid_t pid)
   return status;
 }
 
-GVariant *
-gw_inspect(int fd, GError **error)
+GwInspection
+gw_inspect_begin(int fd)
 {
-  g_autoptr(GByteArray) word = g_byte_array_new();
+  GwInspection inspection = { .pid = -1, .pipe_fd = -1 };
   int ends[2];
 
   if (pipe2(ends, O_CLOEXEC) < 0)
-    return gw_fail_errno(error, errno, "no pipe for its check"), NULL;
-  pid_t pid = fork();
-  if (pid == 0)
+    return inspection;
+  inspection.end_ms = gw_clock_boot_ms() + GW_INSPECT_TIMEOUT_MS;
+  inspection.pid = fork();
+  if (inspection.pid == 0)
     child(fd, ends[1]);
   gw_close(&ends[1]);
-  if (pid < 0) {
-    gw_close(&ends[0]);
-    return gw_fail_errno(error, errno, "no child for its check"), NULL;
+  inspection.pipe_fd = ends[0];
+  return inspection;
+}
+
+GVariant *
+gw_inspect_end(GwInspection *inspection, GError **error)
+{
+  g_autoptr(GByteArray) word = g_byte_array_new();
+
+  if (inspection->pid < 0) {
+    gw_close(&inspection->pipe_fd);
+    return gw_fail(error, GW_ERROR_BUSY, "no child for its check"), NULL;
   }
-  gboolean is_heard = hear(ends[0], word);
-  gw_close(&ends[0]);
+  gboolean is_heard = hear(inspection->pipe_fd, inspection->end_ms, word);
+  gw_close(&inspection->pipe_fd);
   if (!is_heard)
-    (void)kill(pid, SIGKILL);
-  int status = wait_for(pid);
+    (void)kill(inspection->pid, SIGKILL);
+  int status = wait_for(inspection->pid);
   if (!is_heard)
     return gw_fail(error, GW_ERROR_TIMED_OUT, "its check did not end within %d s",
                    GW_INSPECT_TIMEOUT_MS / 1000),

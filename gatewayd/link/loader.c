@@ -12,6 +12,8 @@
 #include "base/file.h"
 #include "link/inspect.h"
 
+#define AT_ONCE 8 /* so many are looked at side by side */
+
 /* As the code, the constants stay: list of GatewayPlugin. */
 static GSList *loaded;
 
@@ -23,7 +25,7 @@ file_free(gpointer data)
   g_free(file->path);
   g_free(file->name);
   g_free(file->refusal);
-  gw_plugin_table_unref(file->table);
+  gw_plugin_table_free(file->table);
   g_free(file);
 }
 
@@ -81,9 +83,9 @@ load(int *fd, GVariant *seen, GError **error)
 
 /* The words of a file, or NULL: it is refused, or (without an error) none of ours. */
 static GwPluginTable *
-inspect(const GwLoader *loader, int fd, GVariant **ret_seen, GError **error)
+inspect(const GwLoader *loader, GwInspection *look, GVariant **ret_seen, GError **error)
 {
-  g_autoptr(GVariant) seen = gw_inspect(fd, error);
+  g_autoptr(GVariant) seen = gw_inspect_end(look, error);
   g_autoptr(GwPluginTable) table = seen ? gw_plugin_table_unpack(seen, error) : NULL;
 
   if (!table || !(loader->kinds & (1u << gw_plugin_table_constant(table)->kind)))
@@ -92,11 +94,20 @@ inspect(const GwLoader *loader, int fd, GVariant **ret_seen, GError **error)
   return g_steal_pointer(&table);
 }
 
+/* A file that is being looked at. */
+typedef struct {
+  GwPluginFile *file;
+  int fd;
+  GwInspection look;
+  GError *error; /* why it is not */
+} Candidate;
+
 static void
-judge(const GwLoader *loader, const GPtrArray *files, int *fd, GwPluginFile *file, GError **error)
+judge(const GwLoader *loader, const GPtrArray *files, Candidate *candidate, GError **error)
 {
+  GwPluginFile *file = candidate->file;
   g_autoptr(GVariant) seen = NULL;
-  g_autoptr(GwPluginTable) table = inspect(loader, *fd, &seen, error);
+  g_autoptr(GwPluginTable) table = inspect(loader, &candidate->look, &seen, error);
 
   if (!table)
     return;
@@ -109,26 +120,44 @@ judge(const GwLoader *loader, const GPtrArray *files, int *fd, GwPluginFile *fil
   }
   file->refusal = loader->hold ? loader->hold(file->name, loader->user) : NULL;
   file->is_held = file->refusal != NULL;
-  file->plugin = file->is_held ? NULL : load(fd, seen, error);
+  file->plugin = file->is_held ? NULL : load(&candidate->fd, seen, error);
   if (file->plugin || file->is_held)
     file->table = g_steal_pointer(&table);
 }
 
 static void
-add_file(const GwLoader *loader, const char *folder, int dir_fd, const char *name, GPtrArray *files)
+begin(Candidate *candidate, const char *folder, int dir_fd, const char *name)
 {
-  g_autoptr(GError) error = NULL;
-  GwPluginFile *file = file_new(folder, name);
-  GW_AUTO_FD int fd = open_plugin(dir_fd, name, &error);
+  candidate->file = file_new(folder, name);
+  candidate->fd = open_plugin(dir_fd, name, &candidate->error);
+  if (candidate->fd >= 0)
+    candidate->look = gw_inspect_begin(candidate->fd);
+}
 
-  if (fd >= 0)
-    judge(loader, files, &fd, file, &error);
-  if (error)
-    file->refusal = g_strdup(error->message);
+static void
+end(const GwLoader *loader, Candidate *candidate, GPtrArray *files)
+{
+  GwPluginFile *file = candidate->file;
+
+  if (candidate->fd >= 0)
+    judge(loader, files, candidate, &candidate->error);
+  if (candidate->error)
+    file->refusal = g_strdup(candidate->error->message);
   if (file->refusal || file->plugin)
     g_ptr_array_add(files, file);
   else
     file_free(file);
+  gw_close(&candidate->fd);
+  g_clear_error(&candidate->error);
+}
+
+/* In order, because of several of one name the first is taken. */
+static void
+end_all(const GwLoader *loader, GArray *candidates, GPtrArray *files)
+{
+  for (guint i = 0; i < candidates->len; i++)
+    end(loader, &g_array_index(candidates, Candidate, i), files);
+  g_array_set_size(candidates, 0);
 }
 
 /* ---- one folder ---- */
@@ -176,8 +205,16 @@ open_folder(const char *folder, GError **error)
   return sound;
 }
 
+/* ---- all ---- */
+
+typedef struct {
+  const GwLoader *loader;
+  GPtrArray *files;
+  GArray *candidates; /* no more than AT_ONCE */
+} Run;
+
 static void
-add_folder(const GwLoader *loader, const char *folder, GPtrArray *files)
+begin_folder(Run *run, const char *folder)
 {
   g_autoptr(GError) error = NULL;
   GW_AUTO_FD int dir_fd = open_folder(folder, &error);
@@ -185,28 +222,36 @@ add_folder(const GwLoader *loader, const char *folder, GPtrArray *files)
   if (error) {
     GwPluginFile *refused = file_new(folder, NULL);
     refused->refusal = g_strdup_printf("the folder %s", error->message);
-    g_ptr_array_add(files, refused);
+    g_ptr_array_add(run->files, refused);
   }
   if (dir_fd < 0)
     return;
   g_autoptr(GPtrArray) names = list(dir_fd);
-  for (guint i = 0; i < names->len && files->len < GW_LOADER_MAX_FILES; i++)
-    add_file(loader, folder, dir_fd, names->pdata[i], files);
-}
+  for (guint i = 0; i < names->len; i++) {
+    Candidate candidate = { 0 };
 
-/* ---- all ---- */
+    if (run->candidates->len == AT_ONCE)
+      end_all(run->loader, run->candidates, run->files);
+    if (run->candidates->len + run->files->len >= GW_LOADER_MAX_FILES)
+      return;
+    begin(&candidate, folder, dir_fd, names->pdata[i]);
+    g_array_append_val(run->candidates, candidate);
+  }
+}
 
 GPtrArray *
 gw_loader_run(const GwLoader *loader)
 {
   g_auto(GStrv) folders = g_strsplit(loader->folders, ":", -1);
-  GPtrArray *files = g_ptr_array_new_with_free_func(file_free);
+  g_autoptr(GArray) candidates = g_array_new(FALSE, FALSE, sizeof(Candidate));
+  Run run = { loader, g_ptr_array_new_with_free_func(file_free), candidates };
 
   for (char **folder = folders; *folder; folder++) {
     if (**folder)
-      add_folder(loader, *folder, files);
+      begin_folder(&run, *folder);
   }
-  return files;
+  end_all(loader, candidates, run.files);
+  return run.files;
 }
 
 const GwPluginFile *

@@ -159,7 +159,6 @@ static const GwField fate_fields[] = {
 };
 
 struct GwPluginTable {
-  gatomicrefcount refs;
   GatewayPlugin plugin;
   GVariant *variant;
 };
@@ -331,24 +330,16 @@ gw_plugin_table_unpack(GVariant *table, GError **error)
     return NULL;
   }
   GwPluginTable *result = g_new0(GwPluginTable, 1);
-  g_atomic_ref_count_init(&result->refs);
   result->plugin = plugin;
   result->plugin.size = sizeof(GatewayPlugin);
   result->variant = g_variant_ref_sink(table);
   return result;
 }
 
-GwPluginTable *
-gw_plugin_table_ref(GwPluginTable *table)
-{
-  g_atomic_ref_count_inc(&table->refs);
-  return table;
-}
-
 void
-gw_plugin_table_unref(GwPluginTable *table)
+gw_plugin_table_free(GwPluginTable *table)
 {
-  if (!table || !g_atomic_ref_count_dec(&table->refs))
+  if (!table)
     return;
   gw_fields_clear(plugin_fields, &table->plugin);
   g_variant_unref(table->variant);

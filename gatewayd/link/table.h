@@ -13,13 +13,12 @@
 /* Everything of the constant but its functions; floating a{sv}. */
 GVariant *gw_plugin_table_pack(const GatewayPlugin *plugin);
 
-typedef struct GwPluginTable GwPluginTable; /* immutable, reference-counted */
+typedef struct GwPluginTable GwPluginTable; /* immutable */
 /* Bounded and checked; NULL and error for a table that makes no sense (BAD_INPUT), and for the row that a
  * worker sends of a file it refused (DENIED; the error says which file and why). */
 GwPluginTable *gw_plugin_table_unpack(GVariant *table, GError **error);
-GwPluginTable *gw_plugin_table_ref(GwPluginTable *table);
-void gw_plugin_table_unref(GwPluginTable *table);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPluginTable, gw_plugin_table_unref)
+void gw_plugin_table_free(GwPluginTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwPluginTable, gw_plugin_table_free)
 /* The constant as the plugin wrote it, `functions` NULL; all texts owned by the table. */
 const GatewayPlugin *gw_plugin_table_constant(const GwPluginTable *table);
 /* The raw a{sv}, for D-Bus. Borrowed. */

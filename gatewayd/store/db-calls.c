@@ -79,8 +79,11 @@ static gboolean
 call_and_wait(GwDb *db, Errand function, gpointer data, GError **error)
 {
   Call call = { function, data, NULL, FALSE, FALSE };
-  GwDbJob *job = g_new0(GwDbJob, 1);
+  GwDbJob *job;
 
+  if (g_thread_self() == db->thread) /* called from gw_db_load_all() */
+    return function(db, data, error);
+  job = g_new0(GwDbJob, 1);
   job->run = run_call;
   job->user = &call;
   push(db, job);
@@ -94,32 +97,11 @@ call_and_wait(GwDb *db, Errand function, gpointer data, GError **error)
 }
 
 static void
-take_epoch(const GwRow *row, gpointer user)
-{
-  GwDb *db = user;
-
-  g_free(db->epoch);
-  db->epoch = g_strdup(gw_row_text(row, 0));
-}
-
-/* What is kept of the database in memory. */
-static gboolean
-learn(GwDb *db, GError **error)
-{
-  const GwDbStatement epoch = { .sql = "SELECT value FROM meta WHERE key = 'epoch'" };
-  const GwRowSink sink = { take_epoch, db, 1 };
-
-  return gw_sequences_learn(db->sequences, db->connection, error) &&
-         gw_connection_run(db->connection, &epoch, &sink, error);
-}
-
-static void
 db_free(GwDb *db)
 {
   gw_connection_close(db->connection);
   gw_close(&db->place.dir_fd);
   g_free(db->place.name);
-  g_free(db->epoch);
   g_clear_error(&db->broken);
   gw_sequences_free(db->sequences);
   g_mutex_clear(&db->mutex);
@@ -135,7 +117,6 @@ gw_db_open(int dir_fd, const char *name, GMainContext *context, gboolean *ret_wa
   gboolean was_lost = FALSE;
 
   db->place = (GwDbPlace){ fcntl(dir_fd, F_DUPFD_CLOEXEC, 3), g_strdup(name) };
-  db->epoch = g_strdup("");
   db->sequences = gw_sequences_new();
   g_mutex_init(&db->mutex);
   g_cond_init(&db->has_work);
@@ -145,7 +126,7 @@ gw_db_open(int dir_fd, const char *name, GMainContext *context, gboolean *ret_wa
     gw_fail_errno(error, errno, "cannot use the folder of the database");
   else
     db->connection = gw_place_open(&db->place, &was_lost, error);
-  if (!db->connection || !learn(db, error)) {
+  if (!db->connection || !gw_sequences_learn(db->sequences, db->connection, error)) {
     db_free(db);
     return NULL;
   }
@@ -250,10 +231,32 @@ gw_db_load(GwDb *db, const char *sql, void (*row)(const GwRow *row, gpointer use
   return call_and_wait(db, load, &what, error);
 }
 
+typedef struct {
+  gboolean (*load)(gpointer user, GError **error);
+  gpointer user;
+} LoadAll;
+
+static gboolean
+load_all(GwDb *db, gpointer data, GError **error)
+{
+  const LoadAll *all = data;
+
+  return all->load(all->user, error);
+}
+
+gboolean
+gw_db_load_all(GwDb *db, gboolean (*load)(gpointer user, GError **error), gpointer user, GError **error)
+{
+  LoadAll all = { load, user };
+
+  return call_and_wait(db, load_all, &all, error);
+}
+
 static gboolean
 restore(GwDb *db, gpointer data, GError **error)
 {
-  return gw_place_restore(&db->place, &db->connection, data, error) && learn(db, error);
+  return gw_place_restore(&db->place, &db->connection, data, error) &&
+         gw_sequences_learn(db->sequences, db->connection, error);
 }
 
 gboolean
@@ -325,10 +328,4 @@ gboolean
 gw_db_has_gap(const GwDb *db)
 {
   return db->place.has_gap;
-}
-
-const char *
-gw_db_epoch(const GwDb *db)
-{
-  return db->epoch;
 }

@@ -24,7 +24,6 @@ struct GwDb {
   GwMailbox *mailbox;
   GThread *thread;
   GwConnection *connection; /* the thread's; NULL after a restore that failed half-way */
-  char *epoch;
   GwSequences *sequences;
   GPtrArray *kept; /* the thread's: batches that found no room; or NULL */
   gint64 wait_ms, again_us;

@@ -58,6 +58,9 @@ gboolean gw_row_is_null(const GwRow *row, int column);
 const void *gw_row_blob(const GwRow *row, int column, gsize *ret_size);
 gboolean gw_db_load(GwDb *db, const char *sql, void (*row)(const GwRow *row, gpointer user), gpointer user,
                     GError **error);
+/* Runs @load in the thread, while the caller waits: its gw_db_load()s need not be waited for one by one. */
+gboolean gw_db_load_all(GwDb *db, gboolean (*load)(gpointer user, GError **error), gpointer user,
+                        GError **error);
 
 /* A consistent copy of the small tables (rules, nodes, users, products, firmware, undelivered final events)
  * as snapshots/NAME-<n>, at most 24 kept; called hourly by control. Runs in the thread. */
@@ -67,9 +70,6 @@ void gw_db_snapshot(GwDb *db, GwDbDone done, gpointer user);
 gboolean gw_db_restore_newest(GwDb *db, gint64 *ret_taken_ms, GError **error);
 /* Boot clock of the thread's last sign of life, for the watchdog. */
 gint64 gw_db_last_alive_ms(const GwDb *db);
-/* 16 hex digits, other ones after all data was lost: (epoch, id) is never used twice, not even then. Borrowed
- * until gw_db_restore_newest(). */
-const char *gw_db_epoch(const GwDb *db);
 /* The next id of a sequence table ("event", "update"...): monotonic, never reused, kept in memory, seeded at
  * open. */
 gint64 gw_db_next_id(GwDb *db, const char *sequence);

@@ -187,21 +187,14 @@ static gboolean
 make(const GwDbPlace *place, gboolean is_lost, GError **error)
 {
   g_autofree char *path = gw_place_path(place, ".new");
-  g_autofree char *sql = NULL;
   g_autoptr(GwConnection) connection = NULL;
-  guint8 epoch[8];
-  char hex[2 * sizeof epoch + 1];
 
   if (!make_empty_file(place, error))
     return FALSE;
   connection = gw_connection_open(path, FALSE, error);
   if (!connection || !gw_connection_migrate(connection, error))
     return FALSE;
-  gw_random(epoch, sizeof epoch);
-  gw_hex(epoch, sizeof epoch, hex);
-  sql = g_strdup_printf("INSERT INTO meta VALUES ('epoch', '%s'); %s", hex,
-                        is_lost ? "INSERT INTO meta VALUES ('lost', '1');" : "");
-  if (!gw_connection_exec(connection, sql, error))
+  if (is_lost && !gw_connection_exec(connection, "INSERT INTO meta VALUES ('lost', '1')", error))
     return FALSE;
   g_clear_pointer(&connection, gw_connection_close);
   return move_in(place, error);

@@ -456,14 +456,11 @@ test_C7_without_a_snapshot(void)
   Folder folder = folder_new();
   GwDb *db = db_open(&folder, FALSE);
   g_autoptr(GError) error = NULL;
-  g_autofree char *epoch = g_strdup(gw_db_epoch(db));
   gint64 taken_ms = 0;
 
-  g_assert_cmpuint(strlen(epoch), ==, 16);
   gw_db_close(db);
   folder_spoil(&folder, "state.db", 0, 100, 0);
   db = db_open(&folder, TRUE);
-  g_assert_cmpstr(gw_db_epoch(db), !=, epoch);
   g_assert_false(gw_db_restore_newest(db, &taken_ms, &error));
   g_assert_error(error, GW_ERROR, GW_ERROR_NOT_FOUND);
   g_assert_cmpint(put(db, "a", "1"), ==, 0);
