@@ -70,6 +70,29 @@ gw_accounts_take_expired(GwAccounts *accounts, const GwNow *now)
   return is_any;
 }
 
+void
+gw_accounts_set_asked(GwAccounts *accounts, gint64 wall_ms)
+{
+  accounts->asked_ms = wall_ms;
+}
+
+gint64
+gw_accounts_next_end_ms(const GwAccounts *accounts, gint64 wall_ms)
+{
+  gint64 next_ms = G_MAXINT64;
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_accounts_iter(accounts, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    gint64 expires_ms = ((const GwAccount *)value)->expires_ms;
+
+    if (expires_ms > wall_ms)
+      next_ms = MIN(next_ms, expires_ms);
+  }
+  return next_ms;
+}
+
 gboolean
 gw_account_fits(const GwNode *node, const char *address, const char *mac)
 {

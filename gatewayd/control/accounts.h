@@ -18,6 +18,10 @@ GwAccount *gw_accounts_find(const GwAccounts *accounts, const char *login);
 void gw_accounts_iter(const GwAccounts *accounts, GHashTableIter *ret_iter);
 /* Is any of them past its end now that was not before @now was asked the last time? */
 gboolean gw_accounts_take_expired(GwAccounts *accounts, const GwNow *now);
+/* At start: when it was asked the last time and some were. */
+void gw_accounts_set_asked(GwAccounts *accounts, gint64 wall_ms);
+/* When the next one ends after @wall_ms; G_MAXINT64 = none does. */
+gint64 gw_accounts_next_end_ms(const GwAccounts *accounts, gint64 wall_ms);
 
 /* May @node be who asks from @address with @mac ("" = not known)? Never one with a secret of its own. */
 gboolean gw_account_fits(const GwNode *node, const char *address, const char *mac);

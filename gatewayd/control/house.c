@@ -125,14 +125,23 @@ trim(GwCore *core)
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
 }
 
+/* What was answered to a login's nodes ends with it. */
 static gint64
-interval_ms(GwHouseWork work)
+until_expiry_ms(const GwCore *core)
+{
+  gint64 wall_ms = gw_core_now(core).wall_ms;
+
+  return MIN(MINUTE_MS, gw_accounts_next_end_ms(core->accounts, wall_ms) - wall_ms);
+}
+
+static gint64
+interval_ms(const GwCore *core, GwHouseWork work)
 {
   switch (work) {
   case GW_HOUSE_FLUSH:
     return 10 * MINUTE_MS;
   case GW_HOUSE_EXPIRY:
-    return MINUTE_MS;
+    return until_expiry_ms(core);
   case GW_HOUSE_TRANSFERS:
     return G_MAXINT64;
   default:
@@ -143,7 +152,7 @@ interval_ms(GwHouseWork work)
 static void
 plan(GwCore *core, GwHouseWork work)
 {
-  gint64 wait_ms = interval_ms(work);
+  gint64 wait_ms = interval_ms(core, work);
 
   gw_core_alarm(core, GW_ALARM_HOUSE, work,
                 wait_ms == G_MAXINT64 ? wait_ms : gw_core_now(core).boot_ms + wait_ms);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/imports.h"
+#include "control/logins.h"
 #include "control/progress.h"
 #include "control/relay.h"
 #include "control/scheduler.h"
@@ -87,6 +88,7 @@ take_meta(const char *key, const char *value, gpointer user)
 
   gw_verbs_load(core->verbs, key, value);
   gw_relay_load_meta(core->relay, key, value);
+  gw_logins_load(core, key, value);
 }
 
 /* In the thread of the database, while the main thread waits. */

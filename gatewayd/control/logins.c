@@ -6,6 +6,8 @@
 #include "control/identity.h"
 #include "control/scheduler.h"
 
+#define ASKED_KEY "accounts-asked"
+
 /* Who showed it is not known: the name is what was typed, and the address where it came from. */
 static GwNode *
 refuse(GwCore *core, const GwNode *node, const GwAsk *ask, const char *why)
@@ -109,11 +111,13 @@ find_group(GwCore *core, const GwAccount *account, const GwNode *member, const G
   GwNode *group = gw_registry_find(core->registry, id);
   g_autoptr(GwChange) change = NULL;
 
-  if (group || !gw_node_check_id(id, NULL))
+  if (!gw_node_check_id(id, NULL) || (group && (group->is_group || group->is_adopted)))
     return group && group->is_group && group->is_adopted ? group : NULL;
+  change = gw_change_new(core, NULL);
+  if (group) /* a stranger that calls itself so */
+    gw_identity_forget(core, group, change);
   group = gw_identity_make(core, id, GW_IDENTITY_ADDRESS, ask);
   group->is_group = TRUE;
-  change = gw_change_new(core, NULL);
   gw_identity_adopt(core, group, *member->product ? member->product : NULL, member->location, change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
   return group;
@@ -145,14 +149,23 @@ gw_logins_resolve(GwCore *core, const GwAsk *ask)
 }
 
 void
+gw_logins_load(GwCore *core, const char *key, const char *value)
+{
+  if (strcmp(key, ASKED_KEY) == 0)
+    gw_accounts_set_asked(core->accounts, g_ascii_strtoll(value, NULL, 10));
+}
+
+void
 gw_logins_check_expiry(GwCore *core)
 {
   GwNow now = gw_core_now(core);
+  g_autofree char *asked = g_strdup_printf("%" G_GINT64_FORMAT, now.wall_ms);
   g_autoptr(GwChange) change = NULL;
 
   if (!gw_accounts_take_expired(core->accounts, &now))
     return;
   change = gw_change_new(core, NULL);
+  gw_rows_put_meta(gw_change_batch(change), ASKED_KEY, asked); /* a restart does not say it again */
   gw_change_say(change, "account.expired", &(GwAbout){ 0 },
                 "a login that nodes share has expired: see \"accounts list\"");
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);

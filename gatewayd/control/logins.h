@@ -11,3 +11,5 @@ GwNode *gw_logins_resolve(GwCore *core, const GwAsk *ask);
 void gw_logins_tell_members(GwCore *core, const GwNode *group, GwChange *change);
 /* Accounts that ended meanwhile: what was answered to them is void. */
 void gw_logins_check_expiry(GwCore *core);
+/* At start: of which they were told already. */
+void gw_logins_load(GwCore *core, const char *key, const char *value);

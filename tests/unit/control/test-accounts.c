@@ -126,6 +126,24 @@ test_expires(void)
   assert_is(rig, at("127.0.1.1"), NULL);
   g_assert_cmpuint(rig_count_events(rig, "account.expired"), ==, 1);
   rig_assert_column(rig, "accounts", "login", "ota", "valid", "false");
+  rig_stop_core(rig); /* a restart has nothing new to say */
+  rig_start_core(rig);
+  rig_connect_lan(rig);
+  rig_pass(rig, 120000);
+  g_assert_cmpuint(rig_count_events(rig, "account.expired"), ==, 1);
+}
+
+/* Ended between two looks of the house: what was answered is void at once. */
+static void
+test_expires_on_time(void)
+{
+  g_autoptr(Rig) rig = rig_with_nodes();
+
+  rig_run(rig, set_account(rig, "{'password': <'" PASSWORD "'>, 'nodes': <['m1']>, 'expires': <'100s'>}"));
+  rig_pass(rig, 99000);
+  g_assert_cmpuint(rig_count_events(rig, "account.expired"), ==, 0);
+  rig_pass(rig, 2000);
+  g_assert_cmpuint(rig_count_events(rig, "account.expired"), ==, 1);
 }
 
 /* Two behind one address: served as one, counted, and nothing is said of either. */
@@ -149,6 +167,21 @@ test_group(void)
   g_assert_cmpuint(rig_count_events(rig, "update.downloaded-by-member"), ==, 2);
   g_assert_cmpuint(rig_count_events(rig, "update.succeeded"), ==, 0);
   rig_assert_column(rig, "nodes", "id", "m3", "version", "");
+}
+
+/* A stranger that calls itself as the group will be called is in nobody's way. */
+static void
+test_stranger_with_the_name_of_a_group(void)
+{
+  g_autoptr(Rig) rig = rig_with_nodes();
+  RigAsker stranger = { .plugin = RIG_TOLD, .node = "ota@127.0.1.3", .version = "3", .address = "127.0.1.9" };
+
+  make_account(rig);
+  rig_expect_nothing(rig, &stranger, GATEWAY_REASON_NOT_ADOPTED);
+  rig_assert_column(rig, "nodes", "id", "ota@127.0.1.3", "group", "false");
+  assert_is(rig, at("127.0.1.3"), "ota@127.0.1.3");
+  rig_assert_column(rig, "nodes", "id", "ota@127.0.1.3", "group", "true");
+  rig_expect_nothing(rig, &stranger, GATEWAY_REASON_NOT_ADOPTED);
 }
 
 /* What the group was told, each of its members was: with a login of its own it hears a greater number. */
@@ -198,7 +231,9 @@ main(int argc, char **argv)
   g_test_add_func("/promise/K1/shared-login-for-named-nodes", test_named_nodes);
   g_test_add_func("/promise/K1/own-login-is-better", test_own_is_better);
   g_test_add_func("/promise/K1/shared-login-expires", test_expires);
+  g_test_add_func("/promise/K1/shared-login-expires-on-time", test_expires_on_time);
   g_test_add_func("/promise/K1/group-of-a-shared-login", test_group);
+  g_test_add_func("/promise/K1/stranger-with-the-name-of-a-group", test_stranger_with_the_name_of_a_group);
   g_test_add_func("/promise/U7/numbers-of-a-group", test_numbers_of_a_group);
   g_test_add_func("/promise/K1/not-the-name-of-a-node", test_not_the_name_of_a_node);
   return g_test_run();
