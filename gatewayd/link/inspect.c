@@ -212,8 +212,8 @@ hear(int pipe_fd, gint64 end_ms, GByteArray *word)
 
   while (word->len <= MAX_WORD) {
     struct pollfd ready = { pipe_fd, POLLIN, 0 };
-    gint64 left_ms = end_ms - gw_clock_boot_ms();
-    if (left_ms <= 0 || (poll(&ready, 1, (int)left_ms) == 0))
+    gint64 left_ms = MAX(end_ms - gw_clock_boot_ms(), 0); /* what was said meanwhile is heard */
+    if (poll(&ready, 1, (int)left_ms) == 0)
       return FALSE;
     ssize_t n = read(pipe_fd, buffer, sizeof buffer);
     if (n == 0)

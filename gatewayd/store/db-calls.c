@@ -232,7 +232,7 @@ gw_db_load(GwDb *db, const char *sql, void (*row)(const GwRow *row, gpointer use
 }
 
 typedef struct {
-  gboolean (*load)(gpointer user, GError **error);
+  gboolean (*function)(gpointer user, GError **error);
   gpointer user;
 } LoadAll;
 
@@ -241,13 +241,13 @@ load_all(GwDb *db, gpointer data, GError **error)
 {
   const LoadAll *all = data;
 
-  return all->load(all->user, error);
+  return all->function(all->user, error);
 }
 
 gboolean
-gw_db_load_all(GwDb *db, gboolean (*load)(gpointer user, GError **error), gpointer user, GError **error)
+gw_db_load_all(GwDb *db, gboolean (*function)(gpointer user, GError **error), gpointer user, GError **error)
 {
-  LoadAll all = { load, user };
+  LoadAll all = { function, user };
 
   return call_and_wait(db, load_all, &all, error);
 }

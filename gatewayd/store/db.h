@@ -58,8 +58,9 @@ gboolean gw_row_is_null(const GwRow *row, int column);
 const void *gw_row_blob(const GwRow *row, int column, gsize *ret_size);
 gboolean gw_db_load(GwDb *db, const char *sql, void (*row)(const GwRow *row, gpointer user), gpointer user,
                     GError **error);
-/* Runs @load in the thread, while the caller waits: its gw_db_load()s need not be waited for one by one. */
-gboolean gw_db_load_all(GwDb *db, gboolean (*load)(gpointer user, GError **error), gpointer user,
+/* Runs @function in the thread, while the caller waits: its gw_db_load()s need not be waited for one by one.
+ */
+gboolean gw_db_load_all(GwDb *db, gboolean (*function)(gpointer user, GError **error), gpointer user,
                         GError **error);
 
 /* A consistent copy of the small tables (rules, nodes, users, products, firmware, undelivered final events)

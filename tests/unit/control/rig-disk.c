@@ -67,7 +67,7 @@ rig_break_database(Rig *rig)
 {
   GwBatch *batch = gw_batch_new();
 
-  gw_batch_add(batch, "INSERT INTO meta VALUES ('epoch', 'a second one')", "");
+  gw_batch_add(batch, "INSERT INTO meta VALUES ('gateway-id', 'a second one')", "");
   gw_db_submit(rig->core->db, batch, NULL, NULL);
 }
 
