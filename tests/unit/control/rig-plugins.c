@@ -67,11 +67,22 @@ static const GatewayPlugin TOLD = {
   .pin_s = 600,
 };
 
+static const GatewayPlugin SESSION = {
+  .abi = GATEWAY_PLUGIN_ABI,
+  .size = sizeof(GatewayPlugin),
+  .kind = GATEWAY_SESSION,
+  .name = RIG_SESSION,
+  .title = "session",
+  .version = "1",
+  .versioning = { GATEWAY_VERSION_INTEGER, 0 },
+  .pin_s = 600,
+};
+
 GVariant *
 rig_plugins(void)
 {
   GVariant *tables[] = { gw_plugin_table_pack(&SILENT), gw_plugin_table_pack(&TOLD),
-                         gw_plugin_table_pack(&NUMBERED) };
+                         gw_plugin_table_pack(&NUMBERED), gw_plugin_table_pack(&SESSION) };
 
   return g_variant_new_array(G_VARIANT_TYPE_VARDICT, tables, G_N_ELEMENTS(tables));
 }

@@ -10,7 +10,8 @@
 #define RIG_TOLD "fake-told"     /* can be cut, says its version, which is proof */
 #define RIG_NUMBERED                                                                                         \
   "fake-numbered" /* silent, can be cut; is told NUMBER 1 to 255: "last" 254, "old" 127 for radio=old */
-#define RIG_CLOUD "fake-cloud" /* an upstream that takes reports */
+#define RIG_SESSION "fake-session" /* the same as told, and can be woken */
+#define RIG_CLOUD "fake-cloud"     /* an upstream that takes reports */
 #define RIG_DAY_MS G_GINT64_CONSTANT(86400000)
 
 typedef struct {

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What befalls the processes: the core is stopped or killed, its worker dies, the power fails. A killed core
+ * comes back with what its disk held at that moment, and not a byte more. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "fleet.h"
+#include "store/db.h"
+
+#define DATABASE "gatewayd.db"
+
+void
+sim_set_clock(Sim *sim)
+{
+  sim->rig->wall_ms = sim->now_ms;
+  sim->rig->boot_ms = sim->now_ms - sim->boot_at_ms;
+  sim->rig->is_trusted = sim->now_ms >= sim->trusted_ms;
+}
+
+/* ---- the disk at one moment ---- */
+
+static const char *const FILES[] = { DATABASE, DATABASE "-wal" };
+
+typedef struct {
+  char *bytes[G_N_ELEMENTS(FILES)];
+  gsize sizes[G_N_ELEMENTS(FILES)];
+} Disk;
+
+static char *
+path_of(const Sim *sim, const char *name)
+{
+  return g_build_filename(sim->rig->folder, "state", name, NULL);
+}
+
+static void
+look_at_disk(const Sim *sim, Disk *ret_disk)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(FILES); i++) {
+    g_autofree char *path = path_of(sim, FILES[i]);
+
+    ret_disk->bytes[i] = NULL;
+    (void)g_file_get_contents(path, &ret_disk->bytes[i], &ret_disk->sizes[i], NULL);
+  }
+}
+
+static void
+put_back_disk(const Sim *sim, Disk *disk)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(FILES); i++) {
+    g_autofree char *path = path_of(sim, FILES[i]);
+
+    (void)remove(path);
+    if (disk->bytes[i])
+      g_assert_true(g_file_set_contents(path, disk->bytes[i], (gssize)disk->sizes[i], NULL));
+    g_free(disk->bytes[i]);
+  }
+}
+
+/* ---- another boot ---- */
+
+static void
+on_written(const GError *error, gpointer user)
+{
+  g_assert_no_error(error);
+  *(gboolean *)user = TRUE;
+}
+
+/* The machine has one boot only; the rows are made to look like those of an earlier one. */
+static void
+age_database(const Sim *sim)
+{
+  static const char *const SQL[] = {
+    "UPDATE node_update SET boot_id = 'an earlier boot'",
+    "UPDATE node_update SET deadline_boot_id = 'an earlier boot' WHERE deadline_boot_id <> ''",
+    "UPDATE pin SET boot_id = 'an earlier boot'",
+  };
+  g_autoptr(GError) error = NULL;
+  gboolean was_lost = FALSE, is_written = FALSE;
+  GwDb *db = gw_db_open(sim->rig->state_fd, DATABASE, NULL, &was_lost, &error);
+  GwBatch *batch = gw_batch_new();
+
+  g_assert_no_error(error);
+  g_assert_false(was_lost);
+  for (guint i = 0; i < G_N_ELEMENTS(SQL); i++)
+    gw_batch_add(batch, SQL[i], "");
+  gw_db_submit(db, batch, on_written, &is_written);
+  while (!is_written)
+    g_main_context_iteration(NULL, TRUE);
+  gw_db_close(db);
+}
+
+/* ---- misfortunes ---- */
+
+static void
+end_core(Sim *sim, gboolean is_killed)
+{
+  Disk disk;
+
+  if (is_killed) {
+    int n_turns = g_rand_int_range(sim->rand, 0, 20);
+
+    rig_hold_database(sim->rig); /* what it hears now is not written any more */
+    while (n_turns-- > 0)
+      g_main_context_iteration(NULL, FALSE);
+    look_at_disk(sim, &disk);
+    rig_release_database(sim->rig);
+  }
+  rig_stop_core(sim->rig);
+  if (is_killed)
+    put_back_disk(sim, &disk);
+  sim->is_up = FALSE;
+  sim->n_restarts++;
+  sim->up_ms = sim->now_ms + sim_between(sim, 0, 15 * SIM_MINUTE_MS);
+}
+
+static void
+fail_power(Sim *sim)
+{
+  end_core(sim, TRUE);
+  sim_worker_die(sim);
+  age_database(sim);
+  sim->boot_at_ms = sim->up_ms - sim_between(sim, 20000, 60000);
+  sim->trusted_ms = sim->up_ms + sim_between(sim, 0, 40 * SIM_MINUTE_MS);
+  sim->is_worker_dead = TRUE;
+}
+
+static void
+come_back(Sim *sim)
+{
+  sim_set_clock(sim);
+  rig_start_core(sim->rig);
+  rig_connect_wan(sim->rig);
+  sim_worker_reconnect(sim);
+  sim->is_worker_dead = FALSE;
+  sim_check_books(sim);
+}
+
+void
+sim_disasters(Sim *sim)
+{
+  if (!sim->is_up) {
+    if (sim->now_ms >= sim->up_ms)
+      come_back(sim);
+    return;
+  }
+  if (sim->now_ms < sim->disaster_ms)
+    return;
+  sim->disaster_ms = sim->now_ms + sim_between(sim, 4 * SIM_HOUR_MS, 60 * SIM_HOUR_MS);
+  switch (g_rand_int_range(sim->rand, 0, 4)) {
+  case 0:
+    end_core(sim, FALSE);
+    break;
+  case 1:
+    end_core(sim, TRUE);
+    break;
+  case 2:
+    fail_power(sim);
+    break;
+  default:
+    sim_worker_die(sim);
+    sim_worker_reconnect(sim);
+  }
+}
