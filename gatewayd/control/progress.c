@@ -163,6 +163,7 @@ fail_attempt(GwCore *core, GwUpdate *update, gboolean is_silent)
     update->state = end.next;
     return;
   }
+  update->acked = 0; /* the next one begins anew, and keeps the hours */
   if (update->state == GW_UPDATE_SCHEDULED)
     update->retry_boot_ms =
         gw_core_now(core).boot_ms +

@@ -412,9 +412,7 @@ goes_before(const Judgement *a, const Judgement *b)
     return a->is_push;
   if (a->rule->priority != b->rule->priority)
     return a->rule->priority > b->rule->priority;
-  if (a->rule->created_ms != b->rule->created_ms)
-    return a->rule->created_ms > b->rule->created_ms;
-  return a->rule->id > b->rule->id;
+  return a->rule->id > b->rule->id; /* when it was made, a clock may have been wrong about */
 }
 
 static GwVerdict

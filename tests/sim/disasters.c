@@ -12,9 +12,9 @@
 void
 sim_set_clock(Sim *sim)
 {
-  sim->rig->wall_ms = sim->now_ms;
   sim->rig->boot_ms = sim->now_ms - sim->boot_at_ms;
   sim->rig->is_trusted = sim->now_ms >= sim->trusted_ms;
+  sim->rig->wall_ms = sim->rig->is_trusted || !sim->is_1970 ? sim->now_ms : sim->rig->boot_ms;
 }
 
 /* ---- the disk at one moment ---- */
@@ -110,7 +110,7 @@ end_core(Sim *sim, gboolean is_killed)
     put_back_disk(sim, &disk);
   sim->is_up = FALSE;
   sim->n_restarts++;
-  sim->up_ms = sim->now_ms + sim_between(sim, 0, 15 * SIM_MINUTE_MS);
+  sim->up_ms = sim->now_ms + sim_between(sim, 0, 6 * SIM_MINUTE_MS);
 }
 
 static void
@@ -120,19 +120,33 @@ fail_power(Sim *sim)
   sim_worker_die(sim);
   age_database(sim);
   sim->boot_at_ms = sim->up_ms - sim_between(sim, 20000, 60000);
-  sim->trusted_ms = sim->up_ms + sim_between(sim, 0, 40 * SIM_MINUTE_MS);
-  sim->is_worker_dead = TRUE;
+  sim->trusted_ms = sim->up_ms + sim_between(sim, 0, 3 * SIM_HOUR_MS);
+  sim->is_1970 = sim_chance(sim, 0.5);
 }
 
 static void
 come_back(Sim *sim)
 {
   sim_set_clock(sim);
+  for (guint i = 0; i < sim->n_nodes; i++)
+    if (sim->nodes[i].phase != SIM_SENDING)
+      sim_free_slot(&sim->nodes[i]); /* a new core knows of those alone that are sent bytes */
   rig_start_core(sim->rig);
   rig_connect_wan(sim->rig);
   sim_worker_reconnect(sim);
-  sim->is_worker_dead = FALSE;
   sim_check_books(sim);
+}
+
+/* Misfortune likes company: it waits some hours for somebody to be in the middle of something. */
+static gboolean
+is_time(const Sim *sim)
+{
+  gint64 over_ms = sim->now_ms - sim->disaster_ms;
+
+  for (guint i = 0; over_ms >= 0 && i < sim->n_nodes; i++)
+    if (sim->nodes[i].phase == SIM_SENDING)
+      return TRUE;
+  return over_ms > 12 * SIM_HOUR_MS;
 }
 
 void
@@ -143,9 +157,9 @@ sim_disasters(Sim *sim)
       come_back(sim);
     return;
   }
-  if (sim->now_ms < sim->disaster_ms)
+  if (!is_time(sim))
     return;
-  sim->disaster_ms = sim->now_ms + sim_between(sim, 4 * SIM_HOUR_MS, 60 * SIM_HOUR_MS);
+  sim->disaster_ms = sim->now_ms + sim_between(sim, SIM_HOUR_MS, 24 * SIM_HOUR_MS);
   switch (g_rand_int_range(sim->rand, 0, 4)) {
   case 0:
     end_core(sim, FALSE);

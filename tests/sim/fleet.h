@@ -108,8 +108,8 @@ typedef struct {
   guint32 epoch;
   gboolean is_up; /* the core listens */
   gint64 up_ms, disaster_ms,
-      trusted_ms; /* when it will; the next misfortune; when the clock is trusted again */
-  gboolean is_worker_dead;
+      trusted_ms;   /* when it will; the next misfortune; when the clock is trusted again */
+  gboolean is_1970; /* what the clock says until then */
 
   /* counted */
   guint n_asks, n_cached, n_offers, n_transfers, n_late, n_cut, n_restarts;

@@ -35,7 +35,7 @@ rhythm_ms(Sim *sim, const SimNode *node)
     return sim_between(sim, 22 * SIM_HOUR_MS, 26 * SIM_HOUR_MS);
   if (node->is_watched)
     return sim_between(sim, SIM_MINUTE_MS, 4 * SIM_MINUTE_MS);
-  return sim_between(sim, 20 * SIM_MINUTE_MS, 60 * SIM_MINUTE_MS);
+  return sim_between(sim, 20 * SIM_MINUTE_MS, 90 * SIM_MINUTE_MS);
 }
 
 static gboolean
@@ -129,11 +129,12 @@ take_offer(Sim *sim, SimNode *node)
 
   if (has_it || node->n_skip > 0) {
     node->n_skip -= has_it ? 0 : 1;
-    set_next(sim, node, SIM_ASKING, rhythm_ms(sim, node));
+    set_next(sim, node, SIM_ASKING,
+             has_it ? rhythm_ms(sim, node) : sim_between(sim, SIM_MINUTE_MS, 9 * SIM_MINUTE_MS));
   } else if (node->make == SIM_SILENT && sim_chance(sim, 0.1)) {
     set_next(sim, node, SIM_FETCHING, sim_between(sim, SIM_HOUR_MS, 5 * SIM_HOUR_MS)); /* late, and served */
   } else {
-    set_next(sim, node, SIM_FETCHING, sim_between(sim, 0, 2 * SIM_MINUTE_MS));
+    set_next(sim, node, SIM_FETCHING, sim_between(sim, 0, 6 * SIM_MINUTE_MS));
   }
 }
 

@@ -299,8 +299,6 @@ sim_worker_reconnect(Sim *sim)
   for (guint i = 0; i < sim->n_nodes; i++) {
     if (sim->nodes[i].phase == SIM_SENDING)
       g_ptr_array_add(tokens, sim->nodes[i].token);
-    else
-      sim_free_slot(&sim->nodes[i]); /* the core counts anew */
     sim->nodes[i].cached_until_ms = 0;
   }
   g_ptr_array_add(tokens, NULL);
