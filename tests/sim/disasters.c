@@ -110,7 +110,7 @@ end_core(Sim *sim, gboolean is_killed)
     put_back_disk(sim, &disk);
   sim->is_up = FALSE;
   sim->n_restarts++;
-  sim->up_ms = sim->now_ms + sim_between(sim, 0, 6 * SIM_MINUTE_MS);
+  sim->up_ms = sim->now_ms + sim_between(sim, 0, sim_chance(sim, 0.7) ? SIM_MINUTE_MS : 20 * SIM_MINUTE_MS);
 }
 
 static void
