@@ -41,8 +41,8 @@ say_seen(GwCore *core, const GwNode *node)
   if (!gw_identity_may_say(core, &core->seen))
     return;
   change = gw_change_new(core, NULL);
-  gw_change_say(change, "node.seen", &(GwAbout){ .node = node->id }, "%s was heard for the first time, at %s",
-                node->id, node->address);
+  gw_change_say(change, "node.seen", &(GwAbout){ .node = node->id }, "%s was heard for the first time%s%s",
+                node->id, *node->address ? ", at " : "", node->address);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
 }
 

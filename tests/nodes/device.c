@@ -41,11 +41,17 @@ device_send(int fd, const char *text)
 }
 
 gboolean
-device_take(const Device *device, int fd, GByteArray *bytes)
+device_wait(const Device *device, int fd)
 {
   struct pollfd watch = { .fd = fd, .events = POLLIN };
+  return poll(&watch, 1, device->stall_ms) > 0;
+}
+
+gboolean
+device_take(const Device *device, int fd, GByteArray *bytes)
+{
   guint8 buffer[2048];
-  ssize_t n = poll(&watch, 1, device->stall_ms) > 0 ? recv(fd, buffer, sizeof buffer, 0) : 0;
+  ssize_t n = device_wait(device, fd) ? recv(fd, buffer, sizeof buffer, 0) : 0;
   if (n > 0)
     g_byte_array_append(bytes, buffer, (guint)n);
   return n > 0;

@@ -16,6 +16,9 @@ void device_send(int fd, const char *text);
 /* Appends what comes. FALSE = the end: closed, reset, or nothing for stall_ms. */
 gboolean device_take(const Device *device, int fd, GByteArray *bytes);
 
+/* FALSE = nothing came for stall_ms. */
+gboolean device_wait(const Device *device, int fd);
+
 /* A bootable image of the tests is MAGIC VERSION LF, anything, and the SHA-256 of all of that. The version
  * that runs after a restart; NULL = the device does not boot any more. Caller frees. */
 char *device_boot(const char *magic, gsize magic_size, const guint8 *image, gsize size);

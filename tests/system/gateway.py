@@ -42,17 +42,17 @@ def wait_for(what, check, seconds=20.0, step=0.05):
 class Process:
     """One child with its output in a file."""
 
-    def __init__(self, name, command, log, env=None, prefix=()):
+    def __init__(self, name, command, log, env=None, prefix=(), pass_fds=()):
         self.name, self.log = name, pathlib.Path(log)
         self.command = [*map(str, prefix), *map(str, command)]
         self.env = {**os.environ, **(env or {})}
-        self.child = None
+        self.child, self.pass_fds = None, pass_fds
         self.start()
 
     def start(self):
         with open(self.log, "ab") as output:
             self.child = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                                          env=self.env, start_new_session=True)
+                                          env=self.env, start_new_session=True, pass_fds=self.pass_fds)
 
     @property
     def pid(self):
