@@ -157,8 +157,9 @@ announce(Step *step)
 {
   const QuectelState *state = step->state;
   const QuectelComponent *component = &state->components[state->component];
+  const char *before = is_wordable(gateway_text(component->version)) ? component->version : "";
   GatewayText data =
-      gateway_print(step->scratch, "\"%s\",\"%s\",\"%s\",%lld,-%lld,%u", component->name, component->version,
+      gateway_print(step->scratch, "\"%s\",\"%s\",\"%s\",%lld,-%lld,%u", component->name, before,
                     state->target, (long long)step->settings->number(step->settings, "min-battery"),
                     (long long)step->settings->number(step->settings, "min-signal"), state->size);
   send_event(step, 7, 10700, data);
