@@ -128,6 +128,52 @@ run_node_set(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+is_dry_run(const GwMethodCall *call)
+{
+  gboolean is_dry = FALSE;
+
+  return g_variant_lookup(call->options, "dry-run", "b", &is_dry) && is_dry;
+}
+
+static gboolean
+run_nodes_import(const GwMethodCall *call, GError **error)
+{
+  gw_command_nodes_import(call->core, call->caller, name_of(call), is_dry_run(call), call->then);
+  return TRUE;
+}
+
+static gboolean
+run_node_replace(const GwMethodCall *call, GError **error)
+{
+  const char *old_id, *new_id;
+
+  g_variant_get(call->parameters, "(&s&s@a{sv})", &old_id, &new_id, NULL);
+  gw_command_node_replace(call->core, call->caller, old_id, new_id, call->then);
+  return TRUE;
+}
+
+static gboolean
+run_set_aside(const GwMethodCall *call, GError **error)
+{
+  g_autoptr(GVariant) who = g_variant_get_child_value(call->parameters, 0);
+  GwAsideOrder order = { TRUE, "", is_dry_run(call) };
+
+  g_variant_get_child(call->parameters, 1, "&s", &order.reason);
+  gw_command_set_aside(call->core, call->caller, who, &order, call->then);
+  return TRUE;
+}
+
+static gboolean
+run_return(const GwMethodCall *call, GError **error)
+{
+  g_autoptr(GVariant) who = g_variant_get_child_value(call->parameters, 0);
+
+  gw_command_set_aside(call->core, call->caller, who, &(GwAsideOrder){ FALSE, "", is_dry_run(call) },
+                       call->then);
+  return TRUE;
+}
+
+static gboolean
 run_credential_make(const GwMethodCall *call, GError **error)
 {
   gw_command_credential_make(call->core, call->caller, name_of(call), call->then);
@@ -381,6 +427,7 @@ find_verb_role(const GwMethodCall *call, GwMethodRole done, gpointer user)
 }
 
 static const char *const PUSH_OPTIONS[] = { "downgrade", "number", "override", NULL };
+static const char *const DRY_RUN_OPTIONS[] = { "dry-run", NULL };
 static const char *const ADOPT_OPTIONS[] = { "product", "location", NULL };
 
 static const GwMethod METHODS[] = {
@@ -394,6 +441,10 @@ static const GwMethod METHODS[] = {
   { "AdoptNodes", GW_ROLE_OPERATE, ADOPT_OPTIONS, run_adopt },
   { "ForgetNodes", GW_ROLE_OPERATE, NULL, run_forget, .is_remedy = TRUE },
   { "SetNode", GW_ROLE_OPERATE, NULL, run_node_set },
+  { "ImportNodes", GW_ROLE_OPERATE, DRY_RUN_OPTIONS, run_nodes_import },
+  { "ReplaceNode", GW_ROLE_OPERATE, NULL, run_node_replace },
+  { "SetAsideNodes", GW_ROLE_OPERATE, DRY_RUN_OPTIONS, run_set_aside, .is_remedy = TRUE },
+  { "ReturnNodes", GW_ROLE_OPERATE, DRY_RUN_OPTIONS, run_return },
   { "MakeCredential", GW_ROLE_OPERATE, NULL, run_credential_make },
   { "RevokeCredential", GW_ROLE_OPERATE, NULL, run_credential_revoke, .is_remedy = TRUE },
   { "SetAccount", GW_ROLE_ADMINISTER, NULL, run_account_set },

@@ -67,6 +67,14 @@ node_version(GwCore *core, gconstpointer item)
 }
 
 static GVariant *
+node_type(GwCore *core, gconstpointer item)
+{
+  const GwComponent *component = first_component(item);
+
+  return g_variant_new_string(component ? component->type : "");
+}
+
+static GVariant *
 node_hardware(GwCore *core, gconstpointer item)
 {
   const GwComponent *component = first_component(item);
@@ -111,6 +119,7 @@ static const GwColumn NODES[] = {
   { "version", TRUE, node_version },
   { "source", TRUE, node_source },
   { "hardware", FALSE, node_hardware },
+  { "type", FALSE, node_type },
   { "update", TRUE, node_update },
   { "location", TRUE, node_location },
   { "labels", FALSE, node_labels },

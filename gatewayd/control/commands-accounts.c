@@ -22,8 +22,8 @@ static const GwFormKey ACCOUNT_KEYS[] = {
   { NULL, 0 },
 };
 
-static gboolean
-check_password(const char *password, GError **error)
+gboolean
+gw_commands_check_password(const char *password, GError **error)
 {
   gsize size = strlen(password);
 
@@ -106,7 +106,7 @@ take_form(GwCore *core, GVariant *form, GwAccount *account, GError **error)
     return gw_fail(error, GW_ERROR_EXISTS, "%s is the name of a node", account->login);
   if (n >= ACCOUNTS_MAX)
     return gw_fail(error, GW_ERROR_NO_SPACE, "there are %d accounts: remove some", ACCOUNTS_MAX);
-  return check_password(gw_form_text(form, "password", ""), error) &&
+  return gw_commands_check_password(gw_form_text(form, "password", ""), error) &&
          read_end(core, gw_form_text(form, "expires", ""), &account->expires_ms, error) &&
          take_nodes(core, form, account, error);
 }

@@ -14,6 +14,7 @@
 
 #define NODES_MAX 10000 /* in one command */
 #define LABELS_MAX 32
+#define PARTS_MAX 8 /* of a node: model/node.c */
 
 GwNode *
 gw_commands_node(GwCore *core, const char *id, GError **error)
@@ -124,13 +125,13 @@ gw_command_adopt(GwCore *core, const GwCaller *caller, const char *const *ids, G
 
 /* A node with an open update is not forgotten behind its back: the update is cancelled first, if it can be.
  */
-static gboolean
-end_updates(GwCore *core, const GwNode *node, GwChange *change, GError **error)
+gboolean
+gw_commands_end_updates(GwCore *core, const GwNode *node, const char *why, GwChange *change, GError **error)
 {
   GwUpdate *update;
 
   while ((update = gw_updates_open(core->updates, node->id, "")))
-    if (!gw_progress_cancel(core, update, "the node was forgotten", change))
+    if (!gw_progress_cancel(core, update, why, change))
       return gw_fail(error, GW_ERROR_BUSY,
                      "node %s was promised an image that must be served; wait until it has it, or withdraw "
                      "the rule",
@@ -162,6 +163,13 @@ drop_updates(GwCore *core, const GwNode *node)
 }
 
 void
+gw_commands_drop_node(GwCore *core, const GwNode *node, GwChange *change)
+{
+  drop_pins(core, node, change);
+  drop_updates(core, node);
+}
+
+void
 gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *ids, GwThen then)
 {
   g_autoptr(GError) error = NULL;
@@ -170,7 +178,7 @@ gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *ids, 
   g_auto(GStrv) known = NULL;
 
   for (guint i = 0; nodes && !error && i < nodes->len; i++)
-    end_updates(core, nodes->pdata[i], change, &error);
+    gw_commands_end_updates(core, nodes->pdata[i], "the node was forgotten", change, &error);
   if (error) {
     gw_change_commit_if_any(g_steal_pointer(&change)); /* what was cancelled is */
     gw_then_fail(core, then, g_steal_pointer(&error));
@@ -178,8 +186,7 @@ gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *ids, 
   }
   known = ids_of(nodes);
   for (guint i = 0; i < nodes->len; i++) {
-    drop_pins(core, nodes->pdata[i], change);
-    drop_updates(core, nodes->pdata[i]);
+    gw_commands_drop_node(core, nodes->pdata[i], change);
     gw_identity_forget(core, nodes->pdata[i], change);
   }
   gw_change_finish(g_steal_pointer(&change), then, NULL);
@@ -204,7 +211,29 @@ check_address(GVariant *form, GError **error)
 }
 
 static gboolean
-check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
+is_login(const GwCore *core, const char *id, GError **error)
+{
+  return gw_accounts_find(core->accounts, id) &&
+         !gw_fail(error, GW_ERROR_EXISTS, "%s is a login that nodes share: see \"accounts list\"", id);
+}
+
+/* Of which part are version and hardware, and has it room for one more? */
+static gboolean
+check_part(const GwNode *node, GVariant *form, GError **error)
+{
+  const char *type = gw_form_text(form, "type", "");
+
+  if (!node || (!gw_form_has(form, "version") && !gw_form_has(form, "hardware")) ||
+      gw_node_component((GwNode *)node, type))
+    return TRUE;
+  if (!*type && node->components->len > 1)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s has several parts: say which by its type", node->id);
+  return node->components->len < PARTS_MAX ||
+         gw_fail(error, GW_ERROR_BAD_INPUT, "node %s has %d parts already", node->id, PARTS_MAX);
+}
+
+gboolean
+gw_commands_check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
 {
   const GwNode *node = gw_commands_node(core, id, NULL);
   GwNode stranger = { .id = (char *)id, .plugin = (char *)"" };
@@ -215,10 +244,10 @@ check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
   if (!gw_node_check_id(id, error) || !gw_form_check(form, NODE_KEYS, NULL, error) ||
       !check_product(core, node ? node : &stranger, gw_form_text(form, "product", NULL), error))
     return FALSE;
-  if (!check_address(form, error))
+  if (!check_address(form, error) || !check_part(node, form, error))
     return FALSE;
-  if (!node && gw_accounts_find(core->accounts, id))
-    return gw_fail(error, GW_ERROR_EXISTS, "%s is a login that nodes share: see \"accounts list\"", id);
+  if (!node && is_login(core, id, error))
+    return FALSE;
   if (labels && g_strv_length(labels) > LABELS_MAX)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "labels: at most %d", LABELS_MAX);
   if (found && gw_form_has(form, "version") &&
@@ -227,22 +256,58 @@ check_node_form(GwCore *core, const char *id, GVariant *form, GError **error)
   return TRUE;
 }
 
+/* ---- would it change anything? ---- */
+
 static gboolean
-set_component(GwCore *core, GwNode *node, GVariant *form, GError **error)
+is_other(GVariant *form, const char *key, const char *value)
+{
+  return strcmp(gw_form_text(form, key, value), value) != 0;
+}
+
+static gboolean
+are_other_labels(const GwNode *node, GVariant *form)
+{
+  g_auto(GStrv) labels = gw_form_list(form, "labels");
+  guint n = labels ? g_strv_length(labels) : 0;
+
+  if (!labels)
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    if (!g_ptr_array_find_with_equal_func(node->labels, labels[i], g_str_equal, NULL))
+      return TRUE;
+  return n != node->labels->len;
+}
+
+gboolean
+gw_commands_differs(const GwCore *core, const GwNode *node, GVariant *form)
+{
+  const GwComponent *component = gw_node_component((GwNode *)node, gw_form_text(form, "type", ""));
+
+  return is_other(form, "product", node->product) || is_other(form, "location", node->location) ||
+         is_other(form, "address", node->address) || are_other_labels(node, form) ||
+         is_other(form, "version", component ? component->software_version : "") ||
+         is_other(form, "hardware", component ? component->hardware_version : "") ||
+         gw_form_flag(form, "set-aside", node->is_set_aside) != node->is_set_aside;
+}
+
+/* ---- changing it ---- */
+
+/* What a person enters is no proof: its source says so, until the node is heard. */
+static void
+set_component(GwCore *core, GwNode *node, GVariant *form)
 {
   GwComponent *component;
 
   if (!gw_form_has(form, "version") && !gw_form_has(form, "hardware"))
-    return TRUE;
+    return;
   component = gw_node_add_component(node, gw_form_text(form, "type", ""));
   if (!component)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s has 8 parts already", node->id);
+    return; /* it was checked */
   gw_shared_text_set(&component->hardware_version,
                      gw_form_text(form, "hardware", component->hardware_version));
   if (gw_form_has(form, "version"))
     gw_component_set(component, gw_form_text(form, "version", ""), GW_SOURCE_ENTERED,
                      gw_core_now(core).wall_ms);
-  return TRUE;
 }
 
 static void
@@ -258,7 +323,7 @@ set_labels(GwNode *node, GVariant *form)
 }
 
 static GwNode *
-enter_node(GwCore *core, const char *id)
+make_node(GwCore *core, const char *id)
 {
   char mac[18];
   gboolean is_mac = gw_mac_normalize(id, mac);
@@ -270,16 +335,65 @@ enter_node(GwCore *core, const char *id)
   return gw_registry_add(core->registry, node);
 }
 
+GwNode *
+gw_commands_enter_node(GwCore *core, const char *id, GError **error)
+{
+  GwNode *node = gw_commands_node(core, id, NULL);
+
+  if (node || !gw_node_check_id(id, error) || is_login(core, id, error))
+    return node;
+  return make_node(core, id);
+}
+
 static void
-set_aside(GwNode *node, GVariant *form, const GwCaller *caller)
+set_aside(GwNode *node, GVariant *form, const char *who)
 {
   g_autofree char *reason = NULL;
 
   if (!gw_form_has(form, "set-aside"))
     return;
-  reason = g_strdup_printf("by %s", caller->name);
+  reason = g_strdup_printf("by %s", who);
   node->is_set_aside = gw_form_flag(form, "set-aside", FALSE);
   gw_shared_text_set(&node->set_aside_reason, node->is_set_aside ? reason : "");
+}
+
+/* What the form says, for those who read the event later. Caller frees. */
+static char *
+describe(GVariant *form)
+{
+  GString *text = g_string_new(NULL);
+  GVariantIter iter;
+  const char *key;
+  GVariant *value;
+
+  g_variant_iter_init(&iter, form);
+  while (g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
+    g_autoptr(GVariant) owned = value;
+    g_autofree char *plain = g_variant_is_of_type(value, G_VARIANT_TYPE_STRING)
+                                 ? g_variant_dup_string(value, NULL)
+                                 : g_variant_print(value, FALSE);
+
+    g_string_append_printf(text, "%s%s %s%s", text->len ? ", " : "", key, plain,
+                           strcmp(key, "version") == 0 ? " (entered)" : "");
+  }
+  return g_string_free(text, FALSE);
+}
+
+void
+gw_commands_apply_node_form(GwCore *core, GwNode *node, GVariant *form, const char *who, GwChange *change)
+{
+  g_autofree char *what = describe(form);
+
+  set_component(core, node, form);
+  set_labels(node, form);
+  gw_form_take(form, "address", &node->address);
+  if (gw_form_has(form, "address"))
+    gw_registry_set_at(core->registry, node->address, node);
+  set_aside(node, form, who);
+  gw_identity_adopt(core, node, gw_form_text(form, "product", NULL), gw_form_text(form, "location", NULL),
+                    change);
+  gw_change_say(change, "node.set", &(GwAbout){ .node = node->id }, "%s was changed%s%s", node->id,
+                *what ? ": " : "", what);
 }
 
 void
@@ -287,28 +401,16 @@ gw_command_node_set(GwCore *core, const GwCaller *caller, const char *id, GVaria
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GwChange) change = NULL;
-  GwNode *node;
+  GwNode *node = NULL;
 
-  if (!check_node_form(core, id, form, &error)) {
-    gw_then_fail(core, then, g_steal_pointer(&error));
-    return;
-  }
-  node = gw_commands_node(core, id, NULL);
-  if (!node)
-    node = enter_node(core, id);
-  if (!set_component(core, node, form, &error)) {
+  if (gw_commands_check_node_form(core, id, form, &error))
+    node = gw_commands_enter_node(core, id, &error);
+  if (!node) {
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
   change = gw_change_new(core, caller);
-  set_labels(node, form);
-  gw_form_take(form, "address", &node->address);
-  if (gw_form_has(form, "address"))
-    gw_registry_set_at(core->registry, node->address, node);
-  set_aside(node, form, caller);
-  gw_identity_adopt(core, node, gw_form_text(form, "product", NULL), gw_form_text(form, "location", NULL),
-                    change);
-  gw_change_say(change, "node.set", &(GwAbout){ .node = node->id }, "%s was changed", node->id);
+  gw_commands_apply_node_form(core, node, form, caller->name, change);
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_scheduler_node_changed(core, node->id);
 }

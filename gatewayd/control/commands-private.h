@@ -10,6 +10,21 @@
 GwNode *gw_commands_node(GwCore *core, const char *id, GError **error);
 GwFirmware *gw_commands_firmware(GwCore *core, gint64 id, GError **error);
 GwRule *gw_commands_rule(GwCore *core, gint64 id, GError **error);
+/* The node of that name, entered if there is none; NULL and the error: it is no name, or a shared login's. */
+GwNode *gw_commands_enter_node(GwCore *core, const char *id, GError **error);
+/* The form of gw_command_node_set(): is it right; would it change anything; changes, says and writes it. */
+gboolean gw_commands_check_node_form(GwCore *core, const char *id, GVariant *form, GError **error);
+gboolean gw_commands_differs(const GwCore *core, const GwNode *node, GVariant *form);
+void gw_commands_apply_node_form(GwCore *core, GwNode *node, GVariant *form, const char *who,
+                                 GwChange *change);
+/* Cancels what is open. FALSE and BUSY: something was promised that must be served. */
+gboolean gw_commands_end_updates(GwCore *core, const GwNode *node, const char *why, GwChange *change,
+                                 GError **error);
+/* What memory holds of its pins and updates. */
+void gw_commands_drop_node(GwCore *core, const GwNode *node, GwChange *change);
+/* One that a person chose: 8 to 64 letters, digits and signs. */
+gboolean gw_commands_check_password(const char *password, GError **error);
+
 /* May something new begin with it? UNTRUSTED when the catalog that announced it has expired (U4). */
 gboolean gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError **error);
 /* Sets a rule running: row, event, index, fetch. */

@@ -65,6 +65,24 @@ void gw_command_forget(GwCore *core, const GwCaller *caller, const char *const *
 /* @form: product, location, labels (as), version, hardware, type, address, set-aside (b). Unknown id: the
  * node is made, adopted. */
 void gw_command_node_set(GwCore *core, const GwCaller *caller, const char *node, GVariant *form, GwThen then);
+/* A table of nodes (CSV with a line of names: id and product, labels, location, version, hardware, type,
+ * address, credential): checked in full, every complaint with its line, then taken as a whole. -> (u new, u
+ * changed, u as before) */
+void gw_command_nodes_import(GwCore *core, const GwCaller *caller, const char *text, gboolean is_dry_run,
+                             GwThen then);
+/* The device of @old was swapped for @new, which takes its product, location, labels, history, rules and
+ * shared logins, and begins anew under every rule. Unknown @new: it is entered. -> () */
+void gw_command_node_replace(GwCore *core, const GwCaller *caller, const char *old_id, const char *new_id,
+                             GwThen then);
+typedef struct {
+  gboolean is_aside; /* or returned */
+  const char *reason;
+  gboolean is_dry_run; /* only count */
+} GwAsideOrder;
+/* @who: nodes (as), location (glob per level), label, product; all that are said must hold. -> (u how many)
+ */
+void gw_command_set_aside(GwCore *core, const GwCaller *caller, GVariant *who, const GwAsideOrder *order,
+                          GwThen then);
 /* A new login secret for an adopted node, in place of the one before; said this once. -> (s secret) */
 void gw_command_credential_make(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 /* From now on nothing that it shows is right. */

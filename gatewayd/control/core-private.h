@@ -27,6 +27,7 @@ typedef struct GwFetching GwFetching;
 typedef struct GwVerbs GwVerbs;
 typedef struct GwRelay GwRelay;
 typedef struct GwUnpacker GwUnpacker;
+typedef struct GwBulk GwBulk;
 
 /* [limits] of the configuration, read once per snapshot. */
 typedef struct {
@@ -82,6 +83,7 @@ struct GwCore {
   GwWorkers *workers;
 
   GwAllowance seen, refused; /* events about strangers, and about wrong logins */
+  GwBulk *bulk;              /* a command about many nodes that is being done, or NULL */
   GHashTable *imports;       /* set of those that run; commands-import.c's */
   guint32 epoch;             /* of the rules: cached answers of an earlier one are void */
   GSource *timer;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "control/bulk.h"
 #include "control/catalog.h"
 #include "control/fetching.h"
 #include "control/house.h"
@@ -290,6 +291,7 @@ gw_core_stop(GwCore *core)
   if (!core)
     return;
   core->is_stopping = TRUE;
+  gw_bulk_stop(core);
   gw_workers_free(core->workers);
   core->workers = NULL;
   if (core->db && core->timeline)

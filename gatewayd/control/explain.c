@@ -132,6 +132,18 @@ say_progress(Explanation *it)
 }
 
 static void
+say_awaited(Explanation *it)
+{
+  g_autofree char *left = span(gw_deadline_boot_ms(&it->update->deadline, &it->now) - it->now.boot_ms);
+
+  say(it, "%s; it is awaited to say which version it runs, for another %s: then it has failed.",
+      it->update->state == GW_UPDATE_INSTALLING ? "It says that it is installing"
+      : it->update->state == GW_UPDATE_REPORTED ? "It says that it has succeeded, which is no proof"
+                                                : "It has every byte",
+      left);
+}
+
+static void
 say_next(Explanation *it)
 {
   const GwUpdate *update = it->update;
@@ -155,7 +167,7 @@ say_next(Explanation *it)
     if (it->pin && it->pin->inference.is_open)
       say_inference(it);
     else
-      say(it, "It has every byte; it is awaited to say which version it runs.");
+      say_awaited(it);
   }
 }
 
@@ -172,6 +184,58 @@ say_update(Explanation *it)
   if (update->n_attempts)
     say(it, "%u attempts have failed.", update->n_attempts);
   say_next(it);
+}
+
+/* ---- how the last one ended ---- */
+
+/* What to do about it, where that is not plain. */
+static const char *
+after_end(GwUpdateState state)
+{
+  switch (state) {
+  case GW_UPDATE_FAILED:
+    return "The rule is through with it. A new push tries again, and a late success still counts.";
+  case GW_UPDATE_REFUSED:
+    return "The node itself said no: the image may not be for it. The rule does not try again; a push does.";
+  case GW_UPDATE_EXPIRED:
+    return "It never took the offer. A new push or rule offers it again.";
+  case GW_UPDATE_CANCELLED:
+    return "It was ended by a person, a stopped rule or a withdrawn firmware, not by the node.";
+  default:
+    return NULL;
+  }
+}
+
+static const GwUpdate *
+find_last_ended(const GwCore *core, const char *node)
+{
+  const GPtrArray *held = gw_updates_of_node(core->updates, node);
+  const GwUpdate *last = NULL;
+
+  for (guint i = 0; held && i < held->len; i++) {
+    const GwUpdate *update = held->pdata[i];
+
+    if (gw_update_state_is_final(update->state) && (!last || update->id > last->id))
+      last = update;
+  }
+  return last;
+}
+
+static void
+say_ended(Explanation *it)
+{
+  const GwUpdate *update = find_last_ended(it->core, it->node->id);
+  const GwRule *rule = update ? gw_rules_find(it->core->rules, update->rule_id) : NULL;
+  g_autofree char *when = update ? gw_clock_format(update->finished_ms) : NULL;
+
+  if (!update)
+    return;
+  say(it, "Its last update, %" G_GINT64_FORMAT " to version %s by rule %s, ended as %s%s at %s%s%s.",
+      update->id, gw_firmwares_version_of(it->core->firmwares, update), rule ? rule->name : "(deleted)",
+      gw_update_state_name(update->state), update->is_inferred ? " (inferred)" : "", when,
+      *update->reason ? ": " : "", update->reason);
+  if (after_end(update->state))
+    say(it, "%s", after_end(update->state));
 }
 
 /* ---- what the rules say ---- */
@@ -229,6 +293,7 @@ say_caps(Explanation *it)
     say(it, "But as many downloads as allowed are running (%u of %u): it is served when one ends.",
         gw_slots_count(slots), gw_slots_cap(slots));
     it->verdict.reason = GW_REASON_CAP;
+    it->verdict.is_offer = FALSE;
   }
 }
 
@@ -286,6 +351,8 @@ gw_command_explain(GwCore *core, const GwCaller *caller, const char *node_id, Gw
   say_version(&it);
   if (it.update)
     say_update(&it);
+  else
+    say_ended(&it);
   if (!it.update || it.update->state <= GW_UPDATE_OFFERED) {
     say_rule(&it);
     say_verdict(&it);

@@ -44,6 +44,7 @@ extern const GwCommand gw_commands_firmware[];
 extern const GwCommand gw_commands_nodes[];
 extern const GwCommand gw_commands_accounts[];
 extern const GwCommand gw_commands_rules[];
+extern const GwCommand gw_commands_export[];
 extern const GwCommand gw_commands_plugins[];
 
 /* What a command asks of its options. */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "ctl/command.h"
+#include "ctl/fleet.h"
 #include "ctl/list.h"
 #include "ctl/text.h"
 
@@ -204,6 +205,11 @@ static const GwArg SET_ARGS[] = {
   { NULL, 0, NULL, NULL, NULL },
 };
 
+static const GwArg IMPORT_ARGS[] = {
+  { "dry-run", GW_ARG_FLAG, NULL, NULL, "only check it, and count" },
+  { NULL, 0, NULL, NULL, NULL },
+};
+
 static const GwArg CREDENTIAL_ARGS[] = {
   { "revoke", GW_ARG_FLAG, NULL, NULL, "take it away: no login of this node is right any more" },
   { NULL, 0, NULL, NULL, NULL },
@@ -237,6 +243,27 @@ const GwCommand gw_commands_nodes[] = {
     run_forget },
   { "nodes", "set", "NODE", 1, 1, SET_ARGS, "change a node, or enter one that was not heard yet",
     "  gatewayctl nodes set sensor-9 --product=weather --label=roof --label=spare", run_set },
+  { "nodes", "import", "FILE", 1, 1, IMPORT_ARGS, "enter or change many nodes by a table (CSV)",
+    "The first line names the columns: id, and any of product, labels (joined by \";\"), location, version, "
+    "hardware, type, address, credential. An empty cell changes nothing. Every line is checked before "
+    "anything is "
+    "done, and the table is taken as a whole or not at all. What \"export nodes\" wrote can be taken "
+    "back.\n\n"
+    "  gatewayctl nodes import nodes.csv --dry-run",
+    gw_ctl_nodes_import },
+  { "nodes", "replace", "OLD NEW", 2, 2, NULL, "a device was swapped: NEW takes the place of OLD",
+    "NEW gets product, location, labels, history, rules and shared logins of OLD, and begins anew under each "
+    "rule. OLD "
+    "is forgotten: what it ran, its address and its own login were the device's.",
+    gw_ctl_nodes_replace },
+  { "nodes", "set-aside", "[NODE...]", 0, G_MAXUINT, gw_set_aside_args,
+    "they get nothing until they are returned",
+    "The number is shown, and you are asked back; where nobody can be asked, --yes is needed.\n\n"
+    "  gatewayctl nodes set-aside --location=\"Plant 2/**\" --reason=\"roof works\"",
+    gw_ctl_nodes_set_aside },
+  { "nodes", "return", "[NODE...]", 0, G_MAXUINT, gw_return_args,
+    "those that were set aside may have firmware again",
+    "  gatewayctl nodes return --location=\"Plant 2/**\"", gw_ctl_nodes_return },
   { "nodes", "credential", "NODE", 1, 1, CREDENTIAL_ARGS,
     "make a login for a node whose transport asks for one",
     "The password is random and shown once; only a digest is kept. Doing it again makes a new one, and the "

@@ -103,6 +103,16 @@ gw_rows_delete_node(GwBatch *batch, const char *id)
   gw_batch_add(batch, "DELETE FROM node WHERE id = ?", "s", id);
 }
 
+void
+gw_rows_replace_node(GwBatch *batch, const char *old, const char *new)
+{
+  gw_batch_add(batch, "UPDATE node_update SET node = ?, former = ? WHERE node = ?", "sss", new, old, old);
+  gw_batch_add(batch, "UPDATE timeline SET node = ? WHERE node = ?", "ss", new, old);
+  gw_batch_add(batch, "DELETE FROM pin WHERE node = ?", "s", old);
+  gw_batch_add(batch, "DELETE FROM contact WHERE node = ?", "s", old);
+  gw_batch_add(batch, "DELETE FROM node WHERE id = ?", "s", old);
+}
+
 typedef struct {
   void (*each)(GwNode *node, gpointer user);
   gpointer user;

@@ -6,7 +6,7 @@
 /* The updates that start-up reads: the open ones, and how each node's component ended last under a rule that
  * still lives (it does not begin again with that node). */
 #define GW_SQL_LIVE_UPDATES                                                                                  \
-  "(is_open OR id IN (SELECT max(id) FROM main.node_update WHERE NOT is_open AND rule IN "                   \
+  "(is_open OR id IN (SELECT max(id) FROM main.node_update WHERE NOT is_open AND former = '' AND rule IN "   \
   "(SELECT id FROM main.rule WHERE state IN ('running', 'paused')) GROUP BY node, type, rule))"
 
 /* Texts that are not UTF-8 are mended. Caller frees. */

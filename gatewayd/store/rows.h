@@ -27,6 +27,9 @@ void gw_rows_put_node(GwBatch *batch, const GwNode *node);
 void gw_rows_put_contact(GwBatch *batch, const GwNode *node);
 /* With its pins, its timeline and the history of its updates. */
 void gw_rows_delete_node(GwBatch *batch, const char *id);
+/* @old goes, its updates and its timeline are @new's from now on; no update of @old stands in the way of a
+ * rule. */
+void gw_rows_replace_node(GwBatch *batch, const char *old, const char *new);
 void gw_rows_put_account(GwBatch *batch, const GwAccount *account);
 void gw_rows_delete_account(GwBatch *batch, const char *login);
 void gw_rows_put_rule(GwBatch *batch, const GwRule *rule);

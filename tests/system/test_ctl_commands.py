@@ -76,6 +76,7 @@ LINES = [
     ("rules delete 3", "rule-delete (3,)"),
     ("statistics", "statistics ('rule', '')"),
     ("statistics --by=version", "statistics ('version', '')"),
+    ("nodes replace a b --yes", "node-replace ('a', 'b')"),
     ("nodes timeline a --limit=7",
      "list ('timeline', ['first', 'last', 'count', 'kind', 'text'], {'node': <'a'>}, '', '', 7)"),
     ("updates", "list ('updates', [], {}, '', '', 500)"),

@@ -51,6 +51,18 @@ def test_table_at_80_columns(fake):
     assert "256.0 KiB" in result.stdout and result.stderr == "(--wide shows 1 more column)\n"
 
 
+def test_explanation_fits(fake):
+    """Sentences are broken at blanks, also beside a name of 64 characters."""
+    lines = ", ".join(f"'{text}'" for text in (
+        f"{LONG} is an adopted node of product weather at Guangdong / Plant 2 / Roof, known by its own name.",
+        "It gets nothing now: the rule\u2019s hours are not now.", "x" * 100))
+    fake.answer("explain", f"({{'lines': <[{lines}]>, 'reason': <'window'>, 'advice': <'wait, or change the rule'>}},)")
+    fake.start()
+    shown = fake.ctl("explain", "a").stdout.splitlines()
+    assert all(width(line) <= 80 for line in shown if " " in line.strip()), shown
+    assert "  wait, or change the rule" in shown and "advice:" in shown
+
+
 def statistics_row(name, good, groups):
     return f"""{{'rule': <int64 1>, 'name': <'{name}'>, 'updates': <int64 12>, 'open': <int64 1>,
  'succeeded': <int64 {good}>, 'failed': <int64 1>, 'refused': <int64 0>, 'expired': <int64 0>,
@@ -204,7 +216,7 @@ def test_help_is_complete(build):
     whole = run("--help")
     assert whole.returncode == 0 and all(len(line) <= 80 for line in whole.stdout.splitlines())
     lines = whole.stdout.split("Commands\n")[1].split("\nOptions of every command")[0].splitlines()
-    names = [re.match(r"  ([a-z]+(?: [a-z]+)?)(?= [\[A-Z]|  )", line) for line in lines if line.startswith("  ") and
+    names = [re.match(r"  ([a-z]+(?: [a-z-]+)?)(?= [\[A-Z]|  )", line) for line in lines if line.startswith("  ") and
              line[2] != " "]
     assert len(names) >= 30 and all(names)
     for name in names:

@@ -22,6 +22,8 @@ static const char *const DEFAULTS[][2] = {
   { "firmware-edit", "('unverified',)" },
   { "push", "(int64 1,)" },
   { "adopt", "(uint32 1,)" },
+  { "nodes-import", "(uint32 1, uint32 2, uint32 3)" },
+  { "set-aside", "(uint32 2,)" },
   { "credential-make", "('abcdefghijkmn',)" },
   { "deadletter-retry", "(uint32 1,)" },
   { "deadletter-drop", "(uint32 1,)" },
@@ -290,6 +292,31 @@ gw_command_node_set(GwCore *core, const GwCaller *caller, const char *node, GVar
 {
   note(core, "node-set", caller, g_variant_new("(s@a{sv})", node, form));
   answer(core, "node-set", NULL, then);
+}
+
+void
+gw_command_nodes_import(GwCore *core, const GwCaller *caller, const char *text, gboolean is_dry_run,
+                        GwThen then)
+{
+  note(core, "nodes-import", caller, g_variant_new("(sb)", text, is_dry_run));
+  answer(core, "nodes-import", NULL, then);
+}
+
+void
+gw_command_node_replace(GwCore *core, const GwCaller *caller, const char *old_id, const char *new_id,
+                        GwThen then)
+{
+  note(core, "node-replace", caller, g_variant_new("(ss)", old_id, new_id));
+  answer(core, "node-replace", NULL, then);
+}
+
+void
+gw_command_set_aside(GwCore *core, const GwCaller *caller, GVariant *who, const GwAsideOrder *order,
+                     GwThen then)
+{
+  note(core, "set-aside", caller,
+       g_variant_new("(@a{sv}bsb)", who, order->is_aside, order->reason, order->is_dry_run));
+  answer(core, "set-aside", NULL, then);
 }
 
 void

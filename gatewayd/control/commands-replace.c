@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A device was swapped: the new one takes the old one's place, with its product, location, labels, history,
+ * rules and shared logins. What was known of the old device itself (versions, addresses, login) goes with it,
+ * and so does what it had been through: the new one begins anew under every rule. */
+#include <string.h>
+
+#include "base/error.h"
+#include "control/commands-private.h"
+#include "control/identity.h"
+#include "control/progress.h"
+#include "control/scheduler.h"
+#include "control/timeline.h"
+
+/* ---- may it be? ---- */
+
+static gboolean
+lists_mac_of(const GwRule *rule, const GwNode *node)
+{
+  return rule->macs && *node->mac && g_hash_table_contains(rule->macs, node->mac);
+}
+
+static gboolean
+check_rules(GwCore *core, const GwNode *old, const GwNode *new, GError **error)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  gw_rules_iter(core->rules, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value))
+    if (lists_mac_of(value, old) && !*new->mac)
+      return gw_fail(error, GW_ERROR_BAD_INPUT,
+                     "rule %s lists the MAC of %s, and that of %s is not known yet: let it be heard first",
+                     ((GwRule *)value)->name, old->id, new->id);
+  return TRUE;
+}
+
+static gboolean
+check(GwCore *core, const GwNode *old, const GwNode *new, GError **error)
+{
+  if (old == new)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "a node does not replace itself");
+  if (!old->is_adopted)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s is not adopted: it has no place to give", old->id);
+  if (old->is_group || new->is_group)
+    return gw_fail(error, GW_ERROR_UNSUPPORTED, "%s is a login that several devices share",
+                   old->is_group ? old->id : new->id);
+  if (*old->plugin && *new->plugin && strcmp(old->plugin, new->plugin) != 0)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "%s speaks %s, and %s speaks %s", old->id, old->plugin, new->id,
+                   new->plugin);
+  if (gw_updates_open(core->updates, new->id, ""))
+    return gw_fail(error, GW_ERROR_BUSY, "node %s has an open update: wait, or cancel it", new->id);
+  return check_rules(core, old, new, error);
+}
+
+/* ---- the place ---- */
+
+static gboolean
+swap(GHashTable *set, const char *old, const char *new)
+{
+  if (!set || !*old || !*new || !g_hash_table_remove(set, old))
+    return FALSE;
+  g_hash_table_add(set, g_strdup(new));
+  return TRUE;
+}
+
+static guint
+move_rules(GwCore *core, const GwNode *old, const GwNode *new, GwChange *change)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint n = 0;
+
+  gw_rules_iter(core->rules, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwRule *rule = value;
+    gboolean is_named = swap(rule->nodes, old->id, new->id);
+
+    is_named |= swap(rule->macs, old->mac, new->mac);
+    if (!is_named)
+      continue;
+    rule->changed_ms = gw_core_now(core).wall_ms;
+    gw_rows_put_rule(gw_change_batch(change), rule);
+    n++;
+  }
+  if (n)
+    gw_rules_reindex(core->rules);
+  return n;
+}
+
+static guint
+move_accounts(GwCore *core, const GwNode *old, const GwNode *new, GwChange *change)
+{
+  GHashTableIter iter;
+  gpointer value;
+  guint n = 0, index;
+
+  gw_accounts_iter(core->accounts, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwAccount *account = value;
+
+    if (!g_ptr_array_find_with_equal_func(account->nodes, old->id, g_str_equal, &index))
+      continue;
+    g_ptr_array_remove_index(account->nodes, index);
+    if (!g_ptr_array_find_with_equal_func(account->nodes, new->id, g_str_equal, NULL))
+      g_ptr_array_add(account->nodes, g_strdup(new->id));
+    gw_rows_put_account(gw_change_batch(change), account);
+    n++;
+  }
+  return n;
+}
+
+static void
+take_place(GwNode *new, const GwNode *old)
+{
+  gw_shared_text_set(&new->product, old->product);
+  gw_shared_text_set(&new->location, old->location);
+  if (!*new->plugin)
+    gw_shared_text_set(&new->plugin, old->plugin);
+  g_ptr_array_set_size(new->labels, 0);
+  for (guint i = 0; i < old->labels->len; i++)
+    g_ptr_array_add(new->labels, g_strdup(old->labels->pdata[i]));
+}
+
+typedef struct {
+  GwBatch *batch;
+  const char *node;
+} Heir;
+
+static void
+inherit(const GwTimelineRow *row, gpointer user)
+{
+  const Heir *heir = user;
+  GwTimelineRow own = *row;
+
+  own.node = heir->node;
+  gw_rows_put_timeline(heir->batch, &own);
+}
+
+/* The old one's rows go to the new name; memory forgets them, so that no rule takes the new one for done. */
+static void
+move_history(GwCore *core, const GwNode *old, const GwNode *new, GwChange *change)
+{
+  Heir heir = { gw_change_batch(change), new->id };
+
+  gw_commands_drop_node(core, old, change);
+  gw_timeline_unwritten(core->timeline, old->id, inherit, &heir);
+  gw_timeline_forget(core->timeline, old->id);
+  gw_rows_replace_node(heir.batch, old->id, new->id);
+}
+
+/* FALSE = it stays as it was, but for updates that were cancelled. */
+static gboolean
+replace(GwCore *core, GwNode *old, GwNode *new, GwChange *change, GError **error)
+{
+  g_autofree char *name = g_strdup(old->id);
+  guint n_rules, n_accounts;
+
+  if (!check(core, old, new, error) ||
+      !gw_commands_end_updates(core, old, "its device was replaced", change, error))
+    return FALSE;
+  n_rules = move_rules(core, old, new, change);
+  n_accounts = move_accounts(core, old, new, change);
+  take_place(new, old);
+  move_history(core, old, new, change);
+  gw_registry_remove(core->registry, old);
+  gw_identity_adopt(core, new, NULL, NULL, change);
+  gw_change_say(change, "node.replaced", &(GwAbout){ .node = new->id },
+                "%s took the place of %s, with its history, %u rules and %u shared logins", new->id, name,
+                n_rules, n_accounts);
+  return TRUE;
+}
+
+void
+gw_command_node_replace(GwCore *core, const GwCaller *caller, const char *old_id, const char *new_id,
+                        GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  gboolean is_new = !gw_commands_node(core, new_id, NULL);
+  GwNode *old = gw_commands_node(core, old_id, &error);
+  GwNode *new = old ? gw_commands_enter_node(core, new_id, &error) : NULL;
+  g_autoptr(GwChange) change = gw_change_new(core, caller);
+
+  if (new &&replace(core, old, new, change, &error)) {
+    gw_change_finish(g_steal_pointer(&change), then, NULL);
+    gw_scheduler_changed(core);
+    return;
+  }
+  if (new &&is_new)
+    gw_registry_remove(core->registry, new);
+  gw_change_commit_if_any(g_steal_pointer(&change)); /* what was cancelled is */
+  gw_then_fail(core, then, g_steal_pointer(&error));
+}
