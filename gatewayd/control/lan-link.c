@@ -135,7 +135,8 @@ take_contact(GwCore *core, const GwContact *contact)
   if (!node)
     return;
   gw_identity_contact(node, last_ms, now.boot_ms, contact->count);
-  if (!node->is_adopted || !gw_timeline_last(core->timeline, node->id, &last))
+  if (!node->is_adopted || !gw_timeline_last(core->timeline, node->id, &last) ||
+      strcmp(last.kind, "asked") != 0)
     return;
   /* The same answer as before, or it would not have come from the cache. */
   g_autofree char *text = g_strdup(last.text);

@@ -81,12 +81,9 @@ make_update(GwAsked *asked, const GwFirmware *firmware, const GwRule *rule)
   update->version_before = g_strdup(component ? component->software_version : "");
   g_free(update->version);
   update->version = g_strdup(gw_rule_version(rule, firmware));
-  g_free(update->product);
-  update->product = g_strdup(firmware->product);
-  g_free(update->location);
-  update->location = g_strdup(asked->node->location);
-  g_free(update->release);
-  update->release = g_strdup(firmware->software_version);
+  gw_shared_text_set(&update->product, firmware->product);
+  gw_shared_text_set(&update->location, asked->node->location);
+  gw_shared_text_set(&update->release, firmware->software_version);
   update->is_group = asked->node->is_group;
   update->firmware_id = firmware->id;
   update->rule_id = rule->id;

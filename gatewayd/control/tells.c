@@ -8,6 +8,7 @@
 #include "control/identity.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
+#include "control/timeline.h"
 #include "link/table.h"
 
 /* A worker that reconnected first lists what runs, then tells what ended meanwhile. */
@@ -77,6 +78,21 @@ words_of(const GwCore *core, const GwAsk *ask)
   return g_strdup_printf("%s%s%s", ask->code, *ask->code && *ask->detail ? ": " : "", ask->detail);
 }
 
+/* It changes nothing, and whoever reads the node's story should see that it was said. */
+static void
+note_stale(GwCore *core, const GwNode *node, const GwUpdate *update, const char *words)
+{
+  GwNow now = gw_core_now(core);
+  g_autofree char *said =
+      g_strdup_printf("of update %" G_GINT64_FORMAT ", which had ended as %s%s%s", update->id,
+                      gw_update_state_name(update->state), *words ? ": " : "", words);
+  g_autofree char *text = gw_timeline_text(said);
+
+  if (node->is_adopted)
+    gw_timeline_note(core->timeline, &(GwTimelineNote){ node->id, "told", text, now.wall_ms, now.wall_ms, 1 },
+                     now.boot_ms);
+}
+
 static int
 take_report(GwCore *core, const GwAsk *ask, GwChange *change)
 {
@@ -90,8 +106,10 @@ take_report(GwCore *core, const GwAsk *ask, GwChange *change)
     return is_denied ? GATEWAY_ANSWER_DENIED : GATEWAY_ANSWER_UNKNOWN;
   gw_identity_learn(core, node, ask, change);
   update = ask->kind == GW_ASK_TELL ? find_update(core, node, ask) : NULL;
-  if (update && gw_update_state_is_final(update->state))
+  if (update && gw_update_state_is_final(update->state)) {
+    note_stale(core, node, update, words);
     return GATEWAY_ANSWER_CLOSED;
+  }
   fact = fact_of((GatewayTellState)ask->state);
   if (update && fact)
     gw_progress_fact(core, update, fact, words, change);

@@ -12,7 +12,8 @@
 #include "ctl/statistics.h"
 
 #define NODE_COLUMNS                                                                                         \
-  "id,product,labels,location,version,type,source,hardware,adopted,identity,address,mac,plugin,group,set-aside,"  \
+  "id,product,labels,location,version,type,source,hardware,adopted,identity,address,mac,plugin,group,set-"   \
+  "aside,"                                                                                                   \
   "set-aside-reason,first,last,contacts"
 #define UPDATE_COLUMNS                                                                                       \
   "id,node,group,type,product,release,version,version-before,location,rule,firmware,state,inferred,cause,"   \

@@ -2,6 +2,8 @@
 #include "model/update.h"
 #include <string.h>
 
+#include "base/shared-text.h"
+
 /* What a fact does in a state. Two letters, so that the table below can be read at a glance. */
 typedef enum {
   no = 0, /* nothing: late, duplicate, or says nothing here; not recorded */
@@ -188,9 +190,9 @@ gw_update_new(void)
   update->reason = g_strdup("");
   update->version_before = g_strdup("");
   update->version = g_strdup("");
-  update->product = g_strdup("");
-  update->location = g_strdup("");
-  update->release = g_strdup("");
+  gw_shared_text_set(&update->product, "");
+  gw_shared_text_set(&update->location, "");
+  gw_shared_text_set(&update->release, "");
   update->state = GW_UPDATE_SCHEDULED;
   return update;
 }
@@ -205,9 +207,9 @@ gw_update_free(GwUpdate *update)
   g_free(update->reason);
   g_free(update->version_before);
   g_free(update->version);
-  g_free(update->product);
-  g_free(update->location);
-  g_free(update->release);
+  gw_shared_text_clear(&update->product);
+  gw_shared_text_clear(&update->location);
+  gw_shared_text_clear(&update->release);
   g_free(update);
 }
 

@@ -72,12 +72,13 @@ typedef struct {
   gint64 retry_boot_ms; /* no new offer before; 0 = now */
   GwDeadline deadline;  /* stalled, not back... by state */
   char *version_before;
-  char *version;                      /* what the node is told that the firmware is; "" = not offered yet */
-  char *product, *location, *release; /* what it was about when it began; release: the firmware's version */
-  GwFact cause;                       /* the fact that ended it; 0 = it is open */
-  gboolean is_group;                  /* the node is a login that several devices share */
-  guint n_downloads;                  /* of its members */
-  guint64 acked, size;                /* bytes of the current attempt */
+  char *version; /* what the node is told that the firmware is; "" = not offered yet */
+  /* What it was about when it began, as shared texts; release: the firmware's own version. */
+  const char *product, *location, *release;
+  GwFact cause;                               /* the fact that ended it; 0 = it is open */
+  gboolean is_group;                          /* the node is a login that several devices share */
+  guint n_downloads;                          /* of its members */
+  guint64 acked, size;                        /* bytes of the current attempt */
   gint64 created_ms, changed_ms, finished_ms; /* wall */
 } GwUpdate;
 GwUpdate *gw_update_new(void);

@@ -60,9 +60,9 @@ typedef struct {
 static void
 read_subject(const GwRow *row, GwUpdate *update)
 {
-  gw_rows_read_text(&update->product, row, 23);
-  gw_rows_read_text(&update->location, row, 24);
-  gw_rows_read_text(&update->release, row, 25);
+  gw_shared_text_set(&update->product, gw_row_text(row, 23));
+  gw_shared_text_set(&update->location, gw_row_text(row, 24));
+  gw_shared_text_set(&update->release, gw_row_text(row, 25));
   update->cause = gw_fact_parse(gw_row_text(row, 26));
   update->is_group = gw_row_int(row, 28) != 0;
   update->n_downloads = (guint)gw_row_int(row, 29);

@@ -26,6 +26,7 @@ ask_of(const RigAsker *asker, GwAskKind kind)
     .credential = (char *)(asker->credential ? asker->credential : ""),
     .product = (char *)"",
     .type = (char *)(asker->type ? asker->type : ""),
+    .update = asker->update,
     .hardware_version = (char *)"",
     .software_version = (char *)(asker->version ? asker->version : ""),
     .is_version_proof = asker->version != NULL,

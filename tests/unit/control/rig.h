@@ -133,6 +133,7 @@ typedef struct {
   gboolean is_group;
   const char *radio;              /* its attribute of that name */
   const char *type;               /* the part that version and question are about */
+  int update;                     /* that it tells about; 0 = it does not say */
   const char *credential, *image; /* shown with the name; asked for by name */
 } RigAsker;
 GwAnswer rig_ask(Rig *rig, const RigAsker *asker);

@@ -173,8 +173,11 @@ test_stale_word(void)
   rig_report(rig, &MUTE, GATEWAY_TELL_REFUSED, "bad signature");
   assert_fate(rig, "refused", "bad signature");
   late.token = token;
-  g_assert_cmpint(rig_report(rig, &late, GATEWAY_TELL_SUCCEEDED, ""), !=, GATEWAY_ANSWER_ACCEPTED);
+  late.update = 1;
+  g_assert_cmpint(rig_report(rig, &late, GATEWAY_TELL_SUCCEEDED, ""), ==, GATEWAY_ANSWER_CLOSED);
   assert_fate(rig, "refused", "bad signature");
+  rig_pass(rig, 11 * HOUR_MS / 60); /* the story is written */
+  rig_assert_column(rig, "timeline", "kind", "told", "text", "of update 1, which had ended as refused");
 }
 
 /* ---- one of several parts ---- */

@@ -328,6 +328,15 @@ test_a_timeline_keeps_its_newest_and_its_final_rows(void)
   gw_rows_trim_timeline(batch, 95, 100);
   commit(&site, batch);
   assert_lists(&site, &(GwListing){ .table = GW_TABLE_TIMELINE, .limit = 20 }, "10 ", -1);
+  batch = gw_batch_new(); /* final ones have a room of their own, and it is not endless */
+  for (gint64 id = 11; id <= 15; id++) {
+    const GwTimelineRow row = { id, "n1", "update.failed", "x", id, id * 10, 1, TRUE };
+
+    gw_rows_put_timeline(batch, &row);
+  }
+  gw_rows_trim_timeline(batch, 95, 2);
+  commit(&site, batch);
+  assert_lists(&site, &(GwListing){ .table = GW_TABLE_TIMELINE, .limit = 20 }, "10 14 15 ", -1);
   site_clear(&site);
 }
 

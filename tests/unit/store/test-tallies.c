@@ -11,9 +11,9 @@ update_new(gint64 id, GwUpdateState state)
 
   update->id = id;
   replace(&update->node, "n1");
-  replace(&update->product, "weather");
-  replace(&update->location, id % 2 ? "Roof" : "");
-  replace(&update->release, "5");
+  gw_shared_text_set(&update->product, "weather");
+  gw_shared_text_set(&update->location, id % 2 ? "Roof" : "");
+  gw_shared_text_set(&update->release, "5");
   update->rule_id = 1 + id % 3;
   update->state = state;
   update->created_ms = NOW.wall_ms;
@@ -153,7 +153,7 @@ test_pages(void)
     g_autoptr(GwUpdate) update = update_new(id, GW_UPDATE_OFFERED);
     g_autofree char *location = g_strdup_printf("Plant/%03d", (int)id);
 
-    replace(&update->location, location);
+    gw_shared_text_set(&update->location, location);
     gw_rows_put_update(batch, update, &NOW);
   }
   commit(&site, batch);
