@@ -14,11 +14,13 @@
 static void
 usage(FILE *file)
 {
-  fputs("usage: gateway-plugin-check [--fuzz=N] [--seed=N] FILE.so [TABLE]\n"
-        "Runs the byte table of a transport plugin, then N (default 20000) random inputs.\n"
-        "Exit status: 0 all well, 1 a case or the fuzz failed, 2 wrong usage, 3 the plugin or table cannot "
-        "be read.\n",
-        file);
+  fputs(
+      "usage: gateway-plugin-check [--fuzz=N] [--seed=N] [--flips=N] FILE.so [TABLE]\n"
+      "Runs the byte table of a transport or format plugin, then N (default 20000) random inputs, and each\n"
+      "\"flips\" of a format's table N times (default 1) as often as it says.\n"
+      "Exit status: 0 all well, 1 a case or the fuzz failed, 2 wrong usage, 3 the plugin or table cannot "
+      "be read.\n",
+      file);
 }
 
 static const GatewayPlugin *
@@ -36,9 +38,9 @@ load(const char *path, GError **error)
             GATEWAY_PLUGIN_ABI);
     return NULL;
   }
-  if (plugin->kind != GATEWAY_REQUEST && plugin->kind != GATEWAY_SESSION) {
-    gw_fail(error, GW_ERROR_UNSUPPORTED, "'%s' is no transport: tables are for request and session plugins",
-            path);
+  if (plugin->kind != GATEWAY_REQUEST && plugin->kind != GATEWAY_SESSION && plugin->kind != GATEWAY_FORMAT) {
+    gw_fail(error, GW_ERROR_UNSUPPORTED,
+            "'%s' is neither transport nor format: there are no tables for its kind", path);
     return NULL;
   }
   return plugin;
@@ -60,8 +62,11 @@ static gboolean
 run_fuzz(GwRun *run, guint n, guint32 seed)
 {
   g_autoptr(GError) error = NULL;
-  gboolean is_session = run->plugin->kind == GATEWAY_SESSION;
-  if (is_session ? gw_fuzz_session(run, n, seed, &error) : gw_fuzz_request(run, n, seed, &error))
+  gboolean (*fuzz)(GwRun * run, guint n, guint32 seed, GError * *error) =
+      run->plugin->kind == GATEWAY_SESSION  ? gw_fuzz_session
+      : run->plugin->kind == GATEWAY_FORMAT ? gw_fuzz_format
+                                            : gw_fuzz_request;
+  if (fuzz(run, n, seed, &error))
     return TRUE;
   printf("not ok %s\n", error->message);
   run->n_failed++;
@@ -71,11 +76,13 @@ run_fuzz(GwRun *run, guint n, guint32 seed)
 int
 main(int argc, char **argv)
 {
-  static const struct option OPTIONS[] = {
-    { "fuzz", 1, NULL, 'f' }, { "seed", 1, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 }
-  };
+  static const struct option OPTIONS[] = { { "fuzz", 1, NULL, 'f' },
+                                           { "seed", 1, NULL, 's' },
+                                           { "flips", 1, NULL, 'l' },
+                                           { "help", 0, NULL, 'h' },
+                                           { NULL, 0, NULL, 0 } };
   guint n = 20000;
-  guint32 seed = 1;
+  guint32 seed = 1, flips = 1;
   for (int o; (o = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
     if (o == 'h') {
       usage(stdout);
@@ -84,16 +91,13 @@ main(int argc, char **argv)
     guint64 number;
     if (o == '?' || !g_ascii_string_to_unsigned(optarg, 10, 0, G_MAXUINT32, &number, NULL))
       return usage(stderr), 2;
-    if (o == 'f')
-      n = (guint)number;
-    else
-      seed = (guint32)number;
+    *(o == 'f' ? &n : o == 's' ? &seed : &flips) = (guint32)number;
   }
   if (optind >= argc || argc - optind > 2)
     return usage(stderr), 2;
   g_autoptr(GError) error = NULL;
   g_autoptr(GHashTable) settings = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  GwRun run = { .plugin = load(argv[optind], &error), .settings = settings };
+  GwRun run = { .plugin = load(argv[optind], &error), .settings = settings, .flips_factor = flips };
   if (!run.plugin || (argc - optind == 2 && !run_table(&run, argv[optind + 1], &error))) {
     fprintf(stderr, "gateway-plugin-check: %s\n", error->message);
     return 3;

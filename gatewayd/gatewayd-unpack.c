@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "link/loader.h"
@@ -37,15 +38,25 @@ parse_options(int *argc, char ***argv, Options *options, GError **error)
   return *argc == 1 || gw_fail(error, GW_ERROR_BAD_INPUT, "unknown argument %s", (*argv)[1]);
 }
 
-/* What the configuration says to this format; what makes no sense is said once and left out. */
+static const char *const OTHERS[] = { "enabled", NULL };
+
+/* What the configuration says to this format; NULL = it is not to be used. What makes no sense is said, and
+ * left out. */
 static const GatewaySettings *
 settings_of(const GatewayPlugin *plugin, GVariant *all)
 {
   g_autoptr(GVariant) own = g_variant_lookup_value(all, plugin->name, G_VARIANT_TYPE("a{ss}"));
   g_autoptr(GVariant) none = g_variant_ref_sink(g_variant_new("a{ss}", NULL));
   g_autoptr(GError) error = NULL;
+  gboolean is_enabled = TRUE;
+  const char *enabled = "yes";
   GwSettings *settings =
-      gw_settings_new(plugin->settings, plugin->n_settings, own ? own : none, NULL, &error);
+      gw_settings_new(plugin->settings, plugin->n_settings, own ? own : none, OTHERS, &error);
+
+  if (own)
+    g_variant_lookup(own, "enabled", "&s", &enabled);
+  if (gw_parse_boolean(enabled, &is_enabled) && !is_enabled)
+    return NULL;
 
   if (!settings) {
     gw_warning(GW_SUBJECT_PLUGIN, plugin->name, "%s", error->message);
@@ -68,6 +79,7 @@ prepare(const GPtrArray *files, GVariant *settings, guint *ret_n)
     if (!format.settings)
       continue;
     gw_loader_functions(format.plugin, &format.functions, sizeof format.functions);
+    format.keys = gw_unpack_keys(format.settings->text(format.settings, GW_KEYS_SETTING));
     formats[n++] = format;
   }
   *ret_n = n;
@@ -84,14 +96,16 @@ work(int fd, const GPtrArray *files, GError **error)
   if (!gw_port_receive(fd, &errand, error))
     return FALSE;
   GwFormat *formats = prepare(files, errand.job.settings, &n_formats);
-  if (!gw_port_send(fd, gw_says_hello(gw_loader_hello(files)), error))
+  /* Who has a member taken out listens to the pipe, and perhaps not to us. */
+  if (!gw_port_send(fd, gw_says_hello(gw_loader_hello(files)), error) && errand.output_fd < 0)
     return FALSE;
+  g_clear_error(error);
   if (errand.input_fd < 0)
     return TRUE;
   const GwUnpackTask task = { .input_fd = errand.input_fd,
                               .output_fd = errand.output_fd,
                               .file_name = errand.job.file_name,
-                              .member = errand.output_fd < 0 ? GW_JOB_LOOK : errand.job.member,
+                              .member = errand.job.member,
                               .max_size = errand.job.max_size };
   gw_unpack_prepare();
   if (!gw_cage_enter(error))

@@ -719,9 +719,9 @@ typedef struct {
  * where nobody is, the file is just bytes. unpack() tells images in the order in which they lie there:
  *  - the file itself, as it is, is the image without a name, and has no data;
  *  - each other image has the name that it has in there, and all its bytes, every time: they are taken, or
- *    only counted and hashed, as the host needs. Names that lead out of a folder, that come twice, and more
- *    than 256 of them are refused by the host.
- * What unpack() cannot make whole it refuses: half a file is nobody's image. */
+ *    only counted and hashed, as the host needs. Where nobody wants them, image() is false at the first.
+ * Names that lead out of a folder, that come twice, and more than 256 of them are refused by the host. What
+ * unpack() cannot make whole it refuses: half a file is nobody's image. */
 typedef struct GatewayJob GatewayJob;
 struct GatewayJob {
   size_t size;
@@ -741,6 +741,12 @@ struct GatewayJob {
   bool (*read)(GatewayJob *job, uint64_t offset, void *ret_data, size_t size);
   /* The SHA-256 of a part of the file. */
   bool (*sha256)(GatewayJob *job, uint64_t offset, uint64_t size, uint8_t ret_sha256[32]);
+  /* Did one of the keys make this signature over a SHA-256? ECDSA P-256 (DER), RSA-PSS with a salt of 32, or
+   * Ed25519 over the 32 bytes. The keys are those of the setting "keys" (PATH) of the format's own table: the
+   * host reads the files. 1 = yes, and @ret_key_sha256 is that of the public key (RSA: PKCS #1, else
+   * SubjectPublicKeyInfo); 0 = no; -1 = no key is configured. */
+  int (*verify)(GatewayJob *job, const uint8_t sha256[32], const void *signature, size_t size,
+                uint8_t ret_key_sha256[32]);
 };
 
 typedef struct {

@@ -161,6 +161,20 @@ gw_keyring_key_name(const GwKeyring *keyring, guint key)
   return ((const Key *)keyring->keys->pdata[key])->name;
 }
 
+void
+gw_keyring_key_sha256(const GwKeyring *keyring, guint key, guint8 ret_sha256[32])
+{
+  unsigned char *der = NULL;
+  EVP_PKEY *pkey;
+  int size;
+
+  g_assert(key < keyring->keys->len);
+  pkey = ((const Key *)keyring->keys->pdata[key])->pkey;
+  size = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA ? i2d_PublicKey(pkey, &der) : i2d_PUBKEY(pkey, &der);
+  gw_sha256(der, size > 0 ? (gsize)size : 0, ret_sha256);
+  OPENSSL_free(der);
+}
+
 gboolean
 gw_keyring_key_allows(const GwKeyring *keyring, guint key, const char *product)
 {

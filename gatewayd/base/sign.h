@@ -22,6 +22,8 @@ gboolean gw_keyring_verify(const GwKeyring *keyring, const void *data, gsize siz
 /* The same over a digest already taken (image signatures; Ed25519 then signs the 32 bytes of the SHA-256). */
 gboolean gw_keyring_verify_sha256(const GwKeyring *keyring, const guint8 sha256[32], const char *signature,
                                   gsize signature_size, guint *ret_key, GError **error);
+/* SHA-256 of the public key as DER: of an RSA key its PKCS #1 form, of others SubjectPublicKeyInfo. */
+void gw_keyring_key_sha256(const GwKeyring *keyring, guint key, guint8 ret_sha256[32]);
 const char *gw_keyring_key_name(const GwKeyring *keyring, guint key);
 gboolean gw_keyring_key_allows(const GwKeyring *keyring, guint key, const char *product);
 /* Signs for "gatewayctl catalog sign": @pem is a private key without password. Returns base64 text with a

@@ -9,6 +9,7 @@ typedef struct {
   const GatewayPlugin *plugin;
   GHashTable *settings; /* char * -> char *: what the table sets; else the plugin's fallbacks */
   guint n_cases, n_failed;
+  guint flips_factor; /* formats: "flips N" tries so many times N */
   const char *case_name;
 } GwRun;
 
@@ -30,19 +31,22 @@ typedef struct {
   const char *keyword;
   gboolean (*run)(gpointer state, GPtrArray *words, const char *rest, GError **error);
 } GwKeyword;
-extern const GwKeyword GW_REQUEST_KEYWORDS[], GW_SESSION_KEYWORDS[];
+extern const GwKeyword GW_REQUEST_KEYWORDS[], GW_SESSION_KEYWORDS[], GW_FORMAT_KEYWORDS[];
 
 /* The state of the table's current case; made anew for each. */
 gpointer gw_request_case_new(GwRun *run);
 void gw_request_case_free(gpointer state);
 gpointer gw_session_case_new(GwRun *run);
 void gw_session_case_free(gpointer state);
+gpointer gw_format_case_new(GwRun *run);
+void gw_format_case_free(gpointer state);
 /* Line of the table that is being run, for messages. */
 extern guint gw_run_line;
 
 /* @n mutated inputs from @seed; the first illegal result ends it with FALSE and error. */
 gboolean gw_fuzz_request(GwRun *run, guint n, guint32 seed, GError **error);
 gboolean gw_fuzz_session(GwRun *run, guint n, guint32 seed, GError **error);
+gboolean gw_fuzz_format(GwRun *run, guint n, guint32 seed, GError **error);
 
 /* May the plugin hand out this pointer? Inside its own object, or a range that was lent. */
 typedef struct {

@@ -53,12 +53,21 @@ gw_run_fail(GwRun *run, guint line, const char *format, ...)
   run->n_failed++;
 }
 
+/* What a case of each kind is made of. */
+static const struct {
+  const GwKeyword *keywords;
+  gpointer (*begin)(GwRun *run);
+  void (*end)(gpointer state);
+} KINDS[] = {
+  [GATEWAY_REQUEST] = { GW_REQUEST_KEYWORDS, gw_request_case_new, gw_request_case_free },
+  [GATEWAY_SESSION] = { GW_SESSION_KEYWORDS, gw_session_case_new, gw_session_case_free },
+  [GATEWAY_FORMAT] = { GW_FORMAT_KEYWORDS, gw_format_case_new, gw_format_case_free },
+};
+
 static const GwKeyword *
 find_keyword(const GwRun *run, const char *word)
 {
-  const GwKeyword *keywords =
-      run->plugin->kind == GATEWAY_SESSION ? GW_SESSION_KEYWORDS : GW_REQUEST_KEYWORDS;
-  for (; keywords->keyword; keywords++) {
+  for (const GwKeyword *keywords = KINDS[run->plugin->kind].keywords; keywords->keyword; keywords++) {
     if (strcmp(keywords->keyword, word) == 0)
       return keywords;
   }
@@ -73,10 +82,8 @@ typedef struct {
 static void
 end_case(Table *table)
 {
-  if (table->state && table->run->plugin->kind == GATEWAY_SESSION)
-    gw_session_case_free(table->state);
-  else if (table->state)
-    gw_request_case_free(table->state);
+  if (table->state)
+    KINDS[table->run->plugin->kind].end(table->state);
   table->state = NULL;
 }
 
@@ -88,7 +95,7 @@ begin_case(Table *table, const char *name)
   g_free((char *)run->case_name);
   run->case_name = g_strdup(name);
   run->n_cases++;
-  table->state = run->plugin->kind == GATEWAY_SESSION ? gw_session_case_new(run) : gw_request_case_new(run);
+  table->state = KINDS[run->plugin->kind].begin(run);
 }
 
 static gboolean

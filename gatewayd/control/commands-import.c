@@ -242,7 +242,10 @@ on_import_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpoi
     drop_wrapping(import);
   import->sealed = gw_sealed_ref(sealed);
   gw_imports_take_digests(import->firmware, sealed);
-  gw_recognition_run(import->core, sealed, import->firmware->name, on_import_recognized, import);
+  if (*import->member && !import->is_taken_out)
+    gw_recognition_list(import->core, sealed, import->firmware->name, on_import_recognized, import);
+  else
+    gw_recognition_run(import->core, sealed, import->firmware->name, on_import_recognized, import);
 }
 
 static gboolean

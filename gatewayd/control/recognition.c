@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "control/recognition.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
 
 #define HELPER "unpack"
+#define FILE_MAX (16 * 1024)
 
 typedef struct {
   GwCore *core;
@@ -25,7 +27,55 @@ wish_free(Wish *wish)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Wish, wish_free)
 
-/* What the configuration says to each plugin: the helper takes what concerns its own. */
+/* The files whose names stand in @paths, one after the other: the helper can open none. One that cannot be
+ * read leaves a word that is no key, so that nothing is let in by its absence. */
+static char *
+read_files(const char *paths)
+{
+  g_auto(GStrv) names = g_strsplit(paths, ",", -1);
+  GString *text = g_string_new(NULL);
+
+  for (char **name = names; *name; name++) {
+    g_autofree char *data = NULL;
+    gsize size;
+
+    if (gw_file_read(AT_FDCWD, g_strstrip(*name), FILE_MAX, &data, &size, NULL))
+      g_string_append_len(text, data, (gssize)size);
+    else
+      g_string_append(text, "unreadable\n");
+  }
+  return g_string_free(text, FALSE);
+}
+
+static gboolean
+is_path(const GatewayPlugin *plugin, const char *key)
+{
+  for (guint32 i = 0; plugin && i < plugin->n_settings; i++)
+    if (strcmp(plugin->settings[i].key, key) == 0)
+      return plugin->settings[i].kind == GATEWAY_SETTING_PATH;
+  return FALSE;
+}
+
+static GVariant *
+section_of(const GwCore *core, const char *name)
+{
+  g_autoptr(GVariant) written = g_variant_ref_sink(gw_config_section(core->config, "plugin", name));
+  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, name);
+  GVariantBuilder builder;
+  GVariantIter iter;
+  const char *key, *value;
+
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
+  g_variant_iter_init(&iter, written);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value)) {
+    g_autofree char *text = is_path(plugin, key) && *value ? read_files(value) : g_strdup(value);
+
+    g_variant_builder_add(&builder, "{ss}", key, text);
+  }
+  return g_variant_builder_end(&builder);
+}
+
+/* What the configuration says to each of the helper's plugins. */
 static GVariant *
 settings_of(const GwCore *core)
 {
@@ -35,7 +85,7 @@ settings_of(const GwCore *core)
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sa{ss}}"));
   for (char **name = names; *name; name++)
     if (g_strcmp0(gw_plugins_worker(core->plugins, *name), HELPER) == 0)
-      g_variant_builder_add(&builder, "{s@a{ss}}", *name, gw_config_section(core->config, "plugin", *name));
+      g_variant_builder_add(&builder, "{s@a{ss}}", *name, section_of(core, *name));
   return g_variant_builder_end(&builder);
 }
 
@@ -63,13 +113,22 @@ on_served_to_look(int fd, gboolean is_memory, const GError *error, gpointer user
   gw_unpacker_look(wish->core->unpacker, fd, &job, wish->looked, wish->user);
 }
 
+static void
+look(GwSealed *sealed, const Wish *wish)
+{
+  gw_store_serve(wish->core->store, sealed, on_served_to_look, g_memdup2(wish, sizeof *wish));
+}
+
 void
 gw_recognition_run(GwCore *core, GwSealed *sealed, const char *file_name, GwFindingsDone done, gpointer user)
 {
-  Wish *wish = g_new0(Wish, 1);
+  look(sealed, &(Wish){ core, g_strdup(file_name), GW_JOB_LOOK, done, NULL, user });
+}
 
-  *wish = (Wish){ .core = core, .file_name = g_strdup(file_name), .looked = done, .user = user };
-  gw_store_serve(core->store, sealed, on_served_to_look, wish);
+void
+gw_recognition_list(GwCore *core, GwSealed *sealed, const char *file_name, GwFindingsDone done, gpointer user)
+{
+  look(sealed, &(Wish){ core, g_strdup(file_name), GW_JOB_LIST, done, NULL, user });
 }
 
 gboolean
@@ -106,13 +165,16 @@ gw_recognition_extract(GwCore *core, GwSealed *sealed, guint32 member, GwExtract
 
 /* ---- compare ---- */
 
-/* A version that the product's scheme cannot read is the image's own matter. */
+/* A version that the product's scheme cannot read is the image's own matter; so is any that differs from a
+ * catalog's, as long as nobody has said what the product's versions are. */
 static gboolean
 is_comparable(const GwCore *core, const GwFirmware *firmware, const char *key, const char *value)
 {
   const GwProduct *product = gw_products_find(core->firmwares, firmware->product);
 
-  return strcmp(key, "version") != 0 || !product || gw_version_check(product->scheme, value, NULL);
+  if (strcmp(key, "version") != 0 || !product)
+    return TRUE;
+  return *product->plugin ? gw_version_check(product->scheme, value, NULL) : *firmware->upstream == '\0';
 }
 
 static gboolean

@@ -8,6 +8,9 @@
 /* As GwFindingsDone; also what reading the blob said. */
 void gw_recognition_run(GwCore *core, GwSealed *sealed, const char *file_name, GwFindingsDone done,
                         gpointer user);
+/* The same, with everything that is packed in it. */
+void gw_recognition_list(GwCore *core, GwSealed *sealed, const char *file_name, GwFindingsDone done,
+                         gpointer user);
 /* Compares and fills @firmware. BAD_INPUT = the image is broken, or is not what the entry says. */
 gboolean gw_recognition_apply(const GwCore *core, GwFirmware *firmware, const GwFindings *findings,
                               GError **error);

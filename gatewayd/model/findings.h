@@ -7,13 +7,14 @@
 
 #define GW_JOB_VERSION 1
 #define GW_JOB_MESSAGE_MAX ((gsize)192 * 1024) /* of either side */
-#define GW_JOB_LOOK G_MAXUINT32
-#define GW_JOB_CPU_SECONDS 5   /* of one job */
-#define GW_JOB_WALL_SECONDS 60 /* of one job, whoever is slow */
+#define GW_JOB_LOOK G_MAXUINT32                /* at the file itself, and not at what is packed in it */
+#define GW_JOB_LIST (G_MAXUINT32 - 1)          /* all members, each read to its end */
+#define GW_JOB_CPU_SECONDS 5                   /* of one job */
+#define GW_JOB_WALL_SECONDS 60                 /* of one job, whoever is slow */
 
 typedef struct {
   char *file_name;    /* as whoever brought the file called it */
-  guint32 member;     /* the one that is wanted, or GW_JOB_LOOK */
+  guint32 member;     /* the one that is wanted, GW_JOB_LOOK, or GW_JOB_LIST */
   guint64 max_size;   /* bytes of one member, and of the file */
   GVariant *settings; /* a{sa{ss}}: what the configuration says to each format */
 } GwJob;

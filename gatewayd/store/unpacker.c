@@ -290,10 +290,7 @@ gw_unpacker_greet(GwUnpacker *unpacker)
 void
 gw_unpacker_look(GwUnpacker *unpacker, int fd, const GwJob *job, GwFindingsDone done, gpointer user)
 {
-  GwJob look = *job;
-
-  look.member = GW_JOB_LOOK;
-  add(unpacker, (Look){ .file_fd = fd, .done = done, .user = user }, &look);
+  add(unpacker, (Look){ .file_fd = fd, .done = done, .user = user }, job);
 }
 
 int

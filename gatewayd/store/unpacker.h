@@ -20,7 +20,8 @@ void gw_unpacker_greet(GwUnpacker *unpacker);
 /* OFFLINE = nobody looks into files just now, and nothing is known of this one. BAD_INPUT = the helper died
  * of it, or of its limits: it is not to be used. */
 typedef void (*GwFindingsDone)(const GwFindings *findings, const GError *error, gpointer user);
-/* Takes @fd. One file after the other. @job is borrowed; its member is not used. @done is called later. */
+/* Takes @fd. One file after the other. @job is borrowed; its member is LOOK or LIST. @done is called later.
+ */
 void gw_unpacker_look(GwUnpacker *unpacker, int fd, const GwJob *job, GwFindingsDone done, gpointer user);
 /* Takes @fd. The read end of a pipe with the bytes of @job's member, for gw_ingest_start(); it ends early
  * when anything fails, so expect the size and SHA-256 that were found. -1 and error. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -18,9 +19,10 @@ typedef struct {
   GatewayJob face; /* first: what the plugin holds is this */
   const GwUnpackTask *task;
   GwFindings *findings;
+  const GwFormat *format;
   GwDigester *digester; /* of the member begun last; NULL = it is the file itself, or there is none */
   guint64 total;        /* bytes of all members */
-  gboolean is_taken;    /* the wanted member is through, and the rest is not looked at */
+  gboolean is_taken;    /* what is wanted is through, and the rest is not looked at */
 } Host;
 
 static bool refuse(Host *host, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -56,6 +58,8 @@ gw_unpack_prepare(void)
   guint8 sha256[GW_SHA256_LEN];
 
   gw_sha256("", 0, sha256);
+  (void)g_setenv("TZ", "UTC0", TRUE);
+  tzset();
 }
 
 /* ---- members ---- */
@@ -71,7 +75,7 @@ last(const Host *host)
 static gboolean
 is_wanted(const Host *host)
 {
-  return host->task->member != GW_JOB_LOOK && host->findings->members->len == host->task->member + 1;
+  return host->findings->members->len == (guint64)host->task->member + 1;
 }
 
 static void
@@ -114,6 +118,7 @@ on_image(GatewayJob *job, GatewayText name, uint64_t size)
   g_autofree char *text = g_strndup(name.data ? name.data : "", MIN(name.size, GW_MEMBER_NAME_MAX + 1));
 
   end_member(host);
+  host->is_taken |= *text && host->task->member == GW_JOB_LOOK;
   if (host->is_taken || *host->findings->refusal)
     return false;
   if (host->findings->members->len >= GW_MEMBERS_MAX)
@@ -209,6 +214,38 @@ on_sha256(GatewayJob *job, uint64_t offset, uint64_t size, uint8_t ret_sha256[32
   return true;
 }
 
+/* ---- signatures ---- */
+
+GwKeyring *
+gw_unpack_keys(const char *pem)
+{
+  static const char begin[] = "-----BEGIN";
+  GwKeyring *keys;
+
+  if (!pem || !*pem)
+    return NULL;
+  keys = gw_keyring_new();
+  for (const char *key = strstr(pem, begin); key; key = strstr(key + 1, begin))
+    gw_keyring_add(keys, "key", key, strlen(key), NULL, NULL);
+  return keys;
+}
+
+static int
+on_verify(GatewayJob *job, const uint8_t sha256[32], const void *signature, size_t size,
+          uint8_t ret_key_sha256[32])
+{
+  const GwFormat *format = ((Host *)job)->format;
+  g_autofree char *text = g_base64_encode(signature, size);
+  guint key;
+
+  if (!format->keys)
+    return -1;
+  if (!gw_keyring_verify_sha256(format->keys, sha256, text, strlen(text), &key, NULL))
+    return 0;
+  gw_keyring_key_sha256(format->keys, key, ret_key_sha256);
+  return 1;
+}
+
 /* ---- who does it ---- */
 
 static const GwFormat *
@@ -239,6 +276,7 @@ unpack(Host *host, const GwFormat *format)
 {
   gboolean is_whole;
 
+  host->format = format;
   host->face.settings = format->settings;
   g_free(host->findings->format);
   host->findings->format = g_strdup(format->plugin->name);
@@ -246,7 +284,7 @@ unpack(Host *host, const GwFormat *format)
   end_member(host);
   if (!is_whole && !host->is_taken)
     refuse(host, "%s: it is not whole", format->plugin->title);
-  if (is_whole && host->findings->members->len == 0)
+  if (is_whole && host->findings->members->len == 0 && !host->is_taken)
     refuse(host, "%s: it holds nothing", format->plugin->title);
 }
 
@@ -267,6 +305,7 @@ gw_unpack_run(const GwUnpackTask *task, const GwFormat *formats, guint n_formats
     .refuse = on_refuse,
     .read = on_read,
     .sha256 = on_sha256,
+    .verify = on_verify,
   };
   if (fstat(task->input_fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < 0) {
     refuse(&host, "it is no file");

@@ -3,6 +3,7 @@
  * finds. Everything that it says is bounded and checked here, whatever the format. Runs inside the cage: no
  * allocation grows with the file, and nothing is opened. One thread. */
 #pragma once
+#include "base/sign.h"
 #include "gateway-plugin.h"
 #include "model/findings.h"
 
@@ -10,12 +11,19 @@ typedef struct {
   const GatewayPlugin *plugin;
   GatewayFormatFunctions functions;
   const GatewaySettings *settings;
+  GwKeyring *keys; /* NULL = none is configured */
 } GwFormat;
+
+/* The setting that holds keys. */
+#define GW_KEYS_SETTING "keys"
+/* All PEM public keys in the text; one that cannot be read is passed over. NULL for NULL or "": no key is
+ * wanted. */
+GwKeyring *gw_unpack_keys(const char *pem);
 
 typedef struct {
   int input_fd, output_fd; /* the second: of the wanted member; -1 = look only */
   const char *file_name;
-  guint32 member; /* or GW_JOB_LOOK */
+  guint32 member; /* or GW_JOB_LOOK, GW_JOB_LIST */
   guint64 max_size;
 } GwUnpackTask;
 

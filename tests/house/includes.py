@@ -16,7 +16,7 @@ ROOMS = {
     'wan': ('base', 'model', 'link'),
     'unpack': ('base', 'model', 'link'),
     'ctl': ('base', 'model'),
-    'check': ('base', 'model', 'net', 'link', 'lan'),
+    'check': ('base', 'model', 'net', 'link', 'lan', 'unpack'),
 }
 MAINS = {
     'gatewayd/gatewayd.c': ROOMS['bus'] + ('bus',),
@@ -49,7 +49,7 @@ LIBC = PURE_LIBC | {'dirent.h', 'errno.h', 'fcntl.h', 'math.h', 'poll.h', 'pthre
                     'sys/random.h', 'sys/uio.h', 'endian.h', 'byteswap.h'}
 # Beyond libc, by folder.
 LIBRARIES = {
-    'plugins/format/archive/': {'archive.h', 'archive_entry.h'},
+    'plugins/format/archive/': {'archive.h', 'archive_entry.h', 'locale.h'},
     'plugins/upstream/mqtt/': {'mosquitto.h'},
     'plugins/upstream/directory/': {'linux/openat2.h', 'sys/syscall.h'},
     'plugins/upstream/': {'jansson.h'},

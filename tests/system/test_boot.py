@@ -168,6 +168,22 @@ def test_bus_starts_it_where_it_is_enabled(site):
     site.wait_ready()
 
 
+def test_an_image_is_looked_into(site, source):
+    """By a process that is gone afterwards."""
+    text = (source / "tests/plugin/esp32.table").read_text().split("case an application\n")[1].split("\nimage")[0]
+    image = bytearray.fromhex("".join(line.removeprefix("bytes ") for line in text.splitlines()[1:]))
+    path = site.gateway.root / "root/weather.bin"
+    path.write_bytes(image)
+    site.gateway.ctl("import", "/root/weather.bin", "--product=chips")
+    row = site.gateway.row("firmware", "version", "1.4.2")
+    image[100] ^= 1
+    path.write_bytes(image)
+    refused = site.gateway.ctl("import", "/root/weather.bin", "--product=chips", is_checked=False)
+    assert refused.returncode != 0 and "its checksum does not hold" in refused.stderr
+    site.gateway.ctl("firmware", "delete", row["id"])
+    wait_for("the process to be gone", lambda: "gatewayd-unpack@" not in site.gateway.systemctl("list-units").stdout)
+
+
 def test_journal_can_be_asked(site):
     site.gateway.ctl("nodes", "set", "attic", "--product=weather", "--version=1")
     lines = [json.loads(line) for line in site.gateway.journal("GATEWAYD_NODE=attic", "-o", "json").splitlines()]

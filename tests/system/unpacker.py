@@ -11,7 +11,7 @@ gi.require_version("GLib", "2.0")
 from gi.repository import GLib  # noqa: E402
 
 HELLO, FINDINGS = 1, 2
-LOOK = 0xFFFFFFFF
+LOOK, LIST = 0xFFFFFFFF, 0xFFFFFFFE
 MESSAGE_MAX = 192 * 1024
 PLUGIN_FOLDERS = ["plugins/format/raw"]
 
@@ -42,7 +42,7 @@ def start(build, folders=None):
     return child, ours
 
 
-def send(ours, fds, name="", member=LOOK, max_size=256 << 20, settings=None):
+def send(ours, fds, name="", member=LIST, max_size=256 << 20, settings=None):
     job = GLib.Variant("(usuta{sa{ss}})", (1, name, member, max_size, settings or {}))
     socket.send_fds(ours, [job.get_data_as_bytes().get_data()], fds)
 
