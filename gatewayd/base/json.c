@@ -64,6 +64,8 @@ has_kind(const json_t *value, GwJsonKind kind)
     return json_is_object(value);
   case GW_JSON_ARRAY:
     return json_is_array(value);
+  case GW_JSON_ANY:
+    return TRUE;
   }
   g_assert_not_reached();
 }
@@ -73,7 +75,7 @@ kind_name(GwJsonKind kind)
 {
   static const char *const names[] = {
     [GW_JSON_STRING] = "a string",  [GW_JSON_INTEGER] = "an integer", [GW_JSON_BOOLEAN] = "true or false",
-    [GW_JSON_OBJECT] = "an object", [GW_JSON_ARRAY] = "an array",
+    [GW_JSON_OBJECT] = "an object", [GW_JSON_ARRAY] = "an array",     [GW_JSON_ANY] = "a value",
   };
 
   return names[kind];
@@ -92,6 +94,7 @@ extent(const json_t *value, GwJsonKind kind)
     return (gint64)json_array_size(value);
   case GW_JSON_BOOLEAN:
   case GW_JSON_OBJECT:
+  case GW_JSON_ANY:
     break;
   }
   return 0;
@@ -136,9 +139,20 @@ store_field(const json_t *value, const GwJsonField *field, gpointer target)
     break;
   case GW_JSON_OBJECT:
   case GW_JSON_ARRAY:
+  case GW_JSON_ANY:
     *(json_t **)member = (json_t *)value;
     break;
   }
+}
+
+static gboolean
+fail_unknown(const char *path, const char *key, const GwJsonField *fields, GError **error)
+{
+  g_autoptr(GString) known = g_string_new(NULL);
+
+  for (const GwJsonField *field = fields; field->key; field++)
+    g_string_append_printf(known, "%s%s", known->len ? ", " : "", field->key);
+  return gw_fail(error, GW_ERROR_BAD_INPUT, "%s%.64s: unknown; known are: %s", path, key, known->str);
 }
 
 static gboolean
@@ -154,16 +168,27 @@ check_known(const json_t *object, const char *path, const GwJsonField *fields, G
     while (field->key && strcmp(field->key, key) != 0)
       field++;
     if (!field->key)
-      return gw_fail(error, GW_ERROR_BAD_INPUT, "%s%.64s: unknown", path, key);
+      return fail_unknown(path, key, fields, error);
   }
   return TRUE;
+}
+
+/* What the path of a member begins with. */
+static char *
+member_prefix(const char *path)
+{
+  if (!path || !*path)
+    return g_strdup("");
+  if (*path != '/')
+    return g_strconcat(path, ".", NULL);
+  return g_strconcat(path, path[1] ? "/" : "", NULL);
 }
 
 gboolean
 gw_json_read(const json_t *object, const char *path, const GwJsonField *fields, gboolean allow_unknown,
              gpointer target, GError **error)
 {
-  g_autofree char *prefix = path && *path ? g_strconcat(path, ".", NULL) : g_strdup("");
+  g_autofree char *prefix = member_prefix(path);
 
   if (!json_is_object(object))
     return gw_fail(error, GW_ERROR_BAD_INPUT, "%s: is not an object", path && *path ? path : "document");

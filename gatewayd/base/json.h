@@ -10,7 +10,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 /* Duplicate keys, NUL in strings, depth above 32 and more than @max_size bytes are refused. */
 json_t *gw_json_parse(const char *data, gsize size, gsize max_size, GError **error);
 
-typedef enum { GW_JSON_STRING, GW_JSON_INTEGER, GW_JSON_BOOLEAN, GW_JSON_OBJECT, GW_JSON_ARRAY } GwJsonKind;
+typedef enum {
+  GW_JSON_STRING,
+  GW_JSON_INTEGER,
+  GW_JSON_BOOLEAN,
+  GW_JSON_OBJECT,
+  GW_JSON_ARRAY,
+  GW_JSON_ANY
+} GwJsonKind;
 typedef struct {
   const char *key;
   GwJsonKind kind;
@@ -20,6 +27,7 @@ typedef struct {
 } GwJsonField;
 /* Fills @target from @object by @fields (ended by key NULL); an unknown key is an error unless
  * @allow_unknown. Members whose key is absent keep their value; after an error all do. @path (or NULL) begins
- * the path in errors. */
+ * the path in errors; one that begins with a slash is a JSON pointer, "/" the document's own: "/when/hours".
+ */
 gboolean gw_json_read(const json_t *object, const char *path, const GwJsonField *fields,
                       gboolean allow_unknown, gpointer target, GError **error);

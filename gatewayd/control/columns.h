@@ -38,6 +38,7 @@ GVariant *gw_columns_upstream_trouble(GwCore *core, gconstpointer item);
 
 /* In columns-nodes.c. */
 extern const GwKind gw_columns_nodes;
+/* In columns-rules.c. */
 extern const GwKind gw_columns_rules;
 /* In columns-accounts.c. */
 extern const GwKind gw_columns_accounts;

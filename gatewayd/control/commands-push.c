@@ -23,7 +23,8 @@ static const GwFormKey PUSH_KEYS[] = {
 static gboolean
 is_push_to(const GwRule *rule, const char *node)
 {
-  return rule->is_push && gw_rule_is_live(rule) && rule->nodes && g_hash_table_contains(rule->nodes, node);
+  return rule->is_push && gw_rule_is_live(rule) && rule->who.nodes &&
+         g_hash_table_contains(rule->who.nodes, node);
 }
 
 /* An unverified firmware is tried on one node at a time. */
@@ -155,15 +156,15 @@ make_rule(GwCore *core, const GwFirmware *firmware, const GwNode *node, GwNumber
   GwRule *rule = gw_rule_new(name);
 
   rule->id = id;
-  rule->firmware_id = firmware->id;
+  gw_rule_add_firmware(rule, firmware->id);
   g_free(rule->number);
   rule->number = g_steal_pointer(&number->number);
   g_free(rule->overrides);
   rule->overrides = g_steal_pointer(&number->overrides);
   rule->is_push = TRUE;
-  rule->is_unknown_included = TRUE;
-  rule->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  g_hash_table_add(rule->nodes, g_strdup(node->id));
+  rule->who.is_unknown_included = TRUE;
+  rule->who.nodes = gw_who_set_new();
+  g_hash_table_add(rule->who.nodes, g_strdup(node->id));
   rule->created_ms = gw_core_now(core).wall_ms;
   return gw_rules_add(core->rules, rule);
 }

@@ -32,38 +32,66 @@ put_rule(GwCore *core, GwRule *rule, GwRuleState state, GwChange *change)
 
 /* ---- start ---- */
 
+/* "weather 5, pump 1.2" */
+static char *
+what_of(const GwCore *core, const GwRule *rule)
+{
+  GString *what = g_string_new(NULL);
+
+  for (guint i = 0; i < rule->firmwares->len; i++) {
+    const GwFirmware *firmware = gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i));
+
+    if (firmware)
+      g_string_append_printf(what, "%s%s %s", i > 0 ? ", " : "", firmware->product,
+                             firmware->software_version);
+  }
+  return g_string_free(what, FALSE);
+}
+
 void
 gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change)
 {
-  GwFirmware *firmware = gw_firmwares_find(core->firmwares, rule->firmware_id);
+  g_autofree char *what = what_of(core, rule);
 
   g_free(rule->pause_reason);
   rule->pause_reason = g_strdup("");
   put_rule(core, rule, GW_RULE_RUNNING, change);
-  gw_change_say(change, "rule.started", &(GwAbout){ .rule_id = rule->id, .firmware_id = rule->firmware_id },
-                "rule %s runs: %s %s%s%s%s%s", rule->name, firmware->product, firmware->software_version,
-                *rule->number ? ", which nodes are told is " : "", rule->number,
-                *rule->overrides ? "; overridden: " : "", rule->overrides);
-  gw_fetching_want(core->fetching, firmware);
+  gw_change_say(
+      change, "rule.started", &(GwAbout){ .rule_id = rule->id, .firmware_id = gw_rule_firmware(rule, 0) },
+      "rule %s runs: %s%s%s%s%s", rule->name, what, *rule->number ? ", which nodes are told is " : "",
+      rule->number, *rule->overrides ? "; overridden: " : "", rule->overrides);
+  gw_scheduler_fetch_rule(core, rule);
 }
 
 static gboolean
-check_start(GwCore *core, const GwRule *rule, const GwFirmware *firmware, GError **error)
+check_firmware(GwCore *core, const GwRule *rule, const GwFirmware *firmware, GError **error)
 {
-  GwNow now = gw_core_now(core);
-
-  if (rule->state != GW_RULE_DRAFT && rule->state != GW_RULE_PAUSED)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "rule %s is %s: only a draft or a paused one can start",
-                   rule->name, gw_rule_state_name(rule->state));
   if (!rule->is_push && !gw_firmware_is_for_rules(firmware))
     return gw_fail(error, GW_ERROR_BAD_INPUT,
                    "firmware %" G_GINT64_FORMAT
                    " is %s: push it to one node, and confirm that it runs there, "
                    "before a rule may use it",
                    firmware->id, gw_firmware_state_name(firmware->state));
-  if (rule->not_after_ms && now.is_trusted && now.wall_ms >= rule->not_after_ms)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "rule %s is over: its dates are in the past", rule->name);
   return gw_commands_is_fresh(core, firmware, error);
+}
+
+static gboolean
+check_start(GwCore *core, const GwRule *rule, GError **error)
+{
+  GwNow now = gw_core_now(core);
+
+  if (rule->state != GW_RULE_DRAFT && rule->state != GW_RULE_PAUSED)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "rule %s is %s: only a draft or a paused one can start",
+                   rule->name, gw_rule_state_name(rule->state));
+  if (rule->when.not_after_ms && now.is_trusted && now.wall_ms >= rule->when.not_after_ms)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "rule %s is over: its dates are in the past", rule->name);
+  for (guint i = 0; i < rule->firmwares->len; i++) {
+    const GwFirmware *firmware = gw_commands_firmware(core, gw_rule_firmware(rule, i), error);
+
+    if (!firmware || !check_firmware(core, rule, firmware, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 void
@@ -80,15 +108,32 @@ gw_commands_number_scope(const GwCore *core, const GwRule *rule, const GwFirmwar
       gw_number_scope_add(ret_scope, value);
 }
 
+/* A number is that of one make. */
+static gboolean
+is_without_numbers(const GwCore *core, const GwRule *rule, GError **error)
+{
+  for (guint i = 0; i < rule->firmwares->len; i++)
+    if (gw_numbering_of(core, gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i))))
+      return gw_fail(error, GW_ERROR_BAD_INPUT,
+                     "/firmware/%u: its nodes are told a number with each publication: give them a rule of "
+                     "their own",
+                     i);
+  return TRUE;
+}
+
 /* One that was started before keeps its number. */
 static gboolean
-pick_number(const GwCore *core, GwRule *rule, const GwFirmware *firmware, GError **error)
+pick_number(const GwCore *core, GwRule *rule, GError **error)
 {
+  const GwFirmware *firmware;
   GwNumberScope scope;
   char *number;
 
   if (rule->state == GW_RULE_PAUSED)
     return TRUE;
+  firmware = gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, 0));
+  if (rule->firmwares->len > 1)
+    return is_without_numbers(core, rule, error);
   gw_commands_number_scope(core, rule, firmware, &scope);
   if (!gw_number_pick(&scope, rule->number, rule->overrides, &number, error))
     return FALSE;
@@ -109,10 +154,12 @@ gw_commands_check_image(GwCore *core, const GwFirmware *firmware, GwCheckDone do
 typedef struct {
   GwCore *core;
   gint64 rule_id;
+  guint n_checked; /* of its firmwares */
   GwChange *change;
   GwThen then;
 } Start;
 
+/* Takes @error. */
 static void
 start_fail(Start *start, GError *error)
 {
@@ -136,48 +183,65 @@ gw_commands_take_check(GwCore *core, GwFirmware *firmware, const char *plugin, c
 }
 
 static void
-on_start_checked(const char *plugin, const GError *error, gpointer user)
+start_rule(Start *start, GwRule *rule)
 {
-  Start *start = user;
   GwCore *core = start->core;
-  g_autoptr(GError) why = NULL;
-  GwRule *rule = gw_commands_rule(core, start->rule_id, &why);
-  GwFirmware *firmware = rule ? gw_commands_firmware(core, rule->firmware_id, &why) : NULL;
 
-  if (!firmware || !check_start(core, rule, firmware, &why)) {
-    start_fail(start, g_steal_pointer(&why));
-    return;
-  }
-  if (!gw_commands_take_check(core, firmware, plugin, error, start->change)) {
-    start_fail(start, g_error_copy(error));
-    return;
-  }
-  if (!pick_number(core, rule, firmware, &why)) {
-    start_fail(start, g_steal_pointer(&why));
-    return;
-  }
   gw_commands_run_rule(core, rule, start->change);
   gw_change_finish(g_steal_pointer(&start->change), start->then, NULL);
   gw_scheduler_changed(core);
-  gw_scheduler_wake_targets(core, firmware);
+  for (guint i = 0; i < rule->firmwares->len; i++)
+    gw_scheduler_wake_targets(core, gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i)));
   g_free(start);
+}
+
+static void on_start_checked(const char *plugin, const GError *error, gpointer user);
+
+/* Things may have changed since the last check: all of it is asked again. */
+static void
+start_on(Start *start)
+{
+  GwCore *core = start->core;
+  g_autoptr(GError) error = NULL;
+  GwRule *rule = gw_commands_rule(core, start->rule_id, &error);
+  gboolean is_checked = rule && start->n_checked >= rule->firmwares->len;
+
+  if (!rule || !check_start(core, rule, &error) || (is_checked && !pick_number(core, rule, &error)))
+    start_fail(start, g_steal_pointer(&error));
+  else if (is_checked)
+    start_rule(start, rule);
+  else
+    gw_commands_check_image(core,
+                            gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, start->n_checked)),
+                            on_start_checked, start);
+}
+
+static void
+on_start_checked(const char *plugin, const GError *error, gpointer user)
+{
+  Start *start = user;
+  g_autoptr(GError) why = NULL;
+  GwRule *rule = gw_commands_rule(start->core, start->rule_id, &why);
+  GwFirmware *firmware =
+      rule ? gw_commands_firmware(start->core, gw_rule_firmware(rule, start->n_checked), &why) : NULL;
+
+  if (!firmware)
+    start_fail(start, g_steal_pointer(&why));
+  else if (!gw_commands_take_check(start->core, firmware, plugin, error, start->change))
+    start_fail(start, g_error_copy(error));
+  else {
+    start->n_checked++;
+    start_on(start);
+  }
 }
 
 void
 gw_command_rule_start(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
 {
-  g_autoptr(GError) error = NULL;
-  GwRule *rule = gw_commands_rule(core, id, &error);
-  GwFirmware *firmware = rule ? gw_commands_firmware(core, rule->firmware_id, &error) : NULL;
-  Start *start;
+  Start *start = g_new(Start, 1);
 
-  if (!firmware || !check_start(core, rule, firmware, &error)) {
-    gw_then_fail(core, then, g_steal_pointer(&error));
-    return;
-  }
-  start = g_new(Start, 1);
-  *start = (Start){ core, id, gw_change_new(core, caller), then };
-  gw_commands_check_image(core, firmware, on_start_checked, start);
+  *start = (Start){ core, id, 0, gw_change_new(core, caller), then };
+  start_on(start);
 }
 
 /* ---- pause, stop, delete ---- */

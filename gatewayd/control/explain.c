@@ -245,18 +245,16 @@ say_rule(Explanation *it)
 {
   const GwRule *rule = it->verdict.rule;
   const GwFirmware *firmware = it->verdict.firmware;
-  g_autofree char *hours = NULL;
+  g_autofree char *hours = rule ? gw_when_text(&rule->when) : NULL;
 
   if (!rule) {
     say(it, "No running rule names it.");
     return;
   }
-  if (rule->from_minute != rule->until_minute)
-    hours = g_strdup_printf(", hours %02u:%02u-%02u:%02u UTC", rule->from_minute / 60, rule->from_minute % 60,
-                            rule->until_minute / 60, rule->until_minute % 60);
-  say(it, "%s rule is %s (%s, version %s%s).",
+  say(it, "%s rule is %s (%s, version %s%s%s).",
       it->verdict.reason == GW_REASON_NO_RULE ? "The closest" : "The deciding", rule->name,
-      gw_rule_state_name(rule->state), firmware ? gw_rule_version(rule, firmware) : "?", hours ? hours : "");
+      gw_rule_state_name(rule->state), firmware ? gw_rule_version(rule, firmware) : "?",
+      *hours ? ", hours " : "", hours);
 }
 
 static void

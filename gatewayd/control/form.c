@@ -67,6 +67,8 @@ is_of_kind(GVariant *value, char kind)
     return g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN);
   case 'i':
     return is_integer(value);
+  case 'n':
+    return is_integer(value) || g_variant_is_of_type(value, G_VARIANT_TYPE("ax"));
   default:
     return g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY) && are_clean(value);
   }
@@ -78,6 +80,7 @@ kind_name(char kind)
   return kind == 's'   ? "a text without control characters"
          : kind == 'b' ? "yes or no"
          : kind == 'i' ? "a whole number"
+         : kind == 'n' ? "a whole number, or a list of them"
                        : "a list of texts";
 }
 

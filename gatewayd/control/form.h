@@ -5,7 +5,7 @@
 #include <glib.h>
 
 /* Kinds: 's' text (at most 4096 bytes, no control characters but LF and TAB), 'b' boolean, 'i' any integer,
- * 'a' list of texts. */
+ * 'n' any integer, or a list of them, 'a' list of texts. */
 typedef struct {
   const char *key;
   char kind;

@@ -71,7 +71,7 @@ gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware)
 
   gw_rules_iter(core->rules, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &rule))
-    if (gw_rule_is_live(rule) && ((GwRule *)rule)->firmware_id == firmware->id)
+    if (gw_rule_is_live(rule) && gw_rule_has_firmware(rule, firmware->id))
       return TRUE;
   return gw_pins_has_firmware(core->pins, firmware->id);
 }

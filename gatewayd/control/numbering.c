@@ -193,6 +193,6 @@ gw_number_told(GwNode *node, const GwRule *rule)
   if (!number)
     return FALSE;
   node->told_number = MAX(node->told_number, number);
-  node->told_firmware = rule->firmware_id;
+  node->told_firmware = gw_rule_firmware(rule, 0);
   return TRUE;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A live rule stands in exactly one of the three: under each id it lists, under each MAC it lists, or under
- * its product. */
+ * its products. */
 struct GwRules {
   const GwFirmwares *firmwares;
   GHashTable *by_id;                         /* &rule->id -> GwRule, owned */
@@ -71,19 +71,43 @@ index_under_all(GHashTable *index, GHashTable *keys, GwRule *rule)
     index_under(index, key, rule);
 }
 
+static gboolean
+is_product_before(const GwRules *rules, const GwRule *rule, guint n, const char *product)
+{
+  for (guint i = 0; i < n; i++) {
+    const GwFirmware *firmware = gw_firmwares_find(rules->firmwares, gw_rule_firmware(rule, i));
+
+    if (firmware && strcmp(firmware->product, product) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Under the product of each of its firmwares, once. */
+static void
+index_under_products(GwRules *rules, GwRule *rule)
+{
+  for (guint i = 0; i < rule->firmwares->len; i++) {
+    const GwFirmware *firmware = gw_firmwares_find(rules->firmwares, gw_rule_firmware(rule, i));
+
+    if (firmware && !is_product_before(rules, rule, i, firmware->product))
+      index_under(rules->of_product, firmware->product, rule);
+  }
+}
+
 static void
 index_rule(GwRules *rules, GwRule *rule)
 {
-  const GwFirmware *firmware = gw_firmwares_find(rules->firmwares, rule->firmware_id);
+  const GwWho *who = &rule->who;
 
   if (!gw_rule_is_live(rule))
     return;
-  if (rule->nodes)
-    index_under_all(rules->of_node, rule->nodes, rule);
-  else if (rule->macs)
-    index_under_all(rules->of_mac, rule->macs, rule);
-  else if (*rule->product || firmware)
-    index_under(rules->of_product, *rule->product ? rule->product : firmware->product, rule);
+  if (who->nodes && !who->macs && !who->imeis && !who->prefixes)
+    index_under_all(rules->of_node, who->nodes, rule);
+  else if (who->macs && !who->nodes && !who->imeis && !who->prefixes)
+    index_under_all(rules->of_mac, who->macs, rule);
+  else
+    index_under_products(rules, rule);
 }
 
 void
@@ -157,10 +181,27 @@ collect(GHashTable *index, const char *key, GPtrArray *found)
     g_ptr_array_add(found, list->pdata[i]);
 }
 
+/* A rule may list several MACs of one node. */
+static void
+collect_new(GHashTable *index, const char *key, GPtrArray *found)
+{
+  const GPtrArray *list = g_hash_table_lookup(index, key);
+
+  for (guint i = 0; list && i < list->len; i++)
+    if (!g_ptr_array_find(found, list->pdata[i], NULL))
+      g_ptr_array_add(found, list->pdata[i]);
+}
+
 void
 gw_rules_collect(const GwRules *rules, const GwNode *node, GPtrArray *found)
 {
   collect(rules->of_node, node->id, found);
   collect(rules->of_mac, node->mac, found);
+  for (guint i = 0; i < node->aliases->len; i++) {
+    const char *alias = node->aliases->pdata[i];
+
+    if (g_str_has_prefix(alias, "mac=") && strcmp(alias + strlen("mac="), node->mac) != 0)
+      collect_new(rules->of_mac, alias + strlen("mac="), found);
+  }
   collect(rules->of_product, node->product, found);
 }

@@ -230,7 +230,7 @@ is_target(const GwCore *core, const GwNode *node, const GwFirmware *firmware, GP
   for (guint i = 0; i < rules->len; i++) {
     const GwRule *rule = rules->pdata[i];
 
-    if (rule->state == GW_RULE_RUNNING && rule->firmware_id == firmware->id &&
+    if (rule->state == GW_RULE_RUNNING && gw_rule_has_firmware(rule, firmware->id) &&
         gw_rule_targets(rule, node, firmware, &text))
       return TRUE;
   }
@@ -262,8 +262,8 @@ void
 gw_scheduler_watch_rule(GwCore *core, const GwRule *rule)
 {
   GwNow now = gw_core_now(core);
-  gint64 wait_ms = rule->not_after_ms - now.wall_ms;
-  gboolean is_watched = gw_rule_is_live(rule) && rule->not_after_ms;
+  gint64 wait_ms = rule->when.not_after_ms - now.wall_ms;
+  gboolean is_watched = gw_rule_is_live(rule) && rule->when.not_after_ms;
 
   /* Asked again within the hour: the wall clock may jump, or not be trusted yet. */
   gw_core_alarm(core, GW_ALARM_RULE, rule->id,
@@ -288,7 +288,7 @@ gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id)
 
   if (!rule || !gw_rule_is_live(rule))
     return;
-  if (!now.is_trusted || now.wall_ms < rule->not_after_ms) {
+  if (!now.is_trusted || now.wall_ms < rule->when.not_after_ms) {
     gw_scheduler_watch_rule(core, rule);
     return;
   }
@@ -305,6 +305,17 @@ gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id)
 }
 
 void
+gw_scheduler_fetch_rule(GwCore *core, const GwRule *rule)
+{
+  for (guint i = 0; i < rule->firmwares->len; i++) {
+    GwFirmware *firmware = gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i));
+
+    if (firmware)
+      gw_fetching_want(core->fetching, firmware);
+  }
+}
+
+void
 gw_scheduler_fetch_needed(GwCore *core)
 {
   GHashTableIter iter;
@@ -313,9 +324,8 @@ gw_scheduler_fetch_needed(GwCore *core)
   gw_rules_iter(core->rules, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
     const GwRule *rule = value;
-    GwFirmware *firmware = gw_firmwares_find(core->firmwares, rule->firmware_id);
 
-    if (rule->state == GW_RULE_RUNNING && firmware)
-      gw_fetching_want(core->fetching, firmware);
+    if (rule->state == GW_RULE_RUNNING)
+      gw_scheduler_fetch_rule(core, rule);
   }
 }

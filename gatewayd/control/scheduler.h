@@ -40,5 +40,7 @@ void gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware);
 /* The rule's dates: sets its alarm; when it is over, ends what it has not begun. */
 void gw_scheduler_watch_rule(GwCore *core, const GwRule *rule);
 void gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id);
+/* Fetches what the rule will need. */
+void gw_scheduler_fetch_rule(GwCore *core, const GwRule *rule);
 /* Fetches what running rules will need. */
 void gw_scheduler_fetch_needed(GwCore *core);

@@ -100,6 +100,12 @@ gw_node_check_id(const char *id, GError **error)
 }
 
 gboolean
+gw_imei_check(const char *text)
+{
+  return strlen(text) == 15 && strspn(text, "0123456789") == 15;
+}
+
+gboolean
 gw_mac_normalize(const char *text, char ret_mac[18])
 {
   char mac[18] = "";

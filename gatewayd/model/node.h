@@ -56,6 +56,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwNode, gw_node_free)
 gboolean gw_node_check_id(const char *id, GError **error);
 /* "02-00-0A..", "02:00:0a.." or 12 digits -> "02:00:0a:..." lower case; FALSE if it is no MAC. */
 gboolean gw_mac_normalize(const char *text, char ret_mac[18]);
+/* 15 digits. */
+gboolean gw_imei_check(const char *text);
 /* The component of @type, or NULL. "" also finds a sole component of any type. */
 GwComponent *gw_node_component(const GwNode *node, const char *type);
 /* The component that something of @type is for: the one of that type, or a sole one where either type is not

@@ -159,11 +159,11 @@ note_edge(Decision *decision, gint64 edge_ms)
 static const char *
 why_not_now(Decision *decision, const GwRule *rule)
 {
-  if (!gw_rule_is_timed(rule))
+  if (!gw_when_is_timed(&rule->when))
     return NULL;
   if (!decision->now->is_trusted)
     return "the clock is not trusted yet, and the rule has hours or dates";
-  GwWindow window = gw_rule_window(rule, decision->now->wall_ms);
+  GwWindow window = gw_when_window(&rule->when, decision->now->wall_ms);
   note_edge(decision, window.edge_ms);
   if (window.is_open)
     return NULL;
@@ -235,7 +235,7 @@ decide_held(Decision *decision, const GwUpdate *update, const GwFirmware *firmwa
     return decided(decision, GW_REASON_SENT, NULL);
   if (is_waiting(decision, update))
     return decide_wait(decision, update);
-  if (has_begun && !rule->is_cut_at_edge)
+  if (has_begun && !rule->when.is_cut_at_edge)
     return decided(decision, GW_REASON_NONE, NULL);
   if (rule->state == GW_RULE_PAUSED && !has_begun)
     return decided(decision, GW_REASON_PAUSED, NULL);
@@ -335,10 +335,10 @@ why_not_version(const Decision *decision, const Judgement *judgement, GwOrder or
   const GwNode *node = decision->question->node;
   const GwRule *rule = judgement->rule;
   const char *text = NULL;
-  if (!gw_rule_takes_version(rule, node, judgement->firmware, &text))
+  if (!gw_rule_takes_version(rule, node, judgement->firmware, decision->product, &text))
     return text;
   if (order == GW_ORDER_UNKNOWN && decision->product->scheme != GW_VERSION_OPAQUE &&
-      !rule->is_unknown_included && !rule->is_push)
+      !rule->who.is_unknown_included && !rule->is_push)
     return "the node's version is not one of its product's scheme, and the rule does not include unknown "
            "ones";
   return NULL;
@@ -351,20 +351,19 @@ why_other_dates(Decision *decision, const GwRule *rule)
   gint64 wall_ms = decision->now->wall_ms;
   if (!decision->now->is_trusted)
     return NULL;
-  note_edge(decision, rule->not_before_ms);
-  if (rule->not_after_ms)
-    note_edge(decision, rule->not_after_ms);
-  if (rule->not_before_ms && wall_ms < rule->not_before_ms)
+  note_edge(decision, rule->when.not_before_ms);
+  if (rule->when.not_after_ms)
+    note_edge(decision, rule->when.not_after_ms);
+  if (rule->when.not_before_ms && wall_ms < rule->when.not_before_ms)
     return "the rule's dates are still to come";
-  GwWindow window = gw_rule_window(rule, wall_ms);
+  GwWindow window = gw_when_window(&rule->when, wall_ms);
   return !window.is_open && window.edge_ms == G_MAXINT64 ? "the rule's dates are over" : NULL;
 }
 
 static Judgement
-judge(Decision *decision, const GwRule *rule)
+judge(Decision *decision, const GwRule *rule, const GwFirmware *firmware)
 {
   const GwNode *node = decision->question->node;
-  const GwFirmware *firmware = firmware_by_id(decision, rule->firmware_id);
   Judgement it = { .rule = rule, .firmware = firmware };
   const char *text = NULL;
   if (rule->state == GW_RULE_DRAFT || rule->state == GW_RULE_STOPPED || !firmware)
@@ -399,6 +398,20 @@ judge(Decision *decision, const GwRule *rule)
     return judged(&it, OTHER_DATES, GW_REASON_WINDOW, text);
   it.is_push = rule->is_push && rule->state == GW_RULE_RUNNING;
   return judged(&it, HOLDS, GW_REASON_NONE, NULL);
+}
+
+/* Of the rule's firmwares the one that comes nearest: at most one is for the node's product and part. */
+static Judgement
+judge_all(Decision *decision, const GwRule *rule)
+{
+  Judgement nearest = { .rule = rule };
+  for (guint i = 0; i < rule->firmwares->len; i++) {
+    const GwFirmware *firmware = firmware_by_id(decision, gw_rule_firmware(rule, i));
+    Judgement judgement = judge(decision, rule, firmware);
+    if (judgement.nearness > nearest.nearness)
+      nearest = judgement;
+  }
+  return nearest;
 }
 
 static gboolean
@@ -440,7 +453,7 @@ decide_by_rules(Decision *decision)
   const GwQuestion *question = decision->question;
   Judgement best = { 0 };
   for (gsize i = 0; i < question->n_rules; i++) {
-    Judgement judgement = judge(decision, question->rules[i]);
+    Judgement judgement = judge_all(decision, question->rules[i]);
     if (judgement.nearness != FAR && goes_before(&judgement, &best))
       best = judgement;
   }

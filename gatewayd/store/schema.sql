@@ -297,3 +297,41 @@ WHEN (OLD.state, OLD.cause, OLD.took, OLD.n_downloads) IS NOT (NEW.state, NEW.ca
     ('version', NEW.product || ' ' || NEW.release, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads)
   ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
 END;
+
+-- What a rule says is one document; the other columns are what SQL needs, and what the gateway keeps of it.
+CREATE TABLE rule_3 (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  pause_reason TEXT NOT NULL,
+  is_push INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  form TEXT NOT NULL -- JSON object, see model/rule-form.h
+);
+-- json_patch() leaves out what is NULL.
+INSERT INTO rule_3 SELECT id, name, state, pause_reason, is_push, created_ms, changed_ms, json_patch('{}', json_object(
+  'name', name,
+  'firmware', firmware,
+  'number', CAST(nullif(number, '') AS INTEGER),
+  'override', CASE WHEN overrides <> '' THEN json('["' || replace(overrides, ',', '","') || '"]') END,
+  'priority', priority,
+  'who', json_object(
+    'nodes', json(nodes),
+    'macs', json(macs),
+    'products', CASE WHEN product <> '' THEN json_array(product) END,
+    'locations', CASE WHEN location <> '' THEN json_array(location) END,
+    'versions', json(versions),
+    'include-unknown', CASE WHEN is_unknown_included THEN json('true') END),
+  'when', json_object(
+    'not-before', strftime('%Y-%m-%dT%H:%M:%SZ', nullif(not_before_ms, 0) / 1000, 'unixepoch'),
+    'not-after', strftime('%Y-%m-%dT%H:%M:%SZ', nullif(not_after_ms, 0) / 1000, 'unixepoch'),
+    'hours', CASE WHEN from_minute % 1440 <> until_minute % 1440
+      THEN json_array(printf('%02d:%02d-%02d:%02d', from_minute / 60, from_minute % 60, until_minute / 60,
+        until_minute % 60)) END,
+    'cut-at-edge', CASE WHEN is_cut_at_edge THEN json('true') END),
+  'cap', cap,
+  'attempts', max_attempts,
+  'require-heard', CASE WHEN is_heard_required THEN json('true') END)) FROM rule;
+DROP TABLE rule;
+ALTER TABLE rule_3 RENAME TO rule;

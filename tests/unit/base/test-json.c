@@ -135,7 +135,7 @@ test_read_refuses(void)
     { "{\"name\":\"x\",\"extra\":[]}", "r[2].extra: is not an object" },
     { "{\"name\":\"x\",\"list\":{}}", "r[2].list: is not an array" },
     { "{\"name\":\"x\",\"list\":[1,2,3]}", "r[2].list: number of elements 3 is not within 0..2" },
-    { "{\"name\":\"x\",\"nmae\":1}", "r[2].nmae: unknown" },
+    { "{\"name\":\"x\",\"nmae\":1}", "r[2].nmae: unknown; known are: name, size, on, extra, list" },
     { "[]", "r[2]: is not an object" },
   };
 

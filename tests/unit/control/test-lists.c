@@ -131,9 +131,12 @@ test_rule_forms(void)
   static const struct {
     const char *form, *words;
   } BAD[] = {
-    { "'hours': <'22:00'>", "hours" },
+    { "'hours': <'22:00'>", "/when/hours/0" },
+    { "'hours': <'22:00-04:30, 04:00-05:00'>", "/when/hours/1" },
+    { "'versions': <['1..x']>", "/who/versions" },
+    { "'colour': <'red'>", "known are: name" },
     { "'hours': <'25:00-26:00'>", "hours" },
-    { "'macs': <['02:00:00:00:00:01', 'nonsense']>", "line 2" },
+    { "'macs': <['02:00:00:00:00:01', 'nonsense']>", "/who/macs/1: \"nonsense\"" },
     { "'not-before': <'tomorrow'>", "not-before" },
     { "'not-before': <'2030-01-02T00:00:00Z'>, 'not-after': <'2030-01-01T00:00:00Z'>", "not-after" },
     { "'cap': <-1>", "cap" },

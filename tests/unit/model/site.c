@@ -9,6 +9,14 @@ set(char **text, const char *value)
   *text = g_strdup(value);
 }
 
+GHashTable *
+set_of(const char *member)
+{
+  GHashTable *set = gw_who_set_new();
+  g_hash_table_add(set, g_strdup(member));
+  return set;
+}
+
 static const GwFirmware *
 find_firmware(gpointer user, gint64 id)
 {
@@ -49,7 +57,7 @@ rule_new(gint64 id, gint64 firmware_id)
 {
   GwRule *rule = gw_rule_new("rule");
   rule->id = id;
-  rule->firmware_id = firmware_id;
+  gw_rule_add_firmware(rule, firmware_id);
   rule->state = GW_RULE_RUNNING;
   rule->created_ms = id * DAY;
   return rule;

@@ -27,6 +27,8 @@ void site_up(Site *site, gconstpointer data);
 void site_down(Site *site, gconstpointer data);
 
 void set(char **text, const char *value);
+/* A set of one text. */
+GHashTable *set_of(const char *member);
 /* The open update, in this state. */
 void open_in(Site *site, GwUpdateState state);
 /* The update of rule 2 has ended so. */

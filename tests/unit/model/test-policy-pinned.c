@@ -13,9 +13,9 @@ test_pinned_stays_with_its_firmware(Site *site, gconstpointer data)
   for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
     open_in(site, states[i]);
     assert_offer(site, 2, 1);
-    set(&site->rules[0]->location, "moved/elsewhere"); /* the rule was changed meanwhile */
+    site->rules[0]->who.locations = set_of("moved/elsewhere"); /* the rule was changed meanwhile */
     assert_offer(site, 2, 1);
-    set(&site->rules[0]->location, "");
+    g_clear_pointer(&site->rules[0]->who.locations, g_hash_table_unref);
   }
   open_in(site, GW_UPDATE_SCHEDULED); /* nothing was given yet: the better rule wins */
   assert_offer(site, 3, 2);
@@ -42,13 +42,12 @@ test_pinned_and_its_rule(Site *site, gconstpointer data)
 static void
 test_begun_finishes_outside_the_hours(Site *site, gconstpointer data)
 {
-  site->rules[0]->from_minute = 1;
-  site->rules[0]->until_minute = 2;
+  gw_when_add_hours(&site->rules[0]->when, 1, 2);
   open_in(site, GW_UPDATE_OFFERED);
   GwVerdict verdict = assert_no(site, GW_REASON_WINDOW);
   g_assert_cmpint(verdict.until_wall_ms, ==, NOON + 12 * HOUR + MINUTE);
   assert_text(verdict, "hours are not now");
-  site->rules[0]->not_after_ms = NOON - 1;
+  site->rules[0]->when.not_after_ms = NOON - 1;
   assert_text(assert_no(site, GW_REASON_WINDOW), "dates are over");
   site->open->acked = 4096; /* interrupted: it may resume */
   assert_offer(site, 2, 1);
@@ -57,7 +56,7 @@ test_begun_finishes_outside_the_hours(Site *site, gconstpointer data)
   site->rules[0]->state = GW_RULE_PAUSED;
   assert_offer(site, 2, 1);
   site->rules[0]->state = GW_RULE_RUNNING;
-  site->rules[0]->is_cut_at_edge = TRUE;
+  site->rules[0]->when.is_cut_at_edge = TRUE;
   assert_no(site, GW_REASON_WINDOW);
 }
 
@@ -65,8 +64,7 @@ test_begun_finishes_outside_the_hours(Site *site, gconstpointer data)
 static void
 test_untrusted_clock(Site *site, gconstpointer data)
 {
-  site->rules[0]->from_minute = 11 * 60;
-  site->rules[0]->until_minute = 13 * 60;
+  gw_when_add_hours(&site->rules[0]->when, 11 * 60, 13 * 60);
   open_in(site, GW_UPDATE_OFFERED);
   assert_offer(site, 2, 1);
   site->now.is_trusted = FALSE;
@@ -80,9 +78,8 @@ test_never_cut(Site *site, gconstpointer data)
 {
   site->question.is_never_cut = TRUE;
   site->question.is_silent = TRUE;
-  site->rules[0]->from_minute = 1;
-  site->rules[0]->until_minute = 2;
-  site->rules[0]->is_cut_at_edge = TRUE;
+  gw_when_add_hours(&site->rules[0]->when, 1, 2);
+  site->rules[0]->when.is_cut_at_edge = TRUE;
   for (GwUpdateState state = GW_UPDATE_OFFERED; state < GW_UPDATE_SUCCEEDED; state++) {
     open_in(site, state);
     for (int is_for_bytes = 0; is_for_bytes <= 1; is_for_bytes++) {
@@ -141,8 +138,7 @@ static void
 test_silent_metadata_stands(Site *site, gconstpointer data)
 {
   site->question.is_silent = TRUE;
-  site->rules[0]->from_minute = 1;
-  site->rules[0]->until_minute = 2;
+  gw_when_add_hours(&site->rules[0]->when, 1, 2);
   for (GwUpdateState state = GW_UPDATE_DOWNLOADED; state <= GW_UPDATE_REPORTED; state++) {
     open_in(site, state);
     site->question.is_for_bytes = FALSE;
@@ -235,8 +231,8 @@ test_other_product(Site *site, gconstpointer data)
                   GW_REASON_WRONG_HARDWARE);
   g_assert_nonnull(strstr(text, "another product"));
   only_first(site);
-  set(&site->rules[0]->product, "pump"); /* a rule that says otherwise changes nothing */
-  assert_no(site, GW_REASON_WRONG_HARDWARE);
+  site->rules[0]->who.products = set_of("pump"); /* a rule that says otherwise changes nothing */
+  assert_no(site, GW_REASON_NO_RULE);
 }
 
 /* U8: hardware, transport, part and family. */

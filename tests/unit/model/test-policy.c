@@ -54,15 +54,15 @@ test_no_rule(Site *site, gconstpointer data)
   site->rules[0]->state = GW_RULE_COMPLETED;
   assert_no(site, GW_REASON_NO_RULE);
   site->rules[0]->state = GW_RULE_RUNNING;
-  site->rules[0]->firmware_id = 99;
+  g_array_index(site->rules[0]->firmwares, gint64, 0) = 99;
   assert_no(site, GW_REASON_NO_RULE);
 }
 
 static void
 test_no_rule_that_targets_it(Site *site, gconstpointer data)
 {
-  set(&site->rules[0]->location, "north/*");
-  set(&site->rules[1]->product, "valve");
+  site->rules[0]->who.locations = set_of("north/*");
+  site->rules[1]->who.products = set_of("valve");
   GwVerdict verdict = assert_no(site, GW_REASON_NO_RULE);
   g_assert_cmpint(verdict.rule->id, ==, 2);
   assert_text(verdict, "another product");
@@ -83,8 +83,7 @@ test_up_to_date(Site *site, gconstpointer data)
 static void
 test_window(Site *site, gconstpointer data)
 {
-  site->rules[1]->from_minute = 22 * 60;
-  site->rules[1]->until_minute = 4 * 60;
+  gw_when_add_hours(&site->rules[1]->when, 22 * 60, 4 * 60);
   GwVerdict verdict = assert_no(site, GW_REASON_WINDOW);
   g_assert_cmpint(verdict.rule->id, ==, 2); /* it holds the node: rule 1 is not asked */
   g_assert_cmpint(verdict.until_wall_ms, ==, NOON + 10 * HOUR);
@@ -98,12 +97,12 @@ test_untrusted_clock(Site *site, gconstpointer data)
 {
   site->now.is_trusted = FALSE;
   assert_text(assert_no(site, GW_REASON_WINDOW), "not trusted"); /* no hours and no dates: still not */
-  site->rules[1]->not_before_ms = NOON - DAY;
+  site->rules[1]->when.not_before_ms = NOON - DAY;
   GwVerdict verdict = assert_no(site, GW_REASON_WINDOW);
   assert_text(verdict, "not trusted");
   g_assert_cmpint(verdict.until_wall_ms, ==, G_MAXINT64);
-  site->rules[1]->not_before_ms = 0;
-  site->rules[1]->until_minute = 23 * 60;
+  site->rules[1]->when.not_before_ms = 0;
+  gw_when_add_hours(&site->rules[1]->when, 0, 23 * 60);
   assert_text(assert_no(site, GW_REASON_WINDOW), "not trusted");
   site->now.is_trusted = TRUE;
   assert_offer(site, 3, 2);
@@ -237,17 +236,17 @@ test_a_misfit_leaves_it_to_the_next(Site *site, gconstpointer data)
 static void
 test_dates_leave_it_to_the_next(Site *site, gconstpointer data)
 {
-  site->rules[1]->not_before_ms = NOON + DAY;
+  site->rules[1]->when.not_before_ms = NOON + DAY;
   assert_offer(site, 2, 1);
   g_assert_cmpint(decide(site).until_wall_ms, ==, NOON + DAY);
   site->now.wall_ms = NOON + DAY;
   assert_offer(site, 3, 2);
-  site->rules[1]->not_after_ms = NOON + 2 * DAY;
+  site->rules[1]->when.not_after_ms = NOON + 2 * DAY;
   g_assert_cmpint(decide(site).until_wall_ms, ==, NOON + 2 * DAY);
   site->now.wall_ms = NOON + 2 * DAY;
   assert_offer(site, 2, 1);
   only_first(site);
-  site->rules[0]->not_before_ms = NOON + 3 * DAY;
+  site->rules[0]->when.not_before_ms = NOON + 3 * DAY;
   GwVerdict verdict = assert_no(site, GW_REASON_WINDOW);
   assert_text(verdict, "to come");
   g_assert_cmpint(verdict.until_wall_ms, ==, NOON + 3 * DAY);
@@ -261,11 +260,11 @@ test_a_rule_brings_its_update_once(Site *site, gconstpointer data)
   for (gsize i = 0; i < G_N_ELEMENTS(through); i++) {
     end_in(site, through[i]);
     assert_offer(site, 2, 1);
-    set(&site->rules[0]->location, "elsewhere");
+    site->rules[0]->who.locations = set_of("elsewhere");
     GwVerdict verdict = assert_no(site, GW_REASON_NO_RULE);
     g_assert_cmpint(verdict.rule->id, ==, 2);
     g_assert_nonnull(verdict.text);
-    set(&site->rules[0]->location, "");
+    g_clear_pointer(&site->rules[0]->who.locations, g_hash_table_unref);
   }
   const GwUpdateState again[] = { GW_UPDATE_SUPERSEDED, GW_UPDATE_EXPIRED };
   for (gsize i = 0; i < G_N_ELEMENTS(again); i++) {
@@ -284,9 +283,9 @@ test_unknown_versions(Site *site, gconstpointer data)
   GwComponent *component = gw_node_component(site->node, "");
   gw_component_set(component, "", GW_SOURCE_UNKNOWN, 0);
   assert_text(assert_no(site, GW_REASON_NO_RULE), "unknown");
-  site->rules[0]->is_unknown_included = TRUE;
+  site->rules[0]->who.is_unknown_included = TRUE;
   assert_offer(site, 2, 1);
-  site->rules[0]->is_unknown_included = FALSE;
+  site->rules[0]->who.is_unknown_included = FALSE;
   gw_component_set(component, "v5-beta", GW_SOURCE_HEARD, 0); /* no integer: nothing can be compared */
   assert_text(assert_no(site, GW_REASON_NO_RULE), "scheme");
   site->rules[0]->is_push = TRUE;
@@ -294,7 +293,7 @@ test_unknown_versions(Site *site, gconstpointer data)
   g_array_set_size(site->node->components, 0);
   site->rules[0]->is_push = FALSE;
   assert_no(site, GW_REASON_NO_RULE);
-  site->rules[0]->is_unknown_included = TRUE;
+  site->rules[0]->who.is_unknown_included = TRUE;
   assert_offer(site, 2, 1);
 }
 
@@ -306,7 +305,7 @@ test_current_versions(Site *site, gconstpointer data)
   GHashTable *versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   g_hash_table_add(versions, g_strdup("4"));
   g_hash_table_add(versions, g_strdup("3"));
-  site->rules[0]->versions = versions;
+  site->rules[0]->who.versions = versions;
   assert_text(assert_no(site, GW_REASON_NO_RULE), "other versions");
   g_hash_table_add(versions, g_strdup("5"));
   assert_offer(site, 2, 1);
@@ -330,7 +329,7 @@ test_components_are_told_apart(Site *site, gconstpointer data)
   assert_offer(site, 2, 1);
   set(&site->firmware[2]->type, ""); /* of which part? */
   only_first(site);
-  site->rules[0]->firmware_id = 3;
+  g_array_index(site->rules[0]->firmwares, gint64, 0) = 3;
   assert_text(assert_no(site, GW_REASON_WRONG_HARDWARE), "no part");
 }
 

@@ -21,8 +21,8 @@ static GwRule *
 rule_with_hours(guint from_minute, guint until_minute)
 {
   GwRule *rule = gw_rule_new("nightly");
-  rule->from_minute = from_minute;
-  rule->until_minute = until_minute;
+  if (from_minute % 1440 != until_minute % 1440)
+    gw_when_add_hours(&rule->when, from_minute % 1440, until_minute % 1440);
   return rule;
 }
 
@@ -82,9 +82,9 @@ test_window(gconstpointer data)
 {
   const WindowCase *c = data;
   g_autoptr(GwRule) rule = rule_with_hours(c->from_minute, c->until_minute);
-  rule->not_before_ms = c->not_before ? at(c->not_before) : 0;
-  rule->not_after_ms = c->not_after ? at(c->not_after) : 0;
-  GwWindow window = gw_rule_window(rule, at(c->now));
+  rule->when.not_before_ms = c->not_before ? at(c->not_before) : 0;
+  rule->when.not_after_ms = c->not_after ? at(c->not_after) : 0;
+  GwWindow window = gw_when_window(&rule->when, at(c->now));
   g_assert_cmpint(window.is_open, ==, c->is_open);
   g_assert_cmpint(window.edge_ms, ==, c->edge ? at(c->edge) : G_MAXINT64);
 }
@@ -102,12 +102,12 @@ walk_a_year(guint from_minute, guint until_minute)
     guint minute = (guint)((now_ms - begin_ms) / MINUTE % 1440);
     gboolean is_in = from_minute < until_minute ? minute >= from_minute && minute < until_minute
                                                 : minute >= from_minute || minute < until_minute;
-    GwWindow window = gw_rule_window(rule, now_ms);
+    GwWindow window = gw_when_window(&rule->when, now_ms);
     g_assert_cmpint(window.is_open, ==, is_in);
     g_assert_cmpint(window.edge_ms, >, now_ms);
     g_assert_cmpint(window.edge_ms, <=, now_ms + DAY);
-    g_assert_cmpint(gw_rule_window(rule, window.edge_ms - 1).is_open, ==, is_in);
-    g_assert_cmpint(gw_rule_window(rule, window.edge_ms).is_open, ==, !is_in);
+    g_assert_cmpint(gw_when_window(&rule->when, window.edge_ms - 1).is_open, ==, is_in);
+    g_assert_cmpint(gw_when_window(&rule->when, window.edge_ms).is_open, ==, !is_in);
     n_open_edges += minute == from_minute;
     now_ms += MINUTE;
   }
@@ -128,17 +128,17 @@ static void
 test_edges_meet_each_window_once(void)
 {
   g_autoptr(GwRule) rule = rule_with_hours(1320, 270);
-  rule->not_before_ms = at("2027-01-01T00:00:00Z");
-  rule->not_after_ms = at("2028-01-01T00:00:00Z");
+  rule->when.not_before_ms = at("2027-01-01T00:00:00Z");
+  rule->when.not_after_ms = at("2028-01-01T00:00:00Z");
   guint n_windows = 0;
   for (gint64 now_ms = at("1970-01-01T00:00:00Z"); now_ms != G_MAXINT64;) {
-    GwWindow window = gw_rule_window(rule, now_ms);
+    GwWindow window = gw_when_window(&rule->when, now_ms);
     n_windows += window.is_open;
     now_ms = window.edge_ms;
   }
   g_assert_cmpuint(n_windows, ==, 366); /* 365 evenings, and the rest of the night that 2027 begins in */
-  GwWindow before = gw_rule_window(rule, at("2027-06-01T23:30:00Z"));
-  GwWindow jumped_back = gw_rule_window(rule, at("2027-06-01T22:30:00Z"));
+  GwWindow before = gw_when_window(&rule->when, at("2027-06-01T23:30:00Z"));
+  GwWindow jumped_back = gw_when_window(&rule->when, at("2027-06-01T22:30:00Z"));
   g_assert_cmpint(before.edge_ms, ==, jumped_back.edge_ms);
 }
 
@@ -146,16 +146,22 @@ static void
 test_timed(void)
 {
   g_autoptr(GwRule) rule = rule_with_hours(0, 1440);
-  g_assert_false(gw_rule_is_timed(rule));
-  rule->until_minute = 60;
-  g_assert_true(gw_rule_is_timed(rule));
-  rule->until_minute = 0;
-  g_assert_false(gw_rule_is_timed(rule));
-  rule->not_after_ms = 1;
-  g_assert_true(gw_rule_is_timed(rule));
-  rule->not_after_ms = 0;
-  rule->not_before_ms = 1;
-  g_assert_true(gw_rule_is_timed(rule));
+  g_assert_false(gw_when_is_timed(&rule->when));
+  rule->when.weekdays = 1;
+  g_assert_true(gw_when_is_timed(&rule->when));
+  rule->when.weekdays = GW_WHEN_EVERY_DAY;
+  g_assert_false(gw_when_is_timed(&rule->when));
+  gw_when_add_blackout(&rule->when, 1, 1);
+  g_assert_true(gw_when_is_timed(&rule->when));
+  gw_when_clear(&rule->when);
+  gw_when_add_hours(&rule->when, 0, 60);
+  g_assert_true(gw_when_is_timed(&rule->when));
+  gw_when_clear(&rule->when);
+  rule->when.not_after_ms = 1;
+  g_assert_true(gw_when_is_timed(&rule->when));
+  rule->when.not_after_ms = 0;
+  rule->when.not_before_ms = 1;
+  g_assert_true(gw_when_is_timed(&rule->when));
 }
 
 static const struct {
@@ -245,6 +251,15 @@ pump_firmware(void)
   return firmware;
 }
 
+static gboolean
+matches(const GwRule *rule, const GwNode *node, const GwFirmware *firmware, const char **ret_reason)
+{
+  g_autoptr(GwProduct) product = gw_product_new("pump");
+  product->scheme = GW_VERSION_DOTTED;
+  return gw_rule_targets(rule, node, firmware, ret_reason) &&
+         gw_rule_takes_version(rule, node, firmware, product, ret_reason);
+}
+
 static void
 test_who(void)
 {
@@ -252,40 +267,179 @@ test_who(void)
   g_autoptr(GwNode) node = pump();
   g_autoptr(GwFirmware) firmware = pump_firmware();
   const char *reason = NULL;
-  g_assert_true(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_true(matches(rule, node, firmware, &reason));
   g_assert_null(reason);
 
-  rule->nodes = set_of("pump-7");
-  rule->macs = set_of("02:00:00:00:00:07");
-  g_free(rule->location);
-  rule->location = g_strdup("north/*");
-  rule->versions = set_of("5");
-  g_assert_true(gw_rule_matches(rule, node, firmware, &reason));
+  rule->who.nodes = set_of("pump-7");
+  rule->who.locations = set_of("north/*");
+  rule->who.versions = set_of("5");
+  g_assert_true(matches(rule, node, firmware, &reason));
 
-  g_hash_table_remove_all(rule->versions);
-  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_hash_table_remove_all(rule->who.versions);
+  g_assert_false(matches(rule, node, firmware, &reason));
   g_assert_nonnull(strstr(reason, "other versions"));
   g_assert_true(gw_rule_targets(rule, node, firmware, NULL));
-  g_hash_table_add(rule->versions, g_strdup("5"));
+  g_hash_table_add(rule->who.versions, g_strdup("5"));
 
-  g_free(rule->location);
-  rule->location = g_strdup("south/*");
-  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_hash_table_remove_all(rule->who.locations);
+  g_hash_table_add(rule->who.locations, g_strdup("south/*"));
+  g_assert_false(matches(rule, node, firmware, &reason));
   g_assert_nonnull(strstr(reason, "location"));
+  g_hash_table_add(rule->who.locations, g_strdup("north/hall-1"));
+  g_assert_true(matches(rule, node, firmware, NULL));
 
-  g_hash_table_remove_all(rule->macs);
-  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
-  g_assert_nonnull(strstr(reason, "MAC"));
+  g_hash_table_remove_all(rule->who.nodes);
+  g_assert_false(matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "none of the rule's lists"));
+  g_hash_table_add(rule->who.nodes, g_strdup("pump-7"));
 
-  g_hash_table_remove_all(rule->nodes);
-  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
-  g_assert_nonnull(strstr(reason, "list of nodes"));
-
-  g_free(rule->product);
-  rule->product = g_strdup("valve");
-  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  rule->who.products = set_of("valve");
+  g_assert_false(matches(rule, node, firmware, &reason));
   g_assert_nonnull(strstr(reason, "another product"));
-  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+  g_hash_table_add(rule->who.products, g_strdup("pump"));
+  g_assert_true(matches(rule, node, firmware, NULL));
+  g_free(firmware->product);
+  firmware->product = g_strdup("valve");
+  g_assert_false(matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "another product"));
+  g_assert_false(matches(rule, node, firmware, NULL));
+}
+
+/* Four ways to name a node; one is enough. */
+static void
+test_named(void)
+{
+  g_autoptr(GwRule) rule = gw_rule_new("named");
+  g_autoptr(GwNode) node = pump();
+  g_autoptr(GwFirmware) firmware = pump_firmware();
+  rule->who.imeis = set_of("490154203237518");
+  g_assert_false(matches(rule, node, firmware, NULL));
+  g_ptr_array_add(node->aliases, g_strdup("imei=490154203237518"));
+  g_assert_true(matches(rule, node, firmware, NULL));
+  g_ptr_array_set_size(node->aliases, 0);
+  rule->who.prefixes = set_of("pumps-");
+  g_assert_false(matches(rule, node, firmware, NULL));
+  g_hash_table_add(rule->who.prefixes, g_strdup("pump-"));
+  g_assert_true(matches(rule, node, firmware, NULL));
+  g_hash_table_remove_all(rule->who.prefixes);
+  rule->who.nodes = set_of("pump-8");
+  rule->who.macs = set_of("02:00:00:00:00:07");
+  g_assert_true(matches(rule, node, firmware, NULL));
+  g_hash_table_remove_all(rule->who.macs);
+  g_assert_false(matches(rule, node, firmware, NULL));
+}
+
+static void
+test_what_it_is(void)
+{
+  g_autoptr(GwRule) rule = gw_rule_new("some");
+  g_autoptr(GwNode) node = pump();
+  g_autoptr(GwFirmware) firmware = pump_firmware();
+  const char *reason = NULL;
+  rule->who.labels = set_of("pilot");
+  g_assert_false(matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "labels"));
+  g_ptr_array_add(node->labels, g_strdup("pilot"));
+  rule->who.hardware = set_of("A1");
+  g_assert_false(matches(rule, node, firmware, &reason)); /* the node's is not known */
+  g_assert_nonnull(strstr(reason, "hardware"));
+  gw_shared_text_set(&gw_node_component(node, "")->hardware_version, "A1");
+  rule->who.transports = set_of("radio");
+  g_assert_false(matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "transport"));
+  gw_shared_text_set(&node->plugin, "radio");
+  g_assert_true(matches(rule, node, firmware, NULL));
+}
+
+static void
+test_floors(void)
+{
+  g_autoptr(GwRule) rule = gw_rule_new("strong");
+  g_autoptr(GwNode) node = pump();
+  g_autoptr(GwFirmware) firmware = pump_firmware();
+  const char *reason = NULL;
+  rule->who.min_battery = 30;
+  g_assert_false(matches(rule, node, firmware, &reason)); /* what is not known does not match... */
+  g_assert_nonnull(strstr(reason, "battery"));
+  rule->who.is_unmeasured_included = TRUE; /* ...unless the rule says so */
+  g_assert_true(matches(rule, node, firmware, NULL));
+  gw_node_set_attribute(node, "battery", "29%");
+  g_assert_false(matches(rule, node, firmware, NULL));
+  gw_node_set_attribute(node, "battery", "30");
+  g_assert_true(matches(rule, node, firmware, NULL));
+  rule->who.min_signal = -85;
+  gw_node_set_attribute(node, "signal", "-86 dBm");
+  g_assert_false(matches(rule, node, firmware, &reason));
+  g_assert_nonnull(strstr(reason, "signal"));
+  gw_node_set_attribute(node, "signal", "-85 dBm");
+  g_assert_true(matches(rule, node, firmware, NULL));
+  gw_node_set_attribute(node, "signal", "weak");
+  rule->who.is_unmeasured_included = FALSE;
+  g_assert_false(matches(rule, node, firmware, NULL));
+}
+
+static void
+test_heard(void)
+{
+  GwWho who = { .heard_within_ms = 1000 };
+  g_autoptr(GwNode) node = pump();
+  GwNow now = { .boot_ms = 0, .wall_ms = 5000, .is_trusted = TRUE };
+  node->last_ms = 4000;
+  g_assert_true(gw_who_was_heard(&who, node, &now));
+  node->last_ms = 3999;
+  g_assert_false(gw_who_was_heard(&who, node, &now));
+  now.is_trusted = FALSE;
+  g_assert_true(gw_who_was_heard(&who, node, &now));
+  who.heard_within_ms = 0;
+  now.is_trusted = TRUE;
+  g_assert_true(gw_who_was_heard(&who, node, &now));
+}
+
+/* clang-format off */
+static const struct {
+  const char *listed, *running;
+  GwVersionScheme scheme;
+  gboolean is_match;
+} ranges[] = {
+  { "1.2..1.9", "1.2", GW_VERSION_DOTTED, TRUE },
+  { "1.2..1.9", "1.9.0", GW_VERSION_DOTTED, TRUE },
+  { "1.2..1.9", "1.10", GW_VERSION_DOTTED, FALSE },
+  { "1.2..1.9", "1.1.9", GW_VERSION_DOTTED, FALSE },
+  { "1.2..1.9", "1.2-rc1", GW_VERSION_DOTTED, FALSE },
+  { "..1.9", "0.1", GW_VERSION_DOTTED, TRUE },
+  { "1.2..", "2.0", GW_VERSION_DOTTED, TRUE },
+  { "1.2..", "1.1", GW_VERSION_DOTTED, FALSE },
+  { "9..10", "10", GW_VERSION_INTEGER, TRUE },
+  { "9..10", "8", GW_VERSION_INTEGER, FALSE },
+  { "04020001..04020009", "04020004", GW_VERSION_LEX8, TRUE },
+  { "04020001..04020009", "0402000A", GW_VERSION_LEX8, FALSE },
+  { "1.2..1.9", "banana", GW_VERSION_DOTTED, FALSE },
+  { "banana", "banana", GW_VERSION_DOTTED, TRUE },
+};
+/* clang-format on */
+
+static void
+test_ranges(void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS(ranges); i++) {
+    GwWho who = { .versions = set_of(ranges[i].listed) };
+    GwComponent component = { .software_version = ranges[i].running, .source = GW_SOURCE_HEARD };
+    if (gw_who_takes_version(&who, &component, ranges[i].scheme, NULL) != ranges[i].is_match)
+      g_error("%s in %s is not %d", ranges[i].running, ranges[i].listed, ranges[i].is_match);
+    gw_who_clear(&who);
+  }
+  GwWho who = { .versions = set_of("1.2..1.9"), .is_unknown_included = TRUE };
+  GwComponent odd = { .software_version = "banana", .source = GW_SOURCE_HEARD };
+  g_assert_true(gw_who_takes_version(&who, &odd, GW_VERSION_DOTTED, NULL)); /* of no place: as unknown */
+  gw_who_clear(&who);
+  g_assert_null(gw_who_check_version("1.2..1.9", GW_VERSION_DOTTED));
+  g_assert_null(gw_who_check_version("..1.9", GW_VERSION_DOTTED));
+  g_assert_null(gw_who_check_version("banana", GW_VERSION_OPAQUE));
+  g_assert_nonnull(gw_who_check_version("1..2", GW_VERSION_OPAQUE));
+  g_assert_nonnull(gw_who_check_version("..", GW_VERSION_DOTTED));
+  g_assert_nonnull(gw_who_check_version("1.9..1.2", GW_VERSION_DOTTED));
+  g_assert_nonnull(gw_who_check_version("300", GW_VERSION_BYTE));
+  g_assert_nonnull(gw_who_check_version("1..300", GW_VERSION_BYTE));
 }
 
 static void
@@ -294,14 +448,14 @@ test_mac_alias(void)
   g_autoptr(GwRule) rule = gw_rule_new("macs");
   g_autoptr(GwNode) node = pump();
   g_autoptr(GwFirmware) firmware = pump_firmware();
-  rule->macs = set_of("02:00:00:00:00:99");
-  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+  rule->who.macs = set_of("02:00:00:00:00:99");
+  g_assert_false(matches(rule, node, firmware, NULL));
   g_ptr_array_add(node->aliases, g_strdup("imei=02:00:00:00:00:99"));
-  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+  g_assert_false(matches(rule, node, firmware, NULL));
   g_ptr_array_add(node->aliases, g_strdup("mac=02:00:00:00:00:98"));
-  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
+  g_assert_false(matches(rule, node, firmware, NULL));
   g_ptr_array_add(node->aliases, g_strdup("mac=02:00:00:00:00:99"));
-  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+  g_assert_true(matches(rule, node, firmware, NULL));
 }
 
 static void
@@ -312,22 +466,22 @@ test_unknown_version(void)
   g_autoptr(GwFirmware) firmware = pump_firmware();
   const char *reason = NULL;
   gw_component_set(gw_node_component(node, ""), "", GW_SOURCE_UNKNOWN, 0);
-  g_assert_false(gw_rule_matches(rule, node, firmware, &reason));
+  g_assert_false(matches(rule, node, firmware, &reason));
   g_assert_nonnull(strstr(reason, "unknown"));
-  g_assert_false(gw_rule_matches(rule, node, firmware, NULL));
-  rule->is_unknown_included = TRUE;
-  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
-  rule->versions = set_of("5"); /* includes unknown ones beside the listed */
-  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
-  rule->is_unknown_included = FALSE;
+  g_assert_false(matches(rule, node, firmware, NULL));
+  rule->who.is_unknown_included = TRUE;
+  g_assert_true(matches(rule, node, firmware, NULL));
+  rule->who.versions = set_of("5"); /* includes unknown ones beside the listed */
+  g_assert_true(matches(rule, node, firmware, NULL));
+  rule->who.is_unknown_included = FALSE;
   rule->is_push = TRUE;
-  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+  g_assert_true(matches(rule, node, firmware, NULL));
 
   rule->is_push = FALSE;
   gw_component_set(gw_node_component(node, ""), "5", GW_SOURCE_INFERRED, 0);
-  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+  g_assert_true(matches(rule, node, firmware, NULL));
   gw_component_set(gw_node_component(node, ""), "5", GW_SOURCE_ENTERED, 0);
-  g_assert_true(gw_rule_matches(rule, node, firmware, NULL));
+  g_assert_true(matches(rule, node, firmware, NULL));
 }
 
 static void
@@ -353,6 +507,11 @@ main(int argc, char **argv)
   g_test_add_func("/rule/window/year", test_year);
   g_test_add_func("/promise/E4/edges-meet-each-window-once", test_edges_meet_each_window_once);
   g_test_add_func("/rule/timed", test_timed);
+  g_test_add_func("/rule/named", test_named);
+  g_test_add_func("/rule/what-it-is", test_what_it_is);
+  g_test_add_func("/rule/floors", test_floors);
+  g_test_add_func("/rule/heard", test_heard);
+  g_test_add_func("/rule/ranges", test_ranges);
   g_test_add_func("/rule/locations", test_locations);
   g_test_add_func("/rule/hostile-glob-ends", test_hostile_glob_ends);
   g_test_add_func("/rule/who", test_who);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Each noun is put, the database closed, opened again and loaded: what comes back is what went in. */
+#include "model/rule-form.h"
 #include "nouns.h"
 
 static void
@@ -166,19 +167,18 @@ test_rule(void)
   const GwRule *back;
 
   rule->id = 3;
-  rule->firmware_id = 7;
+  gw_rule_add_firmware(rule, 7);
   rule->priority = -2;
   rule->state = GW_RULE_PAUSED;
   replace(&rule->pause_reason, "too many failures");
-  replace(&rule->product, "weather");
-  replace(&rule->location, "Guangdong / *");
-  rule->nodes = set_of("b", "a");
-  rule->versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL); /* empty is not absent */
-  rule->is_unknown_included = rule->is_cut_at_edge = rule->is_heard_required = rule->is_push = TRUE;
-  rule->not_before_ms = 1;
-  rule->not_after_ms = 2;
-  rule->from_minute = 3;
-  rule->until_minute = 4;
+  rule->who.products = set_of("weather", NULL);
+  rule->who.locations = set_of("Guangdong / *", NULL);
+  rule->who.nodes = set_of("b", "a");
+  rule->who.versions = set_of("1.2..1.9", NULL);
+  rule->who.is_unknown_included = rule->when.is_cut_at_edge = rule->is_heard_required = rule->is_push = TRUE;
+  rule->when.not_before_ms = 1000;
+  rule->when.not_after_ms = 2000;
+  gw_when_add_hours(&rule->when, 3, 4);
   rule->cap = 5;
   rule->max_attempts = 6;
   rule->created_ms = 7;
@@ -191,23 +191,23 @@ test_rule(void)
   back = g_ptr_array_index(loaded, 0);
   g_assert_cmpstr(back->name, ==, "spring");
   g_assert_cmpint(back->id, ==, 3);
-  g_assert_cmpint(back->firmware_id, ==, 7);
+  g_assert_cmpuint(back->firmwares->len, ==, 1);
+  g_assert_cmpint(gw_rule_firmware(back, 0), ==, 7);
   g_assert_cmpint(back->priority, ==, -2);
   g_assert_cmpint(back->state, ==, GW_RULE_PAUSED);
   g_assert_cmpstr(back->pause_reason, ==, "too many failures");
-  g_assert_cmpstr(back->product, ==, "weather");
-  g_assert_cmpstr(back->location, ==, "Guangdong / *");
-  g_assert_cmpuint(g_hash_table_size(back->nodes), ==, 2);
-  g_assert_true(g_hash_table_contains(back->nodes, "a"));
-  g_assert_null(back->macs);
-  g_assert_nonnull(back->versions);
-  g_assert_cmpuint(g_hash_table_size(back->versions), ==, 0);
-  g_assert_true(back->is_unknown_included && back->is_cut_at_edge && back->is_heard_required &&
+  g_assert_true(g_hash_table_contains(back->who.products, "weather"));
+  g_assert_true(g_hash_table_contains(back->who.locations, "Guangdong / *"));
+  g_assert_cmpuint(g_hash_table_size(back->who.nodes), ==, 2);
+  g_assert_true(g_hash_table_contains(back->who.nodes, "a"));
+  g_assert_null(back->who.macs);
+  g_assert_true(g_hash_table_contains(back->who.versions, "1.2..1.9"));
+  g_assert_true(back->who.is_unknown_included && back->when.is_cut_at_edge && back->is_heard_required &&
                 back->is_push);
-  g_assert_cmpint(back->not_before_ms, ==, 1);
-  g_assert_cmpint(back->not_after_ms, ==, 2);
-  g_assert_cmpuint(back->from_minute, ==, 3);
-  g_assert_cmpuint(back->until_minute, ==, 4);
+  g_assert_cmpint(back->when.not_before_ms, ==, 1000);
+  g_assert_cmpint(back->when.not_after_ms, ==, 2000);
+  g_assert_cmpuint(g_array_index(back->when.hours, GwHours, 0).from_minute, ==, 3);
+  g_assert_cmpuint(g_array_index(back->when.hours, GwHours, 0).until_minute, ==, 4);
   g_assert_cmpuint(back->cap, ==, 5);
   g_assert_cmpuint(back->max_attempts, ==, 6);
   g_assert_cmpint(back->created_ms, ==, 7);
@@ -215,26 +215,44 @@ test_rule(void)
   site_clear(&site);
 }
 
-/* Damage in a list must not turn "these nodes" into "all nodes". */
 static void
-test_a_list_that_cannot_be_read_is_nobody(void)
+assert_nobody(Site *site, const char *damage)
 {
-  Site site = site_new();
   g_autoptr(GwRule) rule = gw_rule_new("spring");
   g_autoptr(GPtrArray) loaded = NULL;
   GwBatch *batch = gw_batch_new();
   const GwRule *back;
 
   rule->id = 3;
-  rule->nodes = set_of("a", NULL);
+  gw_rule_add_firmware(rule, 7);
+  rule->who.nodes = set_of("a", NULL);
   gw_rows_put_rule(batch, rule);
-  gw_batch_add(batch, "UPDATE rule SET nodes = '[\"a'", "");
-  commit(&site, batch);
-  loaded = LOADED(rule, gw_rows_load_rules, gw_rule_free, site.db);
+  gw_batch_add(batch, damage, "");
+  commit(site, batch);
+  loaded = LOADED(rule, gw_rows_load_rules, gw_rule_free, site->db);
   back = g_ptr_array_index(loaded, 0);
-  g_assert_nonnull(back->nodes);
-  g_assert_cmpuint(g_hash_table_size(back->nodes), ==, 0);
+  g_assert_cmpstr(back->name, ==, "spring");
+  g_assert_nonnull(back->who.nodes);
+  g_assert_cmpuint(g_hash_table_size(back->who.nodes), ==, 0);
+}
+
+/* Damage must not turn "these nodes" into "all nodes", and what nobody gets stays so when it is written. */
+static void
+test_a_rule_that_cannot_be_read_is_for_nobody(void)
+{
+  Site site = site_new();
+  g_autoptr(GwRule) rule = gw_rule_new("spring");
+
+  assert_nobody(&site, "UPDATE rule SET form = substr(form, 1, 40)");
+  assert_nobody(&site, "UPDATE rule SET form = json_set(form, '$.who.nodes', 'a')");
+  assert_nobody(&site, "UPDATE rule SET form = json_set(form, '$.whom', 'a')");
+  assert_nobody(&site, "UPDATE rule SET form = json_set(form, '$.who.nodes', json('[]'))");
   site_clear(&site);
+
+  gw_rule_add_firmware(rule, 7);
+  rule->who.nodes = gw_who_set_new();
+  g_autofree char *text = gw_rule_form_text(rule, FALSE);
+  g_assert_null(gw_rule_form_parse(text, strlen(text), NULL));
 }
 
 static void
@@ -404,7 +422,7 @@ main(int argc, char **argv)
   g_test_add_func("/store/rows/node", test_node);
   g_test_add_func("/store/rows/rule", test_rule);
   g_test_add_func("/store/rows/a-list-that-cannot-be-read-is-nobody",
-                  test_a_list_that_cannot_be_read_is_nobody);
+                  test_a_rule_that_cannot_be_read_is_for_nobody);
   g_test_add_func("/store/rows/update", test_update);
   g_test_add_func("/store/rows/what-was-left-of-a-time-is-left-after-a-reboot",
                   test_what_was_left_of_a_time_is_left_after_a_reboot);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Columns of rules. What a rule says in full is its written form. */
+#include "control/columns.h"
+
+static GPtrArray *
+values_of(GHashTableIter *iter)
+{
+  GPtrArray *items = g_ptr_array_new();
+  gpointer value;
+
+  while (g_hash_table_iter_next(iter, NULL, &value))
+    g_ptr_array_add(items, value);
+  return items;
+}
+
+#define TEXT(function, Type, member)                                                                         \
+  static GVariant *function(GwCore *core, gconstpointer item)                                                \
+  {                                                                                                          \
+    return g_variant_new_string(((const Type *)item)->member);                                               \
+  }
+#define NUMBER(function, Type, member)                                                                       \
+  static GVariant *function(GwCore *core, gconstpointer item)                                                \
+  {                                                                                                          \
+    return g_variant_new_int64((gint64)((const Type *)item)->member);                                        \
+  }
+#define FLAG(function, Type, member)                                                                         \
+  static GVariant *function(GwCore *core, gconstpointer item)                                                \
+  {                                                                                                          \
+    return g_variant_new_boolean(((const Type *)item)->member);                                              \
+  }
+
+NUMBER(rule_id, GwRule, id)
+TEXT(rule_name, GwRule, name)
+NUMBER(rule_priority, GwRule, priority)
+TEXT(rule_pause_reason, GwRule, pause_reason)
+TEXT(rule_number, GwRule, number)
+TEXT(rule_overrides, GwRule, overrides)
+NUMBER(rule_not_before, GwRule, when.not_before_ms)
+NUMBER(rule_not_after, GwRule, when.not_after_ms)
+NUMBER(rule_cap, GwRule, cap)
+NUMBER(rule_attempts, GwRule, max_attempts)
+FLAG(rule_unknown, GwRule, who.is_unknown_included)
+FLAG(rule_cut, GwRule, when.is_cut_at_edge)
+FLAG(rule_heard, GwRule, is_heard_required)
+FLAG(rule_push, GwRule, is_push)
+NUMBER(rule_created, GwRule, created_ms)
+NUMBER(rule_changed, GwRule, changed_ms)
+
+static GVariant *
+rule_state(GwCore *core, gconstpointer item)
+{
+  return g_variant_new_string(gw_rule_state_name(((const GwRule *)item)->state));
+}
+
+/* The first; a rule for several products has more, see its written form. */
+static GVariant *
+rule_firmware(GwCore *core, gconstpointer item)
+{
+  return g_variant_new_int64(gw_rule_firmware(item, 0));
+}
+
+/* One text of each firmware, "5, 1.2". */
+static GVariant *
+each_firmware(GwCore *core, const GwRule *rule, gboolean is_product)
+{
+  g_autoptr(GString) line = g_string_new(NULL);
+
+  for (guint i = 0; i < rule->firmwares->len; i++) {
+    const GwFirmware *firmware = gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i));
+    const char *text = !firmware ? "?" : is_product ? firmware->product : firmware->software_version;
+
+    g_string_append_printf(line, "%s%s", i > 0 ? ", " : "", text);
+  }
+  return g_variant_new_string(line->str);
+}
+
+static GVariant *
+rule_version(GwCore *core, gconstpointer item)
+{
+  return each_firmware(core, item, FALSE);
+}
+
+static GVariant *
+rule_product(GwCore *core, gconstpointer item)
+{
+  return each_firmware(core, item, TRUE);
+}
+
+static GVariant *
+rule_hours(GwCore *core, gconstpointer item)
+{
+  return g_variant_new_take_string(gw_when_hours_text(&((const GwRule *)item)->when));
+}
+
+static GVariant *
+rule_when(GwCore *core, gconstpointer item)
+{
+  return g_variant_new_take_string(gw_when_text(&((const GwRule *)item)->when));
+}
+
+static GVariant *
+rule_who(GwCore *core, gconstpointer item)
+{
+  return g_variant_new_take_string(gw_who_text(&((const GwRule *)item)->who));
+}
+
+static GVariant *
+rule_transfers(GwCore *core, gconstpointer item)
+{
+  return g_variant_new_int64(gw_slots_count_of(core->slots, ((const GwRule *)item)->id));
+}
+
+static const GwColumn RULES[] = {
+  { "id", TRUE, rule_id },
+  { "name", TRUE, rule_name },
+  { "state", TRUE, rule_state },
+  { "firmware", TRUE, rule_firmware },
+  { "version", TRUE, rule_version },
+  { "product", TRUE, rule_product },
+  { "include-unknown", FALSE, rule_unknown },
+  { "hours", TRUE, rule_hours },
+  { "who", FALSE, rule_who },
+  { "when", FALSE, rule_when },
+  { "not-before", FALSE, rule_not_before },
+  { "not-after", FALSE, rule_not_after },
+  { "cut-at-edge", FALSE, rule_cut },
+  { "cap", TRUE, rule_cap },
+  { "transfers", TRUE, rule_transfers },
+  { "attempts", FALSE, rule_attempts },
+  { "priority", FALSE, rule_priority },
+  { "require-heard", FALSE, rule_heard },
+  { "number", FALSE, rule_number },
+  { "overridden", FALSE, rule_overrides },
+  { "push", TRUE, rule_push },
+  { "pause-reason", FALSE, rule_pause_reason },
+  { "created", FALSE, rule_created },
+  { "changed", FALSE, rule_changed },
+  { NULL },
+};
+
+static GPtrArray *
+rule_items(GwCore *core)
+{
+  GHashTableIter iter;
+
+  gw_rules_iter(core->rules, &iter);
+  return values_of(&iter);
+}
+
+const GwKind gw_columns_rules = { "rules", "id", RULES, rule_items };
