@@ -98,9 +98,7 @@ void gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, 
 void gw_command_offer(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 
 /* --- rules --- */
-/* @form: name, firmware (x), product, nodes (as), macs (as), location, versions (as), include-unknown,
- * not-before, not-after (RFC 3339), hours ("22:00-04:30" UTC), cut-at-edge, cap (u), attempts (u), priority
- * (i), require-heard, number (i), override (as). A draft. -> (x id) */
+/* @form: the keys of the written form, flat; see CreateRule in the D-Bus interface. A draft. -> (x id) */
 void gw_command_rule_create(GwCore *core, const GwCaller *caller, GVariant *form, GwThen then);
 /* How many would match now -> a{sv}: matching (u), unknown (u), sample (as), warnings (as), number (s)
  * where the make is told one */
