@@ -55,7 +55,7 @@ static const struct {
 } wrong[] = {
   { "\"cap\":-1", "/cap: " },
   { "\"cap\":\"4\"", "/cap: is not an integer" },
-  { "\"caps\":4", "/caps: unknown; known are: name, firmware" },
+  { "\"capz\":4", "/capz: unknown; known are: name, firmware" },
   { "\"who\":[]", "/who: is not an object" },
   { "\"who\":{\"node\":[\"a\"]}", "/who/node: unknown; known are: nodes" },
   { "\"who\":{\"nodes\":[]}", "/who/nodes: " },
