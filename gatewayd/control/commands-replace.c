@@ -16,7 +16,7 @@
 static gboolean
 lists_mac_of(const GwRule *rule, const GwNode *node)
 {
-  return rule->macs && *node->mac && g_hash_table_contains(rule->macs, node->mac);
+  return rule->who.macs && *node->mac && g_hash_table_contains(rule->who.macs, node->mac);
 }
 
 static gboolean
@@ -73,9 +73,9 @@ move_rules(GwCore *core, const GwNode *old, const GwNode *new, GwChange *change)
   gw_rules_iter(core->rules, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
     GwRule *rule = value;
-    gboolean is_named = swap(rule->nodes, old->id, new->id);
+    gboolean is_named = swap(rule->who.nodes, old->id, new->id);
 
-    is_named |= swap(rule->macs, old->mac, new->mac);
+    is_named |= swap(rule->who.macs, old->mac, new->mac);
     if (!is_named)
       continue;
     rule->changed_ms = gw_core_now(core).wall_ms;
