@@ -44,6 +44,28 @@ run_firmware_confirm(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_firmware_unverify(const GwMethodCall *call, GError **error)
+{
+  const char *reason;
+  gint64 id;
+
+  g_variant_get(call->parameters, "(x&s@a{sv})", &id, &reason, NULL);
+  gw_command_firmware_unverify(call->core, call->caller, id, reason, call->then);
+  return TRUE;
+}
+
+static gboolean
+run_firmware_reject(const GwMethodCall *call, GError **error)
+{
+  const char *reason;
+  gint64 id;
+
+  g_variant_get(call->parameters, "(x&s@a{sv})", &id, &reason, NULL);
+  gw_command_firmware_reject(call->core, call->caller, id, reason, call->then);
+  return TRUE;
+}
+
+static gboolean
 run_firmware_withdraw(const GwMethodCall *call, GError **error)
 {
   const char *reason;
@@ -80,13 +102,31 @@ run_firmware_delete(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
-run_push(const GwMethodCall *call, GError **error)
+push(const GwMethodCall *call, GwPushKind kind)
 {
-  GwPushOrder order = { .options = call->options };
+  GwPushOrder order = { .options = call->options, .kind = kind };
 
   g_variant_get(call->parameters, "(x&s@a{sv})", &order.firmware, &order.node, NULL);
   gw_command_push(call->core, call->caller, &order, call->then);
   return TRUE;
+}
+
+static gboolean
+run_push(const GwMethodCall *call, GError **error)
+{
+  return push(call, GW_PUSH_PLAIN);
+}
+
+static gboolean
+run_verify(const GwMethodCall *call, GError **error)
+{
+  return push(call, GW_PUSH_VERIFY);
+}
+
+static gboolean
+run_downgrade(const GwMethodCall *call, GError **error)
+{
+  return push(call, GW_PUSH_DOWNGRADE);
 }
 
 static gboolean
@@ -426,7 +466,7 @@ find_verb_role(const GwMethodCall *call, GwMethodRole done, gpointer user)
   gw_query_get(call->core, "plugins", name_of(call), (GwThen){ on_plugin, lookup });
 }
 
-static const char *const PUSH_OPTIONS[] = { "downgrade", "number", "override", NULL };
+static const char *const PUSH_OPTIONS[] = { "number", "override", "stay", NULL };
 static const char *const DRY_RUN_OPTIONS[] = { "dry-run", NULL };
 static const char *const ADOPT_OPTIONS[] = { "product", "location", NULL };
 
@@ -434,9 +474,13 @@ static const GwMethod METHODS[] = {
   { "Import", GW_ROLE_OPERATE, NULL, run_import },
   { "EditFirmware", GW_ROLE_OPERATE, NULL, run_firmware_edit },
   { "ConfirmFirmware", GW_ROLE_OPERATE, NULL, run_firmware_confirm },
+  { "VerifyFirmware", GW_ROLE_OPERATE, PUSH_OPTIONS, run_verify },
+  { "UnverifyFirmware", GW_ROLE_OPERATE, NULL, run_firmware_unverify, .is_remedy = TRUE },
+  { "RejectFirmware", GW_ROLE_OPERATE, NULL, run_firmware_reject, .is_remedy = TRUE },
   { "WithdrawFirmware", GW_ROLE_OPERATE, NULL, run_firmware_withdraw, .is_remedy = TRUE },
   { "DeleteFirmware", GW_ROLE_OPERATE, NULL, run_firmware_delete, .is_remedy = TRUE },
   { "Push", GW_ROLE_OPERATE, PUSH_OPTIONS, run_push },
+  { "Downgrade", GW_ROLE_OPERATE, PUSH_OPTIONS, run_downgrade },
   { "SetProduct", GW_ROLE_ADMINISTER, NULL, run_product_set },
   { "AdoptNodes", GW_ROLE_OPERATE, ADOPT_OPTIONS, run_adopt },
   { "ForgetNodes", GW_ROLE_OPERATE, NULL, run_forget, .is_remedy = TRUE },

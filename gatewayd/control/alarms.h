@@ -6,12 +6,13 @@
 #include <glib.h>
 
 typedef enum {
-  GW_ALARM_UPDATE = 1, /* id: update; its retry, deadline or inference */
-  GW_ALARM_SLOT,       /* id: update whose slot lapses */
-  GW_ALARM_FETCH,      /* id: firmware to be fetched again */
-  GW_ALARM_RULE,       /* id: rule whose dates change what is due */
-  GW_ALARM_HOUSE,      /* id: GwHouseWork */
-  GW_ALARM_RELAY,      /* id: receiver that may be sent to again */
+  GW_ALARM_UPDATE = 1,   /* id: update; its retry, deadline or inference */
+  GW_ALARM_SLOT,         /* id: update whose slot lapses */
+  GW_ALARM_FETCH,        /* id: firmware to be fetched again */
+  GW_ALARM_RULE,         /* id: rule whose dates change what is due */
+  GW_ALARM_HOUSE,        /* id: GwHouseWork */
+  GW_ALARM_RELAY,        /* id: receiver that may be sent to again */
+  GW_ALARM_VERIFICATION, /* id: firmware whose verification takes too long */
 } GwAlarmKind;
 
 typedef struct GwAlarms GwAlarms;

@@ -6,10 +6,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "control/commands-private.h"
 #include "control/fetching.h"
 #include "control/imports.h"
 #include "control/scheduler.h"
 #include "control/upstreams.h"
+#include "control/verifications.h"
 #include "control/workers.h"
 #include "link/messages.h"
 #include "model/catalog.h"
@@ -189,6 +191,25 @@ objection(const Intake *intake, const GwFirmware *firmware)
   return NULL;
 }
 
+/* Verified where its cloud is trusted to have done that; else it waits for one node here, and the cloud is
+ * told so. What could never be superseded waits for a person in any case. */
+static void
+take_verification(Intake *intake, GwFirmware *firmware)
+{
+  GwCore *core = intake->core;
+  const char *name = intake->upstream->name;
+  g_autofree char *detail = g_strdup_printf("upstream %s is trusted to have proven it", name);
+  gboolean is_trusted =
+      strcmp(gw_config_text(core->config, "upstream", name, "trust-verification"), "cloud") == 0;
+
+  if (is_trusted && gw_commands_check_last(core, firmware, NULL))
+    gw_verifications_fact(core, firmware, GW_PROOF_TRUSTED, detail, intake->change);
+  else
+    gw_change_say(intake->change, "firmware.waiting", &(GwAbout){ .firmware_id = firmware->id },
+                  "%s %s waits until one node here has proven it", firmware->product,
+                  firmware->software_version);
+}
+
 /* Announced again: the image may have moved; and a newer document gives a rejected image another chance. What
  * a signature speaks for is not taken over by a document without one, or by a key of other products: it would
  * lend it its own expiry. */
@@ -198,8 +219,9 @@ refresh(Intake *intake, GwFirmware *known, const GwFirmware *firmware)
   gboolean is_moved = strcmp(known->url, firmware->url) != 0 ||
                       strcmp(known->base_url, firmware->base_url) != 0 ||
                       strcmp(known->upstream, firmware->upstream) != 0;
-  gboolean is_retried = known->state == GW_FIRMWARE_REJECTED && known->sequence < firmware->sequence &&
-                        *known->upstream && !objection(intake, firmware);
+  gboolean is_retried = known->state == GW_FIRMWARE_REJECTED && !known->is_denied &&
+                        known->sequence < firmware->sequence && *known->upstream &&
+                        !objection(intake, firmware);
 
   if ((known->is_signed || intake->is_signed) && !firmware->is_signed)
     return;
@@ -220,6 +242,8 @@ refresh(Intake *intake, GwFirmware *known, const GwFirmware *firmware)
   known->is_signed |= firmware->is_signed;
   known->sequence = firmware->sequence;
   gw_rows_put_firmware(gw_change_batch(intake->change), known);
+  if (is_retried)
+    take_verification(intake, known);
 }
 
 static void
@@ -245,6 +269,8 @@ take_new(Intake *intake, GwFirmware *firmware)
   gw_change_say(intake->change, reason ? "firmware.rejected" : "firmware.announced", &about,
                 "%s %s from %s%s%s", firmware->product, firmware->software_version, intake->upstream->name,
                 reason ? " was rejected: " : "", reason ? reason : "");
+  if (!reason)
+    take_verification(intake, firmware);
 }
 
 static void

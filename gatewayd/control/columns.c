@@ -49,6 +49,9 @@ TEXT(firmware_upstream, GwFirmware, upstream)
 TEXT(firmware_url, GwFirmware, url)
 TEXT(firmware_sha256, GwFirmware, sha256)
 TEXT(firmware_trial, GwFirmware, verify_node)
+TEXT(firmware_version_name, GwFirmware, version_name)
+TEXT(firmware_proof, GwFirmware, proof)
+TEXT(firmware_overrides, GwFirmware, overrides)
 NUMBER(firmware_size, GwFirmware, size)
 NUMBER(firmware_sequence, GwFirmware, sequence)
 NUMBER(firmware_created, GwFirmware, created_ms)
@@ -59,6 +62,12 @@ static GVariant *
 firmware_state(GwCore *core, gconstpointer item)
 {
   return g_variant_new_string(gw_firmware_state_name(((const GwFirmware *)item)->state));
+}
+
+static GVariant *
+firmware_step(GwCore *core, gconstpointer item)
+{
+  return g_variant_new_string(gw_verification_step_name(gw_firmware_step(item)));
 }
 
 static GVariant *
@@ -94,6 +103,10 @@ static const GwColumn FIRMWARE[] = {
   { "upstream", TRUE, firmware_upstream },
   { "plugin", FALSE, firmware_plugin },
   { "trial-node", FALSE, firmware_trial },
+  { "verification", FALSE, firmware_step },
+  { "proof", FALSE, firmware_proof },
+  { "overrides", FALSE, firmware_overrides },
+  { "version-name", FALSE, firmware_version_name },
   { "url", FALSE, firmware_url },
   { "sequence", FALSE, firmware_sequence },
   { "sha256", FALSE, firmware_sha256 },
@@ -152,6 +165,8 @@ TEXT(product_plugin, GwProduct, plugin)
 NUMBER(product_series, GwProduct, series_chars)
 FLAG(product_auto, GwProduct, is_auto_adopt)
 FLAG(product_signature, GwProduct, is_require_signature)
+FLAG(product_self_verifying, GwProduct, is_self_verifying)
+TEXT(product_family, GwProduct, family)
 
 static GVariant *
 product_scheme(GwCore *core, gconstpointer item)
@@ -165,6 +180,14 @@ product_identity(GwCore *core, gconstpointer item)
   int identity = ((const GwProduct *)item)->least_identity;
 
   return g_variant_new_string(identity ? gw_identity_name((GwIdentity)identity) : "");
+}
+
+static GVariant *
+product_labels(GwCore *core, gconstpointer item)
+{
+  const GPtrArray *labels = ((const GwProduct *)item)->labels;
+
+  return g_variant_new_strv((const char *const *)labels->pdata, (gssize)labels->len);
 }
 
 static GVariant *
@@ -188,6 +211,9 @@ static const GwColumn PRODUCTS[] = {
   { "auto-adopt", TRUE, product_auto },
   { "least-identity", FALSE, product_identity },
   { "require-signature", TRUE, product_signature },
+  { "self-verifying", FALSE, product_self_verifying },
+  { "family", TRUE, product_family },
+  { "labels", FALSE, product_labels },
   { "nodes", FALSE, product_nodes },
   { NULL },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Verbs about firmware entries and their products. */
+/* Verbs about firmware entries; what proves them is in commands-verify.c. */
 #include <string.h>
 
 #include "base/error.h"
@@ -8,9 +8,9 @@
 #include "control/fetching.h"
 #include "control/form.h"
 #include "control/imports.h"
-#include "control/progress.h"
 #include "control/scheduler.h"
 #include "control/upstreams.h"
+#include "control/verifications.h"
 
 GwFirmware *
 gw_commands_firmware(GwCore *core, gint64 id, GError **error)
@@ -21,6 +21,29 @@ gw_commands_firmware(GwCore *core, gint64 id, GError **error)
     gw_fail(error, GW_ERROR_NOT_FOUND, "there is no firmware %" G_GINT64_FORMAT "; see \"firmware list\"",
             id);
   return firmware;
+}
+
+gboolean
+gw_commands_check_last(const GwCore *core, const GwFirmware *firmware, GError **error)
+{
+  const GwProduct *product = gw_products_find(core->firmwares, firmware->product);
+  g_auto(GStrv) overrides = g_strsplit(firmware->overrides, ",", -1);
+
+  if (!product || gw_numbering_of(core, firmware) ||
+      !gw_version_is_last(product->scheme, product->series_chars, firmware->software_version) ||
+      g_strv_contains((const char *const *)overrides, GW_OVERRIDE_LAST_VERSION))
+    return TRUE;
+  return gw_fail(
+      error, GW_ERROR_BAD_INPUT,
+      "no version could ever follow %s on a node that runs it; --override=" GW_OVERRIDE_LAST_VERSION
+      " when it is verified does it all the same",
+      firmware->software_version);
+}
+
+gboolean
+gw_commands_may_begin(GwCore *core, const GwFirmware *firmware, GError **error)
+{
+  return gw_commands_is_fresh(core, firmware, error) && gw_commands_check_last(core, firmware, error);
 }
 
 gboolean
@@ -35,8 +58,8 @@ gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError **error)
                  firmware->upstream);
 }
 
-static void
-set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason)
+void
+gw_commands_set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason)
 {
   firmware->state = state;
   firmware->state_changed_ms = gw_core_now(core).wall_ms;
@@ -61,8 +84,8 @@ is_in_use(GwCore *core, const GwFirmware *firmware, GError **error)
 /* ---- edit ---- */
 
 static const GwFormKey EDIT_KEYS[] = {
-  { "product", 's' }, { "version", 's' }, { "hardware", 's' }, { "type", 's' },
-  { "name", 's' },    { "notes", 's' },   { NULL, 0 },
+  { "product", 's' }, { "version", 's' }, { "hardware", 's' },     { "type", 's' },
+  { "name", 's' },    { "notes", 's' },   { "version-name", 's' }, { NULL, 0 },
 };
 
 typedef struct {
@@ -101,6 +124,7 @@ swap_forms(GwFirmware *a, GwFirmware *b)
   swap_text(&a->type, &b->type);
   swap_text(&a->name, &b->name);
   swap_text(&a->notes, &b->notes);
+  swap_text(&a->version_name, &b->version_name);
   a->attributes = b->attributes;
   b->attributes = attributes;
 }
@@ -125,6 +149,8 @@ copy_form(const GwFirmware *firmware)
   copy->name = g_strdup(shallow.name);
   g_free(copy->notes);
   copy->notes = g_strdup(shallow.notes);
+  g_free(copy->version_name);
+  copy->version_name = g_strdup(shallow.version_name);
   g_hash_table_iter_init(&iter, shallow.attributes);
   while (g_hash_table_iter_next(&iter, &key, &value))
     g_hash_table_insert(copy->attributes, g_strdup(key), g_strdup(value));
@@ -166,7 +192,8 @@ check_edit(GwCore *core, const GwFirmware *firmware, const GwFirmware *candidate
     return gw_fail(error, GW_ERROR_BAD_INPUT,
                    "firmware %" G_GINT64_FORMAT " is %s: only a draft or an unverified one can be changed",
                    firmware->id, gw_firmware_state_name(firmware->state));
-  if (!check_rename(core, firmware, candidate, error))
+  if (!gw_version_name_check(candidate->version_name, error) ||
+      !check_rename(core, firmware, candidate, error))
     return FALSE;
   if (*candidate->product && !gw_name_check("product", candidate->product, error))
     return FALSE;
@@ -201,7 +228,7 @@ on_edit_checked(const char *plugin, const GError *error, gpointer user)
   g_free(firmware->plugin);
   firmware->plugin = g_strdup(error ? "" : plugin);
   if (*firmware->product && *firmware->software_version)
-    set_state(core, firmware, GW_FIRMWARE_UNVERIFIED, "");
+    gw_commands_set_state(core, firmware, GW_FIRMWARE_UNVERIFIED, "");
   if (*firmware->product)
     gw_imports_product(core, firmware->product, edit->change);
   gw_firmwares_reindex(core->firmwares);
@@ -242,119 +269,7 @@ gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVaria
     on_edit_checked("", NULL, edit); /* its make's rules are asked when the image is here */
 }
 
-/* ---- confirm, withdraw, delete ---- */
-
-/* What runs there when it runs: the number that this node was told for it, where its make is told one. */
-static char *
-version_on(const GwNode *node, const GwFirmware *firmware)
-{
-  return node->told_firmware == firmware->id ? g_strdup_printf("%" G_GINT64_FORMAT, node->told_number)
-                                             : g_strdup(firmware->software_version);
-}
-
-static gboolean
-check_confirm(const GwFirmware *firmware, const GwNode *node, const char *version, GError **error)
-{
-  const GwComponent *component = gw_node_component_for(node, firmware->type);
-  g_autofree char *there = version_on(node, firmware);
-
-  if (firmware->state == GW_FIRMWARE_VERIFIED)
-    return gw_fail(error, GW_ERROR_EXISTS, "it is verified already");
-  if (firmware->state != GW_FIRMWARE_UNVERIFIED && firmware->state != GW_FIRMWARE_VERIFYING)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is %s, and cannot be verified",
-                   gw_firmware_state_name(firmware->state));
-  if (strcmp(firmware->software_version, version) != 0 && strcmp(there, version) != 0)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is version %s, and not the %s that you saw", there,
-                   version);
-  if (!node->is_adopted)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s is not adopted: nothing was ever given to it",
-                   node->id);
-  if (strcmp(firmware->product, node->product) != 0)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "it is for product %s, and node %s is of product %s",
-                   firmware->product, node->id, *node->product ? node->product : "none");
-  if (component && component->source == GW_SOURCE_HEARD && strcmp(component->software_version, version) != 0)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "node %s itself says that it runs %s", node->id,
-                   component->software_version);
-  return TRUE;
-}
-
-/* The operator's eyes: entered, where the node itself did not say. */
-static void
-enter_version(GwCore *core, GwNode *node, const GwFirmware *firmware, GwChange *change)
-{
-  GwComponent *component = gw_node_add_component(node, firmware->type);
-  g_autofree char *there = version_on(node, firmware);
-
-  if (!component || component->source == GW_SOURCE_HEARD)
-    return;
-  gw_component_set(component, there, GW_SOURCE_ENTERED, gw_core_now(core).wall_ms);
-  gw_rows_put_node(gw_change_batch(change), node);
-}
-
-void
-gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const GwSighting *seen,
-                            GwThen then)
-{
-  g_autoptr(GError) error = NULL;
-  GwFirmware *firmware = gw_commands_firmware(core, id, &error);
-  GwNode *node = firmware ? gw_commands_node(core, seen->node, &error) : NULL;
-  g_autoptr(GwChange) change = NULL;
-
-  if (!node || !check_confirm(firmware, node, seen->version, &error)) {
-    gw_then_fail(core, then, g_steal_pointer(&error));
-    return;
-  }
-  change = gw_change_new(core, caller);
-  set_state(core, firmware, GW_FIRMWARE_VERIFIED, "");
-  gw_rows_put_firmware(gw_change_batch(change), firmware);
-  enter_version(core, node, firmware, change);
-  gw_change_say(change, "firmware.verified", &(GwAbout){ .firmware_id = id, .node = node->id },
-                "%s saw version %s run on %s: firmware %" G_GINT64_FORMAT " is verified", caller->name,
-                seen->version, node->id, id);
-  gw_change_finish(g_steal_pointer(&change), then, NULL);
-  gw_scheduler_changed(core);
-}
-
-/* What has all bytes ends as "outcome unknown"; what is on its way ends as far as it can be cut. */
-static void
-cancel_updates(GwCore *core, const GwFirmware *firmware, GwChange *change)
-{
-  g_autoptr(GPtrArray) updates = gw_updates_open_of_rule(core->updates, 0);
-
-  for (guint i = 0; i < updates->len; i++) {
-    GwUpdate *update = updates->pdata[i];
-
-    if (update->firmware_id == firmware->id)
-      gw_progress_cancel(core, update,
-                         update->state >= GW_UPDATE_DOWNLOADED ? GW_PROGRESS_UNPROVEN
-                                                               : "the firmware was withdrawn",
-                         change);
-  }
-}
-
-void
-gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then)
-{
-  g_autoptr(GError) error = NULL;
-  GwFirmware *firmware = gw_commands_firmware(core, id, &error);
-  g_autoptr(GwChange) change = NULL;
-
-  if (firmware && firmware->state == GW_FIRMWARE_WITHDRAWN)
-    gw_fail(&error, GW_ERROR_EXISTS, "firmware %" G_GINT64_FORMAT " is withdrawn already", id);
-  if (error) {
-    gw_then_fail(core, then, g_steal_pointer(&error));
-    return;
-  }
-  change = gw_change_new(core, caller);
-  set_state(core, firmware, GW_FIRMWARE_WITHDRAWN, reason);
-  gw_rows_put_firmware(gw_change_batch(change), firmware);
-  gw_change_say(change, "firmware.withdrawn", &(GwAbout){ .firmware_id = id }, "%s %s was withdrawn: %s",
-                firmware->product, firmware->software_version, reason);
-  cancel_updates(core, firmware, change);
-  gw_change_finish(g_steal_pointer(&change), then, NULL);
-  gw_fetching_cancel(core->fetching, firmware);
-  gw_scheduler_changed(core);
-}
+/* ---- delete ---- */
 
 void
 gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
@@ -369,6 +284,7 @@ gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwTh
     return;
   }
   change = gw_change_new(core, caller);
+  gw_verifications_close(core, firmware);
   gw_rows_delete_firmware(gw_change_batch(change), id);
   gw_change_say(change, "firmware.deleted", &(GwAbout){ .firmware_id = id }, "%s %s was deleted",
                 firmware->product, firmware->software_version);
@@ -378,77 +294,4 @@ gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwTh
       !gw_firmwares_find_image(core->firmwares, firmware->sha256, firmware))
     gw_store_remove(core->store, sha256);
   gw_firmwares_remove(core->firmwares, firmware);
-}
-
-/* ---- products ---- */
-
-static const GwFormKey PRODUCT_KEYS[] = {
-  { "plugin", 's' },     { "scheme", 's' },         { "series-chars", 'i' },
-  { "auto-adopt", 'b' }, { "least-identity", 's' }, { "require-signature", 'b' },
-  { NULL, 0 },
-};
-
-static gboolean
-check_product(GwCore *core, const char *name, GVariant *form, GwProduct *ret_values, GError **error)
-{
-  const char *scheme = gw_form_text(form, "scheme", NULL);
-  const char *identity = gw_form_text(form, "least-identity", NULL);
-  gint64 series_chars = gw_form_integer(form, "series-chars", 0);
-  GwIdentity least = GW_IDENTITY_CLAIMED;
-
-  if (!gw_name_check("product", name, error) || !gw_form_check(form, PRODUCT_KEYS, NULL, error))
-    return FALSE;
-  if (scheme && !gw_version_scheme_parse(scheme, &ret_values->scheme))
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "scheme: expected opaque, integer, byte, lex8 or dotted");
-  if (identity && !gw_identity_parse(identity, &least))
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "least-identity: expected address, mac, claimed or credential");
-  if (series_chars < 0 || series_chars > 64)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "series-chars: expected 0 to 64");
-  ret_values->series_chars = (guint)series_chars;
-  ret_values->least_identity = (int)least;
-  return TRUE;
-}
-
-static void
-take_product_form(GwCore *core, GwProduct *product, GVariant *form, const GwProduct *values)
-{
-  const GatewayPlugin *plugin;
-
-  gw_form_take(form, "plugin", &product->plugin);
-  plugin = gw_plugins_find(core->plugins, product->plugin);
-  if (gw_form_has(form, "scheme"))
-    product->scheme = values->scheme;
-  else if (plugin && gw_form_has(form, "plugin"))
-    product->scheme = (GwVersionScheme)plugin->versioning.scheme;
-  if (gw_form_has(form, "series-chars"))
-    product->series_chars = values->series_chars;
-  else if (plugin && gw_form_has(form, "plugin"))
-    product->series_chars = plugin->versioning.series_chars;
-  if (gw_form_has(form, "least-identity"))
-    product->least_identity = values->least_identity;
-  product->is_auto_adopt = gw_form_flag(form, "auto-adopt", product->is_auto_adopt);
-  product->is_require_signature = gw_form_flag(form, "require-signature", product->is_require_signature);
-}
-
-void
-gw_command_product_set(GwCore *core, const GwCaller *caller, const char *name, GVariant *form, GwThen then)
-{
-  g_autoptr(GError) error = NULL;
-  g_autoptr(GwChange) change = NULL;
-  GwProduct values = { 0 };
-  GwProduct *product;
-
-  if (!check_product(core, name, form, &values, &error)) {
-    gw_then_fail(core, then, g_steal_pointer(&error));
-    return;
-  }
-  change = gw_change_new(core, caller);
-  product = gw_imports_product(core, name, change);
-  take_product_form(core, product, form, &values);
-  gw_rows_put_product(gw_change_batch(change), product);
-  gw_change_say(change, "product.set", &(GwAbout){ .name = name }, "product %s: transport %s, versions %s",
-                name, *product->plugin ? product->plugin : "not known yet",
-                gw_version_scheme_name(product->scheme));
-  gw_change_finish(g_steal_pointer(&change), then, NULL);
-  gw_scheduler_changed(core);
 }

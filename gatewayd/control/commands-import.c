@@ -17,9 +17,9 @@
 #define SILENCE_MS 60000
 
 static const GwFormKey IMPORT_KEYS[] = {
-  { "product", 's' }, { "version", 's' }, { "hardware", 's' }, { "type", 's' },
-  { "name", 's' },    { "notes", 's' },   { "sha256", 's' },   { "signature", 's' },
-  { "draft", 'b' },   { "member", 's' },  { NULL, 0 },
+  { "product", 's' },   { "version", 's' }, { "hardware", 's' },     { "type", 's' },
+  { "name", 's' },      { "notes", 's' },   { "version-name", 's' }, { "sha256", 's' },
+  { "signature", 's' }, { "draft", 'b' },   { "member", 's' },       { NULL, 0 },
 };
 
 typedef struct {
@@ -266,6 +266,7 @@ gw_imports_take_form(GwFirmware *firmware, GVariant *form, const char *const *mo
   gw_form_take(form, "type", &firmware->type);
   gw_form_take(form, "name", &firmware->name);
   gw_form_take(form, "notes", &firmware->notes);
+  gw_form_take(form, "version-name", &firmware->version_name);
   for (const char *const *key = more; key && *key; key++)
     if (gw_form_has(form, *key))
       g_hash_table_replace(firmware->attributes, g_strdup(*key), g_strdup(gw_form_text(form, *key, "")));
@@ -299,6 +300,8 @@ check_import(GwCore *core, const GwFirmware *firmware, GVariant *form, GError **
     return FALSE;
   if (product && *firmware->software_version &&
       !gw_version_check(product->scheme, firmware->software_version, error))
+    return FALSE;
+  if (!gw_version_name_check(firmware->version_name, error))
     return FALSE;
   if (*sha256 && !gw_unhex(sha256, GW_SHA256_LEN, digest))
     return gw_fail(error, GW_ERROR_BAD_INPUT, "sha256: expected 64 hexadecimal digits");

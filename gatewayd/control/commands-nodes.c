@@ -20,12 +20,15 @@ GwNode *
 gw_commands_node(GwCore *core, const char *id, GError **error)
 {
   GwNode *node = gw_registry_find(core->registry, id);
+  g_autofree char *imei = g_strdup_printf("imei=%.64s", id);
   char mac[18] = "";
 
   if (!node && gw_mac_normalize(id, mac))
     node = gw_registry_find(core->registry, mac);
   if (!node && *mac)
     node = gw_registry_find_mac(core->registry, mac);
+  if (!node)
+    node = gw_registry_find_alias(core->registry, imei);
   if (!node)
     gw_fail(error, GW_ERROR_NOT_FOUND,
             "there is no node \"%.64s\"; it appears in \"nodes list\" when it is heard, or enter it with "

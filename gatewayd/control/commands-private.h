@@ -6,7 +6,8 @@
 #include "control/numbering.h"
 #include "model/policy.h"
 
-/* NULL and NOT_FOUND, with what to do next. A node is found by its id, or by its MAC as people write it. */
+/* NULL and NOT_FOUND, with what to do next. A node is found by its id, or by its MAC as people write it, or
+ * its IMEI. */
 GwNode *gw_commands_node(GwCore *core, const char *id, GError **error);
 GwFirmware *gw_commands_firmware(GwCore *core, gint64 id, GError **error);
 GwRule *gw_commands_rule(GwCore *core, gint64 id, GError **error);
@@ -25,8 +26,13 @@ void gw_commands_drop_node(GwCore *core, const GwNode *node, GwChange *change);
 /* One that a person chose: 8 to 64 letters, digits and signs. */
 gboolean gw_commands_check_password(const char *password, GError **error);
 
-/* May something new begin with it? UNTRUSTED when the catalog that announced it has expired (U4). */
+/* May something new begin with it? As the two below. */
+gboolean gw_commands_may_begin(GwCore *core, const GwFirmware *firmware, GError **error);
+/* UNTRUSTED when the catalog that announced it has expired (U4). */
 gboolean gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError **error);
+/* BAD_INPUT when no version could ever follow it, and nobody overrode that (U7). */
+gboolean gw_commands_check_last(const GwCore *core, const GwFirmware *firmware, GError **error);
+void gw_commands_set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason);
 /* Sets a rule running: row, event, index, fetch. */
 void gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change);
 /* The nodes that it is for now, as far as their numbers matter. */

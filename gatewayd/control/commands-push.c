@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One firmware to one node: the only way for one that is not verified, and only to the one node that tries
- * it. */
+/* One firmware to one node. One that is not verified is verified there, and goes nowhere else; an older one
+ * takes the place of a newer by its own verb alone. */
 #include <string.h>
 
 #include "base/error.h"
@@ -10,13 +10,33 @@
 #include "control/numbering.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
+#include "control/verifications.h"
 
 static const GwFormKey PUSH_KEYS[] = {
-  { "downgrade", 'b' },
   { "number", 'i' },
   { "override", 'a' },
+  { "stay", 's' },
   { NULL, 0 },
 };
+
+typedef struct {
+  GwCore *core;
+  gint64 firmware_id;
+  char *node;
+  GVariant *options;
+  GwPushKind kind;
+  GwChange *change;
+  GwThen then;
+} Push;
+
+static void
+push_free(Push *push)
+{
+  g_free(push->node);
+  g_variant_unref(push->options);
+  gw_change_free(push->change);
+  g_free(push);
+}
 
 /* ---- may it? ---- */
 
@@ -33,13 +53,42 @@ check_trial(GwCore *core, const GwFirmware *firmware, const GwNode *node, GError
 {
   const char *other = firmware->verify_node;
   const GwUpdate *update = *other ? gw_updates_open(core->updates, other, firmware->type) : NULL;
+  gboolean is_begun = update && update->firmware_id == firmware->id && update->state != GW_UPDATE_SCHEDULED;
 
-  if (firmware->state == GW_FIRMWARE_VERIFIED || !*other || strcmp(other, node->id) == 0 || !update ||
-      update->firmware_id != firmware->id || update->state == GW_UPDATE_SCHEDULED)
+  if (firmware->state != GW_FIRMWARE_VERIFYING || strcmp(other, node->id) == 0 ||
+      (firmware->verification.step == GW_VERIFICATION_BRINGING && !is_begun))
     return TRUE;
   return gw_fail(error, GW_ERROR_BUSY,
-                 "firmware %" G_GINT64_FORMAT " is unverified and is being tried on %s: one node at a time",
+                 "firmware %" G_GINT64_FORMAT
+                 " is being verified on %s: one node at a time; \"firmware unverify\" ends that",
                  firmware->id, other);
+}
+
+/* The node that is to prove something must be there, and not a name for several. */
+static gboolean
+check_online(GwCore *core, const GwNode *node, GError **error)
+{
+  gint64 now_ms = gw_core_now(core).boot_ms;
+  g_autofree char *when = gw_clock_format(node->last_ms);
+
+  if (node->is_group)
+    return gw_fail(error, GW_ERROR_BAD_INPUT,
+                   "%s is several nodes under one name: none of them proves anything", node->id);
+  if (node->last_boot_ms && now_ms - node->last_boot_ms <= core->limits.online_ms)
+    return TRUE;
+  if (!node->last_ms)
+    return gw_fail(error, GW_ERROR_OFFLINE, "node %s was never heard: name one that is online", node->id);
+  return gw_fail(error, GW_ERROR_OFFLINE,
+                 "node %s is not online, it was last heard %s: name one that is, or push to it and wait",
+                 node->id, when);
+}
+
+static gboolean
+check_verify(GwCore *core, const GwFirmware *firmware, const GwNode *node, GError **error)
+{
+  if (firmware->state == GW_FIRMWARE_VERIFIED)
+    return gw_fail(error, GW_ERROR_EXISTS, "firmware %" G_GINT64_FORMAT " is verified already", firmware->id);
+  return check_online(core, node, error);
 }
 
 static gboolean
@@ -60,6 +109,16 @@ check_state(const GwFirmware *firmware, GError **error)
   }
 }
 
+/* A node that runs it and says so can prove it as it is. */
+static gboolean
+proves_it_already(const GwFirmware *firmware, const GwNode *node, GwOrder order)
+{
+  const GwComponent *component = gw_node_component_for(node, firmware->type);
+
+  return order == GW_ORDER_EQUAL && component->source == GW_SOURCE_HEARD &&
+         firmware->state != GW_FIRMWARE_VERIFIED;
+}
+
 static gboolean
 check_fit(GwCore *core, const GwFirmware *firmware, const GwNode *node, gboolean is_downgrade, GError **error)
 {
@@ -71,15 +130,16 @@ check_fit(GwCore *core, const GwFirmware *firmware, const GwNode *node, gboolean
   if (gw_numbering_of(core, firmware) && node->told_firmware > firmware->id && !is_downgrade)
     return gw_fail(error, GW_ERROR_BAD_INPUT,
                    "node %s was offered firmware %" G_GINT64_FORMAT
-                   ", which came later; a downgrade must be asked for as one: --downgrade",
+                   ", which came later; an older one is brought by \"gatewayctl downgrade\"",
                    node->id, node->told_firmware);
   if (order == GW_ORDER_GREATER && is_downgrade)
     return TRUE;
   if (order == GW_ORDER_GREATER)
-    return gw_fail(error, GW_ERROR_BAD_INPUT,
-                   "node %s runs a newer version than %s; a downgrade must be asked for as one: --downgrade",
-                   node->id, firmware->software_version);
-  if (reason)
+    return gw_fail(
+        error, GW_ERROR_BAD_INPUT,
+        "node %s runs a newer version than %s; an older one is brought by \"gatewayctl downgrade\"", node->id,
+        firmware->software_version);
+  if (reason && !proves_it_already(firmware, node, order))
     return gw_fail(error, reason == GW_REASON_UP_TO_DATE ? GW_ERROR_EXISTS : GW_ERROR_BAD_INPUT,
                    "firmware %" G_GINT64_FORMAT
                    " (product %s, version %s) cannot go to node %s (product %s): %s",
@@ -91,16 +151,44 @@ check_fit(GwCore *core, const GwFirmware *firmware, const GwNode *node, gboolean
 }
 
 static gboolean
-check_push(GwCore *core, const GwFirmware *firmware, const GwNode *node, GVariant *options, GError **error)
+check_options(GVariant *options, GError **error)
 {
-  if (!gw_form_check(options, PUSH_KEYS, NULL, error) || !check_state(firmware, error))
+  const char *stay = gw_form_text(options, "stay", "0s");
+  gint64 stay_ms;
+
+  if (!gw_form_check(options, PUSH_KEYS, NULL, error))
+    return FALSE;
+  return gw_parse_duration_ms(stay, &stay_ms) ||
+         gw_fail(error, GW_ERROR_BAD_INPUT, "stay: expected a time like 90min, not \"%.64s\"", stay);
+}
+
+/* Its firmware may be the last one that such nodes can ever have. */
+static gboolean
+overrides_last(const Push *push, const GwFirmware *firmware)
+{
+  g_auto(GStrv) overrides = gw_form_list(push->options, "override");
+
+  return overrides && !gw_numbering_of(push->core, firmware) &&
+         g_strv_contains((const char *const *)overrides, GW_OVERRIDE_LAST_VERSION);
+}
+
+static gboolean
+check_push(const Push *push, const GwFirmware *firmware, const GwNode *node, GError **error)
+{
+  GwCore *core = push->core;
+
+  if (!check_options(push->options, error) || !check_state(firmware, error))
     return FALSE;
   if (!node->is_adopted)
     return gw_fail(error, GW_ERROR_BAD_INPUT,
                    "node %s is not adopted, and gets nothing before it is: \"nodes adopt %s\" first",
                    node->id, node->id);
-  return gw_commands_is_fresh(core, firmware, error) &&
-         check_fit(core, firmware, node, gw_form_flag(options, "downgrade", FALSE), error) &&
+  if (push->kind == GW_PUSH_VERIFY && !check_verify(core, firmware, node, error))
+    return FALSE;
+  if (!gw_commands_is_fresh(core, firmware, error) ||
+      (!overrides_last(push, firmware) && !gw_commands_check_last(core, firmware, error)))
+    return FALSE;
+  return check_fit(core, firmware, node, push->kind == GW_PUSH_DOWNGRADE, error) &&
          check_trial(core, firmware, node, error);
 }
 
@@ -136,15 +224,17 @@ stop_older(GwCore *core, const GwNode *node, GwChange *change)
 }
 
 static gboolean
-pick_number(const GwCore *core, const GwFirmware *firmware, const GwNode *node, GVariant *options,
-            GwNumber *ret_number, GError **error)
+pick_number(const Push *push, const GwFirmware *firmware, const GwNode *node, GwNumber *ret_number,
+            GError **error)
 {
-  GwNumberScope scope = { .numbering = gw_numbering_of(core, firmware), .type = firmware->type };
+  GwNumberScope scope = { .numbering = gw_numbering_of(push->core, firmware), .type = firmware->type };
   g_autofree char *entered = NULL;
 
   if (scope.numbering)
     gw_number_scope_add(&scope, node);
-  gw_number_read_form(options, &entered, &ret_number->overrides);
+  gw_number_read_form(push->options, &entered, &ret_number->overrides);
+  if (g_strcmp0(ret_number->overrides, GW_OVERRIDE_LAST_VERSION) == 0 && !scope.numbering)
+    *ret_number->overrides = '\0'; /* it is the firmware's, and kept with that */
   return gw_number_pick(&scope, entered, ret_number->overrides, &ret_number->number, error);
 }
 
@@ -169,51 +259,72 @@ make_rule(GwCore *core, const GwFirmware *firmware, const GwNode *node, GwNumber
   return gw_rules_add(core->rules, rule);
 }
 
+/* What a person decided against the rules of the house is kept with the firmware, and said. */
 static void
-take_trial(GwFirmware *firmware, const GwNode *node, gboolean is_downgrade, GwChange *change)
+take_overrides(const Push *push, GwFirmware *firmware, const GwNode *node)
 {
-  if (firmware->state != GW_FIRMWARE_VERIFIED) {
-    g_free(firmware->verify_node);
-    firmware->verify_node = g_strdup(node->id);
+  GwAbout about = { .firmware_id = firmware->id, .node = node->id };
+
+  if (overrides_last(push, firmware) && !gw_commands_check_last(push->core, firmware, NULL)) {
+    g_free(firmware->overrides);
+    firmware->overrides = g_strdup(GW_OVERRIDE_LAST_VERSION);
+    gw_change_say(push->change, "firmware.overridden", &about,
+                  "%s %s may be given out, although no version can ever follow it", firmware->product,
+                  firmware->software_version);
   }
-  if (is_downgrade && !firmware->is_downgrade_allowed) {
-    firmware->is_downgrade_allowed = TRUE;
-    gw_change_say(
-        change, "firmware.downgrade-allowed", &(GwAbout){ .firmware_id = firmware->id, .node = node->id },
-        "version %s may replace a newer one on nodes that it is pushed to", firmware->software_version);
-  }
-  gw_rows_put_firmware(gw_change_batch(change), firmware);
+  if (push->kind != GW_PUSH_DOWNGRADE)
+    return;
+  firmware->is_downgrade_allowed = TRUE;
+  gw_change_say(push->change, "firmware.downgrade-allowed", &about,
+                "%s %s is brought to %s also in place of a newer version", firmware->product,
+                firmware->software_version, node->id);
 }
 
-typedef struct {
-  GwCore *core;
-  gint64 firmware_id;
-  char *node;
-  GVariant *options;
-  GwChange *change;
-  GwThen then;
-} Push;
+static gint64
+stay_ms(const Push *push)
+{
+  gint64 ms = push->core->limits.stay_ms;
+
+  gw_parse_duration_ms(gw_form_text(push->options, "stay", ""), &ms);
+  return ms;
+}
 
 static void
-push_free(Push *push)
+verify(const Push *push, GwFirmware *firmware, const GwNode *node, gint64 rule_id)
 {
-  g_free(push->node);
-  g_variant_unref(push->options);
-  gw_change_free(push->change);
-  g_free(push);
+  GwVerificationPlan plan = { .node = node, .rule_id = rule_id, .stay_ms = stay_ms(push) };
+
+  gw_verifications_ask_make(push->core, node, &plan.is_silent, NULL); /* asked again when it is confirmed */
+  if (firmware->state == GW_FIRMWARE_VERIFYING)
+    gw_verifications_fact(push->core, firmware, GW_PROOF_GIVEN_UP, "it is tried anew", push->change);
+  gw_verifications_start(push->core, firmware, &plan, push->change);
+}
+
+static gboolean
+runs_it(const GwCore *core, const GwFirmware *firmware, const GwNode *node)
+{
+  const GwProduct *product = gw_products_find(core->firmwares, node->product);
+
+  return product && gw_policy_order(node, firmware, product) == GW_ORDER_EQUAL;
 }
 
 static void
 run_push(Push *push, GwFirmware *firmware, GwNode *node, GwNumber *number)
 {
   GwCore *core = push->core;
-  GwRule *rule;
+  GwRule *rule = NULL;
 
   stop_older(core, node, push->change);
-  take_trial(firmware, node, gw_form_flag(push->options, "downgrade", FALSE), push->change);
-  rule = make_rule(core, firmware, node, number);
-  gw_commands_run_rule(core, rule, push->change);
-  gw_change_finish(g_steal_pointer(&push->change), push->then, g_variant_new("(x)", rule->id));
+  take_overrides(push, firmware, node);
+  if (!runs_it(core, firmware, node))
+    rule = make_rule(core, firmware, node, number);
+  if (firmware->state != GW_FIRMWARE_VERIFIED)
+    verify(push, firmware, node, rule ? rule->id : 0);
+  gw_rows_put_firmware(gw_change_batch(push->change), firmware);
+  if (rule)
+    gw_commands_run_rule(core, rule, push->change);
+  gw_change_finish(g_steal_pointer(&push->change), push->then,
+                   g_variant_new("(x)", rule ? rule->id : G_GINT64_CONSTANT(0)));
   gw_scheduler_node_changed(core, node->id);
   gw_scheduler_wake(core, node);
 }
@@ -230,8 +341,7 @@ on_checked(const char *plugin, const GError *error, gpointer user)
 
   if (node && !gw_commands_take_check(core, firmware, plugin, error, push->change))
     why = g_error_copy(error);
-  if (!why && check_push(core, firmware, node, push->options, &why) &&
-      pick_number(core, firmware, node, push->options, &number, &why))
+  if (!why && check_push(push, firmware, node, &why) && pick_number(push, firmware, node, &number, &why))
     run_push(push, firmware, node, &number);
   else
     gw_then_fail(core, push->then, g_steal_pointer(&why));
@@ -241,19 +351,23 @@ on_checked(const char *plugin, const GError *error, gpointer user)
 void
 gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then)
 {
-  g_autoptr(GVariant) own =
-      g_variant_ref_sink(order->options ? order->options : g_variant_new("a{sv}", NULL));
   g_autoptr(GError) error = NULL;
+  GVariant *options = order->options ? order->options : g_variant_new("a{sv}", NULL);
   GwFirmware *firmware = gw_commands_firmware(core, order->firmware, &error);
   GwNode *node = firmware ? gw_commands_node(core, order->node, &error) : NULL;
-  Push *push;
+  Push *push = g_new(Push, 1);
 
-  if (!node || !check_push(core, firmware, node, own, &error)) {
-    gw_then_fail(core, then, g_steal_pointer(&error));
+  *push = (Push){ .core = core,
+                  .firmware_id = order->firmware,
+                  .node = g_strdup(node ? node->id : ""),
+                  .options = g_variant_ref_sink(options),
+                  .kind = order->kind,
+                  .change = gw_change_new(core, caller),
+                  .then = then };
+  if (node && check_push(push, firmware, node, &error)) {
+    gw_commands_check_image(core, firmware, on_checked, push);
     return;
   }
-  push = g_new(Push, 1);
-  *push = (Push){ core, order->firmware, g_strdup(node->id), g_variant_ref(own), gw_change_new(core, caller),
-                  then };
-  gw_commands_check_image(core, firmware, on_checked, push);
+  gw_then_fail(core, then, g_steal_pointer(&error));
+  push_free(push);
 }

@@ -9,6 +9,7 @@
 #include "control/numbering.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
+#include "control/verifications.h"
 
 GwRule *
 gw_commands_rule(GwCore *core, gint64 id, GError **error)
@@ -72,7 +73,7 @@ check_firmware(GwCore *core, const GwRule *rule, const GwFirmware *firmware, GEr
                    " is %s: push it to one node, and confirm that it runs there, "
                    "before a rule may use it",
                    firmware->id, gw_firmware_state_name(firmware->state));
-  return gw_commands_is_fresh(core, firmware, error);
+  return gw_commands_may_begin(core, firmware, error);
 }
 
 static gboolean
@@ -295,6 +296,7 @@ gw_commands_stop_rule(GwCore *core, GwRule *rule, const char *reason, GwChange *
   gw_change_say(change, "rule.stopped", &(GwAbout){ .rule_id = rule->id },
                 "rule %s was stopped: %s; %u updates cannot be cut or are awaited", rule->name, reason,
                 n_going_on);
+  gw_verifications_push_ended(core, rule, reason, change);
 }
 
 void

@@ -36,26 +36,42 @@ void gw_command_import(GwCore *core, const GwCaller *caller, int fd, GVariant *f
 void gw_core_caller_left(GwCore *core, const char *sender);
 /* Completes or changes the form while draft or unverified. -> (s state) */
 void gw_command_firmware_edit(GwCore *core, const GwCaller *caller, gint64 id, GVariant *form, GwThen then);
-/* "I saw version X run on NODE": verified. The version must be the firmware's; audited. -> () */
+/* "I saw version X run on NODE": verified; audited. Where nodes tell their version themselves, the one that
+ * verifies it must have been heard with it and have stayed in contact; node and version may then be "". -> ()
+ */
 typedef struct {
   const char *node, *version;
 } GwSighting;
 void gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, const GwSighting *seen,
                                  GwThen then);
+/* Its verification ends, and it is unverified again. */
+void gw_command_firmware_unverify(GwCore *core, const GwCaller *caller, gint64 id, const char *reason,
+                                  GwThen then);
+/* It is not to be used: no catalog brings it back. */
+void gw_command_firmware_reject(GwCore *core, const GwCaller *caller, gint64 id, const char *reason,
+                                GwThen then);
 void gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, const char *reason,
                                   GwThen then);
 /* Forgets a firmware that no rule or open update needs. */
 void gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
-/* One firmware (also unverified) to one node: makes and starts a push rule. -> (x rule) */
+/* One firmware to one node: makes and starts a push rule. One that is unverified is verified there. -> (x
+ * rule; 0 = the node runs it already) */
+typedef enum {
+  GW_PUSH_PLAIN = 0,
+  GW_PUSH_VERIFY,    /* unverified, and the node must be online */
+  GW_PUSH_DOWNGRADE, /* also over a newer one */
+} GwPushKind;
 typedef struct {
   gint64 firmware;
   const char *node;
-  GVariant *options; /* a{sv}: downgrade (b), number (i), override (as); NULL = none */
+  GVariant *options; /* a{sv}: number (i), override (as), stay (s); NULL = none */
+  GwPushKind kind;
 } GwPushOrder;
 void gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then);
 
 /* --- products and nodes --- */
-/* @form: plugin, scheme, series-chars, auto-adopt, least-identity, require-signature. Makes or changes. */
+/* @form: plugin, scheme, series-chars, auto-adopt, least-identity, require-signature, self-verifying, family,
+ * labels (as). Makes or changes. */
 void gw_command_product_set(GwCore *core, const GwCaller *caller, const char *name, GVariant *form,
                             GwThen then);
 /* @options: product, location. -> (u how many) */

@@ -34,6 +34,7 @@ typedef struct {
   guint attempts, strangers, timeline_rows;
   gint64 retry_first_ms, retry_max_ms, slot_ms, never_asked_ms, stalled_ms, not_back_ms, pin_idle_ms;
   gint64 timeline_age_ms, events;
+  gint64 verification_ms, stay_ms, online_ms;
   guint outbox;
   guint64 max_image;
 } GwLimits;
@@ -67,6 +68,7 @@ struct GwCore {
   GwRegistry *registry;
   GwNeighbours *neighbours; /* NULL where the kernel does not let us ask */
   GwFirmwares *firmwares;
+  GPtrArray *verifying; /* GwFirmware, borrowed; verifications.c's */
   GwRules *rules;
   GwUpdates *updates;
   GwPins *pins;

@@ -18,6 +18,7 @@
 #include "control/timeline.h"
 #include "control/upstreams.h"
 #include "control/verbs.h"
+#include "control/verifications.h"
 #include "control/workers.h"
 
 #define DATABASE_NAME "gatewayd.db"
@@ -70,6 +71,9 @@ run_alarm(GwCore *core, GwAlarmKind kind, gint64 id)
     break;
   case GW_ALARM_RELAY:
     gw_relay_alarm(core->relay, id);
+    break;
+  case GW_ALARM_VERIFICATION:
+    gw_verifications_alarm(core, id);
     break;
   }
 }
@@ -127,6 +131,9 @@ read_limits(const GwConfig *config)
     .not_back_ms = TIME("not-back"),
     .pin_idle_ms = TIME("pin-idle"),
     .timeline_age_ms = TIME("timeline-age"),
+    .verification_ms = TIME("verification"),
+    .stay_ms = TIME("verification-stay"),
+    .online_ms = TIME("online"),
     .max_image = (guint64)gw_config_size(config, "cache", NULL, "image"),
   };
 #undef NUMBER
@@ -251,6 +258,7 @@ core_new(const GwCorePlaces *places)
   core->registry = gw_registry_new();
   core->accounts = gw_accounts_new();
   core->firmwares = gw_firmwares_new();
+  core->verifying = g_ptr_array_new();
   core->rules = gw_rules_new(core->firmwares);
   core->updates = gw_updates_new();
   core->pins = gw_pins_new();
@@ -277,6 +285,7 @@ free_nouns(GwCore *core)
   gw_pins_free(core->pins);
   gw_updates_free(core->updates);
   gw_rules_free(core->rules);
+  g_ptr_array_unref(core->verifying);
   gw_firmwares_free(core->firmwares);
   gw_registry_free(core->registry);
   gw_timeline_free(core->timeline);

@@ -5,6 +5,7 @@
 
 #include "control/progress.h"
 #include "control/scheduler.h"
+#include "control/verifications.h"
 
 /* ---- what was heard ---- */
 
@@ -109,6 +110,8 @@ gw_evidence_heard(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change
   newest = ask->is_version_proof ? find_newest(core, node, ask->type) : NULL;
   if (newest && (is_news || !gw_update_state_is_final(newest->state)))
     tell_version(core, newest, ask->software_version, change);
+  if (ask->is_version_proof)
+    gw_verifications_heard(core, node, ask->type, ask->software_version, change);
   if (is_news && node->is_adopted) {
     gw_rows_put_node(gw_change_batch(change), node);
     gw_change_say(change, "node.version", &(GwAbout){ .node = node->id }, "%s runs version %s (%s)", node->id,

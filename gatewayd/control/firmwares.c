@@ -66,6 +66,10 @@ index_under(GHashTable *index, char *key, GwFirmware *firmware)
 static void
 index_one(GwFirmwares *firmwares, GwFirmware *firmware)
 {
+  const GwProduct *product = gw_products_find(firmwares, firmware->product);
+
+  g_free(firmware->family);
+  firmware->family = g_strdup(product ? product->family : "");
   if (*firmware->sha256)
     index_under(firmwares->by_image, g_strdup(firmware->sha256), firmware);
   index_under(firmwares->by_version, key_of_version(firmware), firmware);
@@ -119,10 +123,23 @@ first_not_rejected(const GPtrArray *list, const GwFirmware *except)
   return NULL;
 }
 
+/* What a person rejected is not brought again under another name. */
+static GwFirmware *
+first_denied(const GPtrArray *list, const GwFirmware *except)
+{
+  for (guint i = 0; list && i < list->len; i++)
+    if (list->pdata[i] != except && ((const GwFirmware *)list->pdata[i])->is_denied)
+      return list->pdata[i];
+  return NULL;
+}
+
 GwFirmware *
 gw_firmwares_find_image(const GwFirmwares *firmwares, const char *sha256, const GwFirmware *except)
 {
-  return first_not_rejected(g_hash_table_lookup(firmwares->by_image, sha256), except);
+  const GPtrArray *list = g_hash_table_lookup(firmwares->by_image, sha256);
+  GwFirmware *first = first_not_rejected(list, except);
+
+  return first ? first : first_denied(list, except);
 }
 
 GwFirmware *

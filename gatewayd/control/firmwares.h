@@ -14,10 +14,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwFirmwares, gw_firmwares_free)
 GwFirmware *gw_firmwares_add(GwFirmwares *firmwares, GwFirmware *firmware);
 void gw_firmwares_remove(GwFirmwares *firmwares, GwFirmware *firmware);
 GwFirmware *gw_firmwares_find(const GwFirmwares *firmwares, gint64 id);
-/* Call after the digest or a version of an entry changed. */
+/* Call after the digest or a version of an entry changed, or the family of a product. */
 void gw_firmwares_reindex(GwFirmwares *firmwares);
-/* The entry that is not rejected and holds this image (64 hex digits), or NULL; @except (or NULL) does not
- * count. */
+/* The entry that holds this image (64 hex digits) and is not rejected, or was rejected by a person; or NULL.
+ * @except (or NULL) does not count. */
 GwFirmware *gw_firmwares_find_image(const GwFirmwares *firmwares, const char *sha256,
                                     const GwFirmware *except);
 /* The entry, rejected or not, that is the same release with the same image, or NULL. */

@@ -8,6 +8,7 @@
 #include "control/fetching.h"
 #include "control/recognition.h"
 #include "control/scheduler.h"
+#include "control/verifications.h"
 
 /* ---- entries ---- */
 
@@ -36,6 +37,7 @@ gw_imports_reject(GwCore *core, GwFirmware *firmware, const char *reason)
   if (firmware->state == GW_FIRMWARE_WITHDRAWN)
     return; /* that stands: a rejected one may come back with the next catalog */
   change = gw_change_new(core, NULL);
+  gw_verifications_close(core, firmware);
   set_state(core, firmware, GW_FIRMWARE_REJECTED, reason);
   gw_rows_put_firmware(gw_change_batch(change), firmware);
   gw_change_say(change, "firmware.rejected", &(GwAbout){ .firmware_id = firmware->id }, "%s was rejected: %s",

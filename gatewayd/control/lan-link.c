@@ -12,6 +12,7 @@
 #include "control/offers.h"
 #include "control/tells.h"
 #include "control/timeline.h"
+#include "control/verifications.h"
 #include "control/workers.h"
 #include "link/messages.h"
 
@@ -135,6 +136,7 @@ take_contact(GwCore *core, const GwContact *contact)
   if (!node)
     return;
   gw_identity_contact(node, last_ms, now.boot_ms, contact->count);
+  gw_verifications_contact(core, node);
   if (!node->is_adopted || !gw_timeline_last(core->timeline, node->id, &last) ||
       strcmp(last.kind, "asked") != 0)
     return;

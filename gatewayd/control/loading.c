@@ -11,6 +11,7 @@
 #include "control/scheduler.h"
 #include "control/upstreams.h"
 #include "control/verbs.h"
+#include "control/verifications.h"
 
 /* ---- rows ---- */
 
@@ -189,6 +190,7 @@ gw_loading_run(GwCore *core, GError **error)
   change = gw_change_new(core, NULL);
   match_images(core, change);
   drop_stray_pins(core, change);
+  gw_verifications_resume(core, change);
   gw_relay_name(core->relay, change);
   say_start(core, change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/scheduler.h"
+#include "control/verifications.h"
 #include "control/workers.h"
 #include "link/messages.h"
 
@@ -211,6 +212,7 @@ close_update(GwCore *core, GwUpdate *update, GwChange *change)
   if (update->is_inferred)
     learn_inferred(core, update, change);
   complete_push(core, update, change);
+  gw_verifications_update_ended(core, update, change);
   if (!pin)
     return;
   pin->inference.is_open = FALSE;

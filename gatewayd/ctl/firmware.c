@@ -19,6 +19,7 @@
       { "type", GW_ARG_TEXT, "type", "TYPE", "part of the node that it is for, where a node has several" },  \
       { "name", GW_ARG_TEXT, "name", "FILE", "file name that nodes see" },                                   \
       { "notes", GW_ARG_TEXT, "notes", "TEXT", "for people" },                                               \
+      { "version-name", GW_ARG_TEXT, "version-name", "NAME", "for people: letters, digits, underscores" },   \
   {                                                                                                          \
     "field", GW_ARG_TEXTS, NULL, "KEY=VALUE",                                                                \
         "a further field of the plugin's form: gatewayctl plugins show"                                      \
@@ -31,6 +32,13 @@
         "take this one out of an archive; by default, kept whole" },                                         \
   {                                                                                                          \
     "draft", GW_ARG_FLAG, "draft", NULL, "the form is completed later: firmware edit"                        \
+  }
+
+#define TRIAL_ARGS                                                                                           \
+  { "stay", GW_ARG_TEXT, NULL, "TIME", "how long the node must stay in contact: 90min" },                    \
+      { "number", GW_ARG_NUMBER, NULL, "N", "where the make is told one (VERSION): this, not the next" },    \
+  {                                                                                                          \
+    "override", GW_ARG_TEXTS, NULL, "LIMIT", "a limit of that number or version that shall not hold"         \
   }
 
 static gboolean
@@ -75,14 +83,14 @@ run_edit(GwCtl *ctl, const GwArgs *args, GError **error)
 static gboolean
 run_confirm(GwCtl *ctl, const GwArgs *args, GError **error)
 {
-  const char *node = gw_args_text(args, "node", NULL);
-  const char *version = gw_args_text(args, "version", NULL);
+  const char *node = gw_args_text(args, "node", "");
+  const char *version = gw_args_text(args, "version", "");
   g_autoptr(GVariant) result = NULL;
   gint64 id;
 
   if (!gw_args_id(args, 0, "firmware", &id, error))
     return FALSE;
-  if (!node || !version)
+  if (!*node != !*version)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "say what you saw: --node=NODE and --version=VERSION");
   if (!gw_ctl_simple(ctl, "ConfirmFirmware", g_variant_new("(xss)", id, node, version), &result, error))
     return FALSE;
@@ -91,19 +99,38 @@ run_confirm(GwCtl *ctl, const GwArgs *args, GError **error)
   return TRUE;
 }
 
+/* A word about one firmware that takes a reason. */
 static gboolean
-run_withdraw(GwCtl *ctl, const GwArgs *args, GError **error)
+say_why(GwCtl *ctl, const GwArgs *args, const char *method, const char *said, GError **error)
 {
   g_autoptr(GVariant) result = NULL;
   gint64 id;
 
   if (!gw_args_id(args, 0, "firmware", &id, error) ||
-      !gw_ctl_simple(ctl, "WithdrawFirmware", g_variant_new("(xs)", id, gw_args_text(args, "reason", "")),
-                     &result, error))
+      !gw_ctl_simple(ctl, method, g_variant_new("(xs)", id, gw_args_text(args, "reason", "")), &result,
+                     error))
     return FALSE;
-  if (!gw_ctl_print_result(ctl, "WithdrawFirmware", result))
-    g_print("firmware %s is withdrawn: it is offered to nobody any more\n", args->operands[0]);
+  if (!gw_ctl_print_result(ctl, method, result))
+    g_print("firmware %s %s\n", args->operands[0], said);
   return TRUE;
+}
+
+static gboolean
+run_withdraw(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return say_why(ctl, args, "WithdrawFirmware", "is withdrawn: it is offered to nobody any more", error);
+}
+
+static gboolean
+run_reject(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return say_why(ctl, args, "RejectFirmware", "is rejected: no catalog brings it back", error);
+}
+
+static gboolean
+run_unverify(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return say_why(ctl, args, "UnverifyFirmware", "is unverified again", error);
 }
 
 static gboolean
@@ -224,7 +251,7 @@ next_step(const char *state)
 {
   if (g_str_equal(state, "draft"))
     return "complete it: gatewayctl firmware edit";
-  return g_str_equal(state, "unverified") ? "prove it on one node: gatewayctl push --firmware" : NULL;
+  return g_str_equal(state, "unverified") ? "prove it on one node: gatewayctl firmware verify" : NULL;
 }
 
 static gboolean
@@ -243,7 +270,7 @@ run_import(GwCtl *ctl, const GwArgs *args, GError **error)
   g_print("firmware %" G_GINT64_FORMAT " is %s\n", id, state);
   if (next)
     g_print("next: %s %" G_GINT64_FORMAT "%s\n", next, id,
-            g_str_equal(state, "unverified") ? " NODE" : " ...");
+            g_str_equal(state, "unverified") ? " --node=NODE" : " ...");
   return TRUE;
 }
 
@@ -254,8 +281,8 @@ add_push_options(const GwArgs *args, GVariantBuilder *options)
 {
   g_autofree const char **overrides = gw_args_texts(args, "override");
 
-  if (gw_args_has(args, "downgrade"))
-    g_variant_builder_add(options, "{sv}", "downgrade", g_variant_new_boolean(TRUE));
+  if (gw_args_has(args, "stay"))
+    g_variant_builder_add(options, "{sv}", "stay", g_variant_new_string(gw_args_text(args, "stay", "")));
   if (gw_args_has(args, "number"))
     g_variant_builder_add(options, "{sv}", "number", g_variant_new_int64(gw_args_number(args, "number", 0)));
   if (*overrides)
@@ -275,31 +302,64 @@ print_number(GwCtl *ctl, gint64 rule)
     g_print("it is published as number %s\n", number);
 }
 
+/* What is asked of the gateway for one firmware and one node. */
+typedef struct {
+  const char *method;
+  gint64 firmware;
+  const char *node;
+} Order;
+
 static gboolean
-push(GwCtl *ctl, const GwArgs *args, gint64 firmware, const char *node, GError **error)
+order(GwCtl *ctl, const GwArgs *args, const Order *wanted, gint64 *ret_rule, GError **error)
 {
   GVariantBuilder options;
   g_autoptr(GVariant) result = NULL;
-  gint64 rule;
 
   g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
   add_push_options(args, &options);
   if (!gw_ctl_call(ctl,
-                   &(GwCtlCall){ .method = "Push",
-                                 .arguments = g_variant_new("(xs)", firmware, node),
+                   &(GwCtlCall){ .method = wanted->method,
+                                 .arguments = g_variant_new("(xs)", wanted->firmware, wanted->node),
                                  .options = g_variant_builder_end(&options) },
                    &result, error))
     return FALSE;
-  g_variant_get(result, "(x)", &rule);
+  g_variant_get(result, "(x)", ret_rule);
   if (ctl->is_json)
-    gw_ctl_print_json(g_variant_new_parsed("{'firmware': <%x>, 'rule': <%x>}", firmware, rule));
+    gw_ctl_print_json(g_variant_new_parsed("{'firmware': <%x>, 'rule': <%x>}", wanted->firmware, *ret_rule));
+  return TRUE;
+}
+
+static gboolean
+push(GwCtl *ctl, const GwArgs *args, const Order *wanted, GError **error)
+{
+  gint64 rule;
+
+  if (!order(ctl, args, wanted, &rule, error))
+    return FALSE;
+  if (ctl->is_json)
+    return TRUE;
+  if (rule == 0)
+    g_print("node %s runs firmware %" G_GINT64_FORMAT " already, and is to prove it\n", wanted->node,
+            wanted->firmware);
   else
     g_print("firmware %" G_GINT64_FORMAT " goes to %s at its next contact (rule %" G_GINT64_FORMAT ")\n"
             "watch: gatewayctl explain %s\n",
-            firmware, node, rule, node);
-  if (!ctl->is_json)
+            wanted->firmware, wanted->node, rule, wanted->node);
+  if (rule != 0)
     print_number(ctl, rule);
   return TRUE;
+}
+
+static gboolean
+run_verify(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  Order wanted = { .method = "VerifyFirmware", .node = gw_args_text(args, "node", NULL) };
+
+  if (!gw_args_id(args, 0, "firmware", &wanted.firmware, error))
+    return FALSE;
+  if (!wanted.node)
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "name the one node that tries it: --node=NODE");
+  return push(ctl, args, &wanted, error);
 }
 
 static gboolean
@@ -319,24 +379,36 @@ product_of(GwCtl *ctl, const char *node, char **ret_product, GError **error)
 }
 
 static gboolean
-run_push(GwCtl *ctl, const GwArgs *args, GError **error)
+bring(GwCtl *ctl, const GwArgs *args, const char *method, GError **error)
 {
-  guint32 known = gw_args_number(args, "firmware", 0);
-  const char *node = args->operands[args->n_operands - 1];
+  Order wanted = { .method = method, .firmware = gw_args_number(args, "firmware", 0) };
+  gboolean is_known = wanted.firmware != 0;
   g_autoptr(GVariant) result = NULL;
   g_autofree char *product = NULL;
-  gint64 id;
 
-  if (known != 0 && args->n_operands == 1)
-    return push(ctl, args, known, node, error);
-  if (known != 0 || args->n_operands != 2)
+  wanted.node = args->operands[args->n_operands - 1];
+  if (is_known && args->n_operands == 1)
+    return push(ctl, args, &wanted, error);
+  if (is_known || args->n_operands != 2)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "either FILE NODE, or --firmware=ID NODE");
-  if (!gw_args_has(args, "product") && !product_of(ctl, node, &product, error))
+  if (!gw_args_has(args, "product") && !product_of(ctl, wanted.node, &product, error))
     return FALSE;
   if (!import(ctl, args, product, &result, error))
     return FALSE;
-  g_variant_get(result, "(x&s)", &id, NULL);
-  return push(ctl, args, id, node, error);
+  g_variant_get(result, "(x&s)", &wanted.firmware, NULL);
+  return push(ctl, args, &wanted, error);
+}
+
+static gboolean
+run_push(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return bring(ctl, args, "Push", error);
+}
+
+static gboolean
+run_downgrade(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return bring(ctl, args, "Downgrade", error);
 }
 
 /* --- the table --- */
@@ -345,10 +417,13 @@ static const GwArg EDIT_ARGS[] = { FORM_ARGS, { NULL, 0, NULL, NULL, NULL } };
 static const GwArg IMPORT_FILE_ARGS[] = { IMPORT_ARGS, { NULL, 0, NULL, NULL, NULL } };
 static const GwArg PUSH_ARGS[] = {
   { "firmware", GW_ARG_NUMBER, NULL, "ID", "a firmware that is here already, instead of FILE" },
-  { "downgrade", GW_ARG_FLAG, NULL, NULL, "also when the node runs a newer version" },
-  { "number", GW_ARG_NUMBER, NULL, "N", "where the make is told one (VERSION): this, not the next" },
-  { "override", GW_ARG_TEXTS, NULL, "LIMIT", "a limit of that number that shall not hold" },
+  TRIAL_ARGS,
   IMPORT_ARGS,
+  { NULL, 0, NULL, NULL, NULL },
+};
+static const GwArg VERIFY_ARGS[] = {
+  { "node", GW_ARG_TEXT, NULL, "NODE", "the one node that tries it: its id, MAC or IMEI" },
+  TRIAL_ARGS,
   { NULL, 0, NULL, NULL, NULL },
 };
 static const GwArg CONFIRM_ARGS[] = {
@@ -367,10 +442,21 @@ const GwCommand gw_commands_firmware[] = {
   { "firmware", "edit", "ID", 1, 1, EDIT_ARGS, "complete or change the form of a draft",
     "  gatewayctl firmware edit 7 --product=weather --version=5", run_edit },
   { "firmware", "confirm", "ID", 1, 1, CONFIRM_ARGS, "say that you saw it run: it is verified",
-    "A firmware is proven on one node before rules may give it to many. Push it to one node, look at the "
-    "device, then say so; your name is kept with it.\n\n"
+    "A firmware is proven on one node before rules may give it to many. Nodes that tell their version prove "
+    "it themselves, and you only say yes. Of others: look at the device, then say what you saw; your name is "
+    "kept with it.\n\n"
+    "  gatewayctl firmware confirm 7\n"
     "  gatewayctl firmware confirm 7 --node=sensor-7 --version=5",
     run_confirm },
+  { "firmware", "verify", "ID", 1, 1, VERIFY_ARGS, "try it on one node that is online",
+    "The firmware goes to this node alone. It must be heard with the new version and stay in contact; then "
+    "confirm it. When that fails it is unverified again, and says why.\n\n"
+    "  gatewayctl firmware verify 7 --node=02:00:00:00:00:07",
+    run_verify },
+  { "firmware", "unverify", "ID", 1, 1, WITHDRAW_ARGS, "end its verification without a result", NULL,
+    run_unverify },
+  { "firmware", "reject", "ID", 1, 1, WITHDRAW_ARGS, "it is not to be used; no catalog brings it back", NULL,
+    run_reject },
   { "firmware", "withdraw", "ID", 1, 1, WITHDRAW_ARGS, "offer it to nobody any more", NULL, run_withdraw },
   { "firmware", "delete", "ID", 1, 1, NULL, "forget it, where nothing needs it", NULL, run_delete },
   { "import", NULL, "FILE", 1, 1, IMPORT_FILE_ARGS, "bring a firmware file into the gateway",
@@ -378,10 +464,15 @@ const GwCommand gw_commands_firmware[] = {
     "  gatewayctl import unknown.bin --draft",
     run_import },
   { "push", NULL, "[FILE] NODE", 1, 2, PUSH_ARGS, "give one firmware to one node",
-    "The only way an unverified firmware gets anywhere: to that one node. With FILE it is imported first, "
-    "for the product of the node.\n\n"
+    "One that is unverified is verified there, and goes nowhere else. With FILE it is imported first, for "
+    "the "
+    "product of the node.\n\n"
     "  gatewayctl push weather-5.bin sensor-7 --version=5\n"
     "  gatewayctl push --firmware=7 sensor-7",
     run_push },
+  { "downgrade", NULL, "[FILE] NODE", 1, 2, PUSH_ARGS, "give one node an older firmware",
+    "As push, also when the node runs a newer version. Nothing else brings a node an older one.\n\n"
+    "  gatewayctl downgrade --firmware=6 sensor-7",
+    run_downgrade },
   { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
 };

@@ -223,6 +223,10 @@ static const GwArg PRODUCT_ARGS[] = {
   { "least-identity", GW_ARG_TEXT, "least-identity", "HOW", "for that: address, mac, claimed or credential" },
   { "require-signature", GW_ARG_CHOICE, "require-signature", "yes|no",
     "only firmware that a trusted key signed" },
+  { "self-verifying", GW_ARG_CHOICE, "self-verifying", "yes|no",
+    "what its one node proved is verified without a person's word" },
+  { "family", GW_ARG_TEXT, "family", "NAME", "products of one family may have each other's firmware" },
+  { "label", GW_ARG_TEXTS, "labels", "LABEL", "its labels, all of them" },
   { NULL, 0, NULL, NULL, NULL },
 };
 

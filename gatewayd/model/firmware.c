@@ -46,9 +46,10 @@ gw_firmware_new(void)
 {
   GwFirmware *firmware = g_new0(GwFirmware, 1);
   char **texts[] = {
-    &firmware->product,  &firmware->type,  &firmware->hardware_version, &firmware->software_version,
-    &firmware->name,     &firmware->notes, &firmware->plugin,           &firmware->reason,
-    &firmware->upstream, &firmware->url,   &firmware->base_url,         &firmware->verify_node
+    &firmware->product,  &firmware->type,      &firmware->hardware_version, &firmware->software_version,
+    &firmware->name,     &firmware->notes,     &firmware->plugin,           &firmware->reason,
+    &firmware->upstream, &firmware->url,       &firmware->base_url,         &firmware->verify_node,
+    &firmware->proof,    &firmware->overrides, &firmware->version_name,     &firmware->family
   };
   for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
     *texts[i] = g_strdup("");
@@ -64,9 +65,10 @@ gw_firmware_free(GwFirmware *firmware)
   if (!firmware)
     return;
   char *texts[] = {
-    firmware->product,  firmware->type,  firmware->hardware_version, firmware->software_version,
-    firmware->name,     firmware->notes, firmware->plugin,           firmware->reason,
-    firmware->upstream, firmware->url,   firmware->base_url,         firmware->verify_node
+    firmware->product,  firmware->type,      firmware->hardware_version, firmware->software_version,
+    firmware->name,     firmware->notes,     firmware->plugin,           firmware->reason,
+    firmware->upstream, firmware->url,       firmware->base_url,         firmware->verify_node,
+    firmware->proof,    firmware->overrides, firmware->version_name,     firmware->family
   };
   for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
@@ -74,10 +76,55 @@ gw_firmware_free(GwFirmware *firmware)
   g_free(firmware);
 }
 
+/* "DIGEST VERSION how": a version holds no blanks. */
+static gboolean
+has_proof(const GwFirmware *firmware)
+{
+  gsize n_digest = strlen(firmware->sha256), n_version = strlen(firmware->software_version);
+  const char *proof = firmware->proof;
+
+  return *proof && strncmp(proof, firmware->sha256, n_digest) == 0 && proof[n_digest] == ' ' &&
+         strncmp(proof + n_digest + 1, firmware->software_version, n_version) == 0 &&
+         proof[n_digest + 1 + n_version] == ' ';
+}
+
 gboolean
 gw_firmware_is_for_rules(const GwFirmware *firmware)
 {
-  return firmware->state == GW_FIRMWARE_VERIFIED;
+  return firmware->state == GW_FIRMWARE_VERIFIED && has_proof(firmware);
+}
+
+void
+gw_firmware_prove(GwFirmware *firmware, const char *how)
+{
+  firmware->state = GW_FIRMWARE_VERIFIED;
+  g_free(firmware->proof);
+  firmware->proof = g_strdup_printf("%s %s %s", firmware->sha256, firmware->software_version, how);
+}
+
+GwVerificationStep
+gw_firmware_step(const GwFirmware *firmware)
+{
+  switch (firmware->state) {
+  case GW_FIRMWARE_UNVERIFIED:
+    return GW_VERIFICATION_OPEN;
+  case GW_FIRMWARE_VERIFYING:
+    return firmware->verification.step;
+  case GW_FIRMWARE_VERIFIED:
+    return GW_VERIFICATION_PROVEN;
+  default:
+    return GW_VERIFICATION_CLOSED;
+  }
+}
+
+gboolean
+gw_version_name_check(const char *name, GError **error)
+{
+  gsize size = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+  return (size <= 64 && name[size] == '\0') ||
+         gw_fail(error, GW_ERROR_BAD_INPUT,
+                 "version-name: at most 64 letters, digits and underscores, not \"%.64s\"", name);
 }
 
 gboolean
@@ -96,6 +143,8 @@ gw_product_new(const char *name)
   GwProduct *product = g_new0(GwProduct, 1);
   product->name = g_strdup(name);
   product->plugin = g_strdup("");
+  product->family = g_strdup("");
+  product->labels = g_ptr_array_new_with_free_func(g_free);
   product->scheme = GW_VERSION_OPAQUE;
   return product;
 }
@@ -107,5 +156,14 @@ gw_product_free(GwProduct *product)
     return;
   g_free(product->name);
   g_free(product->plugin);
+  g_free(product->family);
+  g_ptr_array_unref(product->labels);
   g_free(product);
+}
+
+gboolean
+gw_product_takes(const GwProduct *product, const GwFirmware *firmware)
+{
+  return strcmp(product->name, firmware->product) == 0 ||
+         (*product->family && strcmp(product->family, firmware->family) == 0);
 }

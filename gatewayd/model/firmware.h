@@ -3,11 +3,12 @@
  * pure. */
 #pragma once
 #include "base/digest.h"
+#include "model/verification.h"
 #include "model/version.h"
 
 typedef enum {
   GW_FIRMWARE_DRAFT = 1,  /* a bare file: the form is to be completed */
-  GW_FIRMWARE_UNVERIFIED, /* complete; only a push to one node may use it */
+  GW_FIRMWARE_UNVERIFIED, /* complete; it goes to nobody before a node is named that tries it */
   GW_FIRMWARE_VERIFYING,  /* being tried on its one node */
   GW_FIRMWARE_VERIFIED,   /* proven on one node: rules may use it */
   GW_FIRMWARE_WITHDRAWN,  /* offered to nobody */
@@ -24,6 +25,7 @@ typedef struct {
   gint64 id;                                                  /* > 0, never used again */
   char *product, *type, *hardware_version, *software_version; /* never NULL; type and hardware may be "" */
   char *name, *notes;                                         /* file name; notes may be "" */
+  char *version_name;     /* for people: letters, digits and underscores; may be "" */
   char *plugin;           /* transport that its form belongs to, or "" = any transport of the product */
   GHashTable *attributes; /* char * -> char *: the other form fields; never NULL */
   GwFirmwareState state;
@@ -32,7 +34,12 @@ typedef struct {
   char *upstream, *url, *base_url; /* where the image comes from; "" for imports */
   gint64 sequence;                 /* of the catalog that announced it */
   gboolean is_signed;              /* a trusted key signed the catalog (or the import) */
-  char *verify_node;               /* the one node it may go to while unverified, or "" */
+  char *family;                    /* of its product; "" = none. Not stored */
+  char *verify_node;               /* the one node that it goes to while it is being verified, or "" */
+  GwVerification verification;     /* while it is */
+  char *proof;                     /* see gw_firmware_prove(); "" = none */
+  char *overrides;                 /* names of limits that an operator overrode, "a,b"; "" = none */
+  gboolean is_denied;              /* a person rejected it: no catalog brings it back */
   gboolean is_downgrade_allowed;
 
   guint64 size; /* bytes */
@@ -45,8 +52,14 @@ typedef struct {
 GwFirmware *gw_firmware_new(void); /* all texts "" */
 void gw_firmware_free(GwFirmware *firmware);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwFirmware, gw_firmware_free)
-/* May a rule give it to many? */
+/* May a rule give it to many? Verified, with a proof that is of this image and this version. */
 gboolean gw_firmware_is_for_rules(const GwFirmware *firmware);
+/* Verified from now on. The proof is kept with it: digest and version that were proven, and @how in words. */
+void gw_firmware_prove(GwFirmware *firmware, const char *how);
+/* Where it stands in its verification. */
+GwVerificationStep gw_firmware_step(const GwFirmware *firmware);
+/* The name of a version: at most 64 letters, digits and underscores; "" is none. */
+gboolean gw_version_name_check(const char *name, GError **error);
 
 /* The name of a product or rule: [A-Za-z0-9._-]{1,64}. @what ("product") is said in the error. */
 gboolean gw_name_check(const char *what, const char *name, GError **error);
@@ -60,7 +73,12 @@ typedef struct {
   gboolean is_auto_adopt;
   int least_identity; /* GwIdentity that auto-adoption accepts */
   gboolean is_require_signature;
+  gboolean is_self_verifying; /* what its one node proved needs no person's word */
+  char *family;               /* products of one family may have each other's firmware; "" = none */
+  GPtrArray *labels;          /* char *, for people and lists */
 } GwProduct;
 GwProduct *gw_product_new(const char *name);
 void gw_product_free(GwProduct *product);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwProduct, gw_product_free)
+/* May its nodes have it: is it for them, or for others of their family? */
+gboolean gw_product_takes(const GwProduct *product, const GwFirmware *firmware);

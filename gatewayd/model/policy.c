@@ -68,6 +68,16 @@ gw_policy_order(const GwNode *node, const GwFirmware *firmware, const GwProduct 
   return gw_version_compare(product->scheme, component->software_version, firmware->software_version);
 }
 
+/* Where the make's form names one, and the node says its own. */
+static gboolean
+has_other_chip(const GwNode *node, const GwFirmware *firmware)
+{
+  const char *wanted = g_hash_table_lookup(firmware->attributes, "chip");
+  const char *there = node->attributes ? g_hash_table_lookup(node->attributes, "chip") : NULL;
+
+  return wanted && there && are_known_and_differ(wanted, there);
+}
+
 /* @ret_order is set unless something else than the version stands in the way. */
 static GwReason
 fit(const GwNode *node, const GwFirmware *firmware, const GwProduct *product, const char **ret_text,
@@ -77,14 +87,16 @@ fit(const GwNode *node, const GwFirmware *firmware, const GwProduct *product, co
   const GwComponent *component = gw_node_component_for(node, firmware->type);
   if (!product || strcmp(product->name, node->product) != 0)
     return misfit(GW_REASON_UNKNOWN_PRODUCT, "the node has no product that the gateway knows", ret_text);
-  if (strcmp(firmware->product, node->product) != 0)
-    return misfit(wrong, "the firmware is for another product", ret_text);
+  if (!gw_product_takes(product, firmware))
+    return misfit(wrong, "the firmware is for another product, and not of its family", ret_text);
   if (are_known_and_differ(firmware->plugin, node->plugin))
     return misfit(wrong, "the firmware is for nodes of another transport", ret_text);
   if (!component && node->components->len > 0)
     return misfit(wrong, "the firmware's type is that of no part of the node", ret_text);
   if (component && are_known_and_differ(firmware->hardware_version, component->hardware_version))
     return misfit(wrong, "the firmware is for another hardware version", ret_text);
+  if (has_other_chip(node, firmware))
+    return misfit(wrong, "the firmware is for another chip", ret_text);
   if (gw_component_is_known(component) &&
       strncmp(component->software_version, firmware->software_version, product->series_chars) != 0)
     return misfit(wrong, "the firmware is of another series", ret_text);
@@ -130,20 +142,20 @@ decided(Decision *decision, GwReason reason, const char *text)
   return decision->verdict;
 }
 
-/* Nothing that is not verified goes out, but by a push to the one node that tries it. NULL = it may. */
+/* Nothing that is not verified goes out, but to the one node that verifies it. NULL = it may. */
 static const char *
 why_not_released(const Decision *decision, const GwFirmware *firmware, const GwRule *rule)
 {
-  gboolean is_on_trial =
-      firmware->state == GW_FIRMWARE_UNVERIFIED || firmware->state == GW_FIRMWARE_VERIFYING;
   if (decision->product->is_require_signature && !firmware->is_signed)
     return "the firmware is not signed, and its product requires it";
   if (gw_firmware_is_for_rules(firmware))
     return NULL;
-  if (!is_on_trial)
+  if (firmware->state != GW_FIRMWARE_VERIFYING && firmware->state != GW_FIRMWARE_UNVERIFIED &&
+      firmware->state != GW_FIRMWARE_VERIFIED)
     return "the firmware is withdrawn, rejected or not complete";
-  if (!rule->is_push || strcmp(firmware->verify_node, decision->question->node->id) != 0)
-    return "the firmware is not verified: until then it goes to the one node that tries it";
+  if (firmware->state != GW_FIRMWARE_VERIFYING || !rule->is_push ||
+      strcmp(firmware->verify_node, decision->question->node->id) != 0)
+    return "the firmware is not verified: until then it goes to the one node that verifies it";
   return NULL;
 }
 

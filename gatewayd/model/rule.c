@@ -83,7 +83,8 @@ gw_rule_has_firmware(const GwRule *rule, gint64 id)
 gboolean
 gw_rule_targets(const GwRule *rule, const GwNode *node, const GwFirmware *firmware, const char **ret_reason)
 {
-  if (strcmp(node->product, firmware->product) == 0)
+  /* A push names its node; whether the firmware may go there, also within a family, is asked before. */
+  if (rule->is_push || strcmp(node->product, firmware->product) == 0)
     return gw_who_fits(&rule->who, node, gw_node_component_for(node, firmware->type), ret_reason);
   if (ret_reason)
     *ret_reason = "the rule is for another product";

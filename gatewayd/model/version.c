@@ -282,3 +282,65 @@ gw_version_compare(GwVersionScheme scheme, const char *a, const char *b)
     return GW_ORDER_UNKNOWN;
   return order < 0 ? GW_ORDER_LESS : GW_ORDER_GREATER;
 }
+
+/* ---- the end of a series ---- */
+
+/* Nothing but @c from there on. */
+static gboolean
+ends_with_only(const char *text, char c)
+{
+  while (*text == c)
+    text++;
+  return *text == '\0';
+}
+
+/* The greatest number up to @max whose digits begin with those of @head. */
+static guint64
+greatest_with(guint64 head, guint64 max)
+{
+  guint64 low = head, high = head, greatest = head;
+
+  while (low > 0 && low <= max / 10) {
+    low *= 10;
+    high = high * 10 + 9;
+    greatest = MIN(high, max);
+  }
+  return greatest;
+}
+
+/* One with fewer digits than the series has is alone in it, and so is 0. */
+static gboolean
+is_last_number(const char *text, guint series_chars, guint64 max)
+{
+  guint64 value = 0, head = 0;
+
+  gw_slice_decimal(slice_of(text), max, &value);
+  if (series_chars == 0)
+    return value == max;
+  if (series_chars > strlen(text) || value == 0)
+    return TRUE;
+  gw_slice_decimal((GwSlice){ (const guint8 *)text, series_chars }, max, &head);
+  return value == greatest_with(head, max);
+}
+
+gboolean
+gw_version_is_last(GwVersionScheme scheme, guint series_chars, const char *text)
+{
+  gsize size = text ? strlen(text) : 0;
+  gsize n_same = MIN(series_chars, size);
+
+  if (!is_version(scheme, text))
+    return FALSE;
+  switch (scheme) {
+  case GW_VERSION_INTEGER:
+    return is_last_number(text, series_chars, G_MAXINT32);
+  case GW_VERSION_BYTE:
+    return is_last_number(text, series_chars, G_MAXUINT8);
+  case GW_VERSION_LEX8:
+    return ends_with_only(text + n_same, 'z');
+  case GW_VERSION_DOTTED:
+    return size == TEXT_MAX && ends_with_only(text + n_same, '9');
+  default:
+    return FALSE;
+  }
+}

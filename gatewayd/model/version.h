@@ -18,6 +18,11 @@ gboolean gw_version_scheme_parse(const char *name, GwVersionScheme *ret_scheme);
 /* At most 64 printable characters without blanks, in the form of the scheme. */
 gboolean gw_version_check(GwVersionScheme scheme, const char *text, GError **error);
 
+/* Can no version ever follow it among those with the same first @series_chars characters (0 = all)? Such a
+ * one needs an override by this name. */
+gboolean gw_version_is_last(GwVersionScheme scheme, guint series_chars, const char *text);
+#define GW_OVERRIDE_LAST_VERSION "last-version"
+
 typedef enum { GW_ORDER_LESS, GW_ORDER_EQUAL, GW_ORDER_GREATER, GW_ORDER_UNKNOWN } GwOrder;
 /* UNKNOWN: not both are valid, or the scheme is opaque and they differ. */
 GwOrder gw_version_compare(GwVersionScheme scheme, const char *a, const char *b);

@@ -7,10 +7,13 @@
 void
 gw_rows_put_product(GwBatch *batch, const GwProduct *product)
 {
-  gw_batch_add(batch, "INSERT OR REPLACE INTO product VALUES (?, ?, ?, ?, ?, ?, ?)", "sssiisi", product->name,
-               product->plugin, gw_version_scheme_name(product->scheme), (gint64)product->series_chars,
-               (gint64)product->is_auto_adopt, gw_identity_name((GwIdentity)product->least_identity),
-               (gint64)product->is_require_signature);
+  g_autofree char *labels = gw_rows_write_strings(product->labels);
+
+  gw_batch_add(batch, "INSERT OR REPLACE INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "sssiisissi",
+               product->name, product->plugin, gw_version_scheme_name(product->scheme),
+               (gint64)product->series_chars, (gint64)product->is_auto_adopt,
+               gw_identity_name((GwIdentity)product->least_identity), (gint64)product->is_require_signature,
+               product->family, labels, (gint64)product->is_self_verifying);
 }
 
 void
@@ -38,6 +41,9 @@ read_product(const GwRow *row, gpointer user)
   (void)gw_identity_parse(gw_row_text(row, 5), &least);
   product->least_identity = (int)least;
   product->is_require_signature = gw_row_int(row, 6) != 0;
+  gw_rows_read_text(&product->family, row, 7);
+  gw_rows_read_strings(gw_row_text(row, 8), product->labels);
+  product->is_self_verifying = gw_row_int(row, 9) != 0;
   reader->each(product, reader->user);
 }
 
@@ -55,20 +61,28 @@ gw_rows_put_firmware(GwBatch *batch, const GwFirmware *firmware)
 {
   g_autofree char *attributes = gw_rows_write_map(firmware->attributes);
   const GwDigests *digests = &firmware->digests;
+  const GwVerification *verification = &firmware->verification;
 
   gw_batch_add(batch,
                "INSERT OR REPLACE INTO firmware VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                "?, ?, ?, ?, "
-               "?, ?, ?, ?, ?)",
+               "?, ?, ?, ?, ?, "
+               "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                "issssssssssss"
-               "siisiisbbisii",
+               "siisiisbbisii"
+               "sssisiiisii",
                firmware->id, firmware->product, firmware->type, firmware->hardware_version,
                firmware->software_version, firmware->name, firmware->notes, firmware->plugin, attributes,
                gw_firmware_state_name(firmware->state), firmware->reason, firmware->upstream, firmware->url,
                firmware->base_url, firmware->sequence, (gint64)firmware->is_signed, firmware->verify_node,
                (gint64)firmware->is_downgrade_allowed, (gint64)firmware->size, firmware->sha256,
                digests->sha1, sizeof digests->sha1, digests->md5, sizeof digests->md5, (gint64)digests->crc32,
-               gw_image_state_name(firmware->image_state), firmware->created_ms, firmware->state_changed_ms);
+               gw_image_state_name(firmware->image_state), firmware->created_ms, firmware->state_changed_ms,
+               firmware->version_name, firmware->proof, firmware->overrides, (gint64)firmware->is_denied,
+               verification->step ? gw_verification_step_name(verification->step) : "",
+               (gint64)verification->is_silent, verification->rule_id, verification->stay_ms,
+               verification->deadline.boot_id, verification->deadline.boot_ms,
+               verification->deadline.remaining_ms);
 }
 
 void
@@ -107,6 +121,18 @@ read_digests(GwFirmware *firmware, const GwRow *row)
   firmware->digests.size = firmware->size;
 }
 
+static void
+read_verification(GwVerification *verification, const GwRow *row)
+{
+  (void)gw_verification_step_parse(gw_row_text(row, 30), &verification->step);
+  verification->is_silent = gw_row_int(row, 31) != 0;
+  verification->rule_id = gw_row_int(row, 32);
+  verification->stay_ms = gw_row_int(row, 33);
+  g_strlcpy(verification->deadline.boot_id, gw_row_text(row, 34), sizeof verification->deadline.boot_id);
+  verification->deadline.boot_ms = gw_row_int(row, 35);
+  verification->deadline.remaining_ms = gw_row_int(row, 36);
+}
+
 typedef struct {
   void (*each)(GwFirmware *firmware, gpointer user);
   gpointer user;
@@ -140,6 +166,11 @@ read_firmware(const GwRow *row, gpointer user)
   read_digests(firmware, row);
   firmware->created_ms = gw_row_int(row, 24);
   firmware->state_changed_ms = gw_row_int(row, 25);
+  gw_rows_read_text(&firmware->version_name, row, 26);
+  gw_rows_read_text(&firmware->proof, row, 27);
+  gw_rows_read_text(&firmware->overrides, row, 28);
+  firmware->is_denied = gw_row_int(row, 29) != 0;
+  read_verification(&firmware->verification, row);
   reader->each(firmware, reader->user);
 }
 

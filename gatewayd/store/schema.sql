@@ -335,3 +335,17 @@ INSERT INTO rule_3 SELECT id, name, state, pause_reason, is_push, created_ms, ch
   'require-heard', CASE WHEN is_heard_required THEN json('true') END)) FROM rule;
 DROP TABLE rule;
 ALTER TABLE rule_3 RENAME TO rule;
+ALTER TABLE firmware ADD COLUMN version_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE firmware ADD COLUMN proof TEXT NOT NULL DEFAULT '';
+ALTER TABLE firmware ADD COLUMN overrides TEXT NOT NULL DEFAULT '';
+ALTER TABLE firmware ADD COLUMN is_denied INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE firmware ADD COLUMN verification_step TEXT NOT NULL DEFAULT '';
+ALTER TABLE firmware ADD COLUMN verification_is_silent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE firmware ADD COLUMN verification_rule INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE firmware ADD COLUMN verification_stay_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE firmware ADD COLUMN verification_boot_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE firmware ADD COLUMN verification_boot_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE firmware ADD COLUMN verification_remaining_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE product ADD COLUMN family TEXT NOT NULL DEFAULT '';
+ALTER TABLE product ADD COLUMN labels TEXT NOT NULL DEFAULT '[]'; -- JSON array
+ALTER TABLE product ADD COLUMN is_self_verifying INTEGER NOT NULL DEFAULT 0;

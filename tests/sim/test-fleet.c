@@ -100,15 +100,8 @@ verified_image(Sim *sim, SimMake make, guint version)
   gint64 firmware = import_image(sim, make, version);
   g_autofree char *number = g_strdup_printf("%u", version);
   g_autofree char *node = g_strdup_printf("trial-%s", sim_products[make]);
-  GVariantDict form;
-  g_autoptr(GVariant) settings = NULL;
 
-  g_variant_dict_init(&form, NULL);
-  g_variant_dict_insert(&form, "product", "s", sim_products[make]);
-  settings = g_variant_ref_sink(g_variant_dict_end(&form));
-  rig_run(sim->rig, gw_command_node_set(sim->rig->core, &rig_caller, node, settings, rig_then()));
-  rig_run(sim->rig, gw_command_firmware_confirm(sim->rig->core, &rig_caller, firmware,
-                                                &(GwSighting){ node, number }, rig_then()));
+  rig_prove_on(sim->rig, firmware, node, sim_products[make], number);
   return firmware;
 }
 
@@ -131,7 +124,9 @@ add_rule(Sim *sim, SimMake make, guint version, const char *hours)
                      .only = -1 };
   g_snprintf(rule->name, sizeof rule->name, "%s-%u", sim_products[make], version);
   rule->firmware = verified_image(sim, make, version);
-  form = g_strdup_printf("'hours': <'%s'>, 'cap': <uint32 %u>", hours, rule->cap);
+  form = strcmp(hours, "00:00-00:00") == 0 /* all day */
+             ? g_strdup_printf("'cap': <uint32 %u>", rule->cap)
+             : g_strdup_printf("'hours': <'%s'>, 'cap': <uint32 %u>", hours, rule->cap);
   rule->id = rig_rule(sim->rig, rule->name, rule->firmware, form);
   return rule;
 }

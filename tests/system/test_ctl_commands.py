@@ -49,7 +49,11 @@ LINES = [
     ("firmware withdraw 7 --reason=bad", "firmware-withdraw (7, 'bad')"),
     ("firmware delete 7", "firmware-delete (7,)"),
     ("push --firmware=7 node-1", "push (7, 'node-1', {})"),
-    ("push --firmware 7 node-1 --downgrade", "push (7, 'node-1', {'downgrade': <true>})"),
+    ("downgrade --firmware 7 node-1", "downgrade (7, 'node-1', {})"),
+    ("firmware verify 7 --node=node-1 --stay=2h", "verify (7, 'node-1', {'stay': <'2h'>})"),
+    ("firmware unverify 7 --reason=late", "firmware-unverify (7, 'late')"),
+    ("firmware reject 7 --reason=bad", "firmware-reject (7, 'bad')"),
+    ("firmware confirm 7", "firmware-confirm (7, '', '')"),
     ("nodes", "list ('nodes', [], {}, '', '', 500)"),
     ("node show a", "get ('nodes', 'a')"),
     ("nodes adopt a b --product=p --location=x/y", "adopt (['a', 'b'], {'product': <'p'>, 'location': <'x/y'>})"),
@@ -190,7 +194,7 @@ def test_import(fake, tmp_path):
     assert fake.calls() == ["import (5000, {'product': <'p'>, 'version': <'5'>, 'chip': <'e'>, "
                             "'signature': <'YWJj'>, 'name': <'weather 5.bin'>})"]
     assert result.stdout == ("firmware 1 is unverified\n"
-                             "next: prove it on one node: gatewayctl push --firmware 1 NODE\n")
+                             "next: prove it on one node: gatewayctl firmware verify 1 --node=NODE\n")
     assert fake.json("import", image, "--draft", "--name=x") == {"firmware": 1, "state": "unverified"}
     assert fake.calls() == ["import (5000, {'name': <'x'>, 'draft': <true>})"]
 
@@ -238,10 +242,10 @@ def test_push_of_a_file(fake, tmp_path):
     image = tmp_path / "w.bin"
     image.write_bytes(b"x" * 10)
     fake.answer("get:nodes:roof", "{'id': <'roof'>, 'product': <'weather'>}").start()
-    result = fake.ctl("push", image, "roof", "--version=5", "--downgrade")
+    result = fake.ctl("downgrade", image, "roof", "--version=5")
     assert fake.calls() == ["get ('nodes', 'roof')",
                             "import (10, {'version': <'5'>, 'name': <'w.bin'>, 'product': <'weather'>})",
-                            "push (1, 'roof', {'downgrade': <true>})", "get ('rules', '1')"]
+                            "downgrade (1, 'roof', {})", "get ('rules', '1')"]
     assert "firmware 1 goes to roof" in result.stdout
     result = fake.ctl("push", image, "cellar", "--version=5", status=2)
     assert "node cellar has no product: gatewayctl nodes adopt cellar" in result.stderr

@@ -145,8 +145,8 @@ def test_U3_an_older_program_is_a_downgrade(site):
     site.add_login("back")
     site.gateway.ctl("push", "--firmware", newer, "back")
     wait_for("the newer one", lambda: "FILE:PROG004" in site.fetch_text("back"))
-    assert "--downgrade" in site.refused("push", "--firmware", site.firmware, "back")
-    site.gateway.ctl("push", "--firmware", site.firmware, "back", "--downgrade")
+    assert "gatewayctl downgrade" in site.refused("push", "--firmware", site.firmware, "back")
+    site.gateway.ctl("downgrade", "--firmware", site.firmware, "back")
     wait_for("the older one", lambda: f"FILE:{IMAGE}" in site.fetch_text("back"))
     assert site.number("back") == 2
 

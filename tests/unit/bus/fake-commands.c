@@ -21,6 +21,8 @@ static const char *const DEFAULTS[][2] = {
   { "import", "(int64 1, 'unverified')" },
   { "firmware-edit", "('unverified',)" },
   { "push", "(int64 1,)" },
+  { "verify", "(int64 1,)" },
+  { "downgrade", "(int64 1,)" },
   { "adopt", "(uint32 1,)" },
   { "nodes-import", "(uint32 1, uint32 2, uint32 3)" },
   { "set-aside", "(uint32 2,)" },
@@ -244,6 +246,20 @@ gw_command_firmware_confirm(GwCore *core, const GwCaller *caller, gint64 id, con
 }
 
 void
+gw_command_firmware_unverify(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then)
+{
+  note(core, "firmware-unverify", caller, g_variant_new("(xs)", id, reason));
+  answer(core, "firmware-unverify", NULL, then);
+}
+
+void
+gw_command_firmware_reject(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then)
+{
+  note(core, "firmware-reject", caller, g_variant_new("(xs)", id, reason));
+  answer(core, "firmware-reject", NULL, then);
+}
+
+void
 gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then)
 {
   note(core, "firmware-withdraw", caller, g_variant_new("(xs)", id, reason));
@@ -259,8 +275,11 @@ gw_command_firmware_delete(GwCore *core, const GwCaller *caller, gint64 id, GwTh
 void
 gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then)
 {
-  note(core, "push", caller, g_variant_new("(xs@a{sv})", order->firmware, order->node, order->options));
-  answer(core, "push", NULL, then);
+  static const char *const NAMES[] = { "push", "verify", "downgrade" };
+
+  note(core, NAMES[order->kind], caller,
+       g_variant_new("(xs@a{sv})", order->firmware, order->node, order->options));
+  answer(core, NAMES[order->kind], NULL, then);
 }
 
 /* --- products and nodes --- */

@@ -44,12 +44,16 @@ send_ask(Rig *rig, const RigAsker *asker, GwAskKind kind)
 {
   guint32 serial = gw_link_next_serial(rig->lan);
   g_autoptr(RigMessage) message = NULL;
-  g_autoptr(GVariant) attributes = NULL;
+  g_autoptr(GVariant) attributes = NULL, aliases = NULL;
   GwAsk ask = ask_of(asker, kind);
   GwAnswer answer;
 
   if (asker->radio)
     ask.attributes = attributes = g_variant_ref_sink(g_variant_new_parsed("{'radio': %s}", asker->radio));
+  if (asker->chip)
+    ask.attributes = attributes = g_variant_ref_sink(g_variant_new_parsed("{'chip': %s}", asker->chip));
+  if (asker->imei)
+    ask.aliases = aliases = g_variant_ref_sink(g_variant_new_parsed("{'imei': %s}", asker->imei));
   g_assert_true(gw_link_send(rig->lan, GW_MESSAGE_ASK, serial, gw_ask_pack(&ask), NULL, 0));
   message = rig_take_reply(rig, GW_MESSAGE_ANSWER, serial);
   g_assert_true(gw_answer_unpack(message->payload, &answer));

@@ -406,16 +406,48 @@ rig_import(Rig *rig, const char *product, const char *version, gsize size, char 
   return id;
 }
 
+/* Of a make that tells its version: the node ran it before, says so, stays, and says so again. */
+static void
+prove_by_telling(Rig *rig, gint64 id, const RigAsker *trial)
+{
+  g_autoptr(GVariant) options = form_of("{'stay': <'0s'>}");
+
+  for (int i = 0; i < 3; i++) {
+    GwAnswer answer = rig_ask(rig, trial);
+
+    gw_answer_clear(&answer);
+    if (i == 0)
+      rig_run(rig, gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ id, trial->node, options },
+                                   rig_then()));
+  }
+}
+
+void
+rig_prove_on(Rig *rig, gint64 firmware, const char *node, const char *product, const char *version)
+{
+  g_autofree char *text = g_strdup_printf("{'product': <'%s'>}", product);
+  g_autoptr(GVariant) form = form_of(text);
+  g_autofree char *plugin = rig_column(rig, "products", "name", product, "plugin");
+
+  rig_run(rig, gw_command_node_set(rig->core, &rig_caller, node, form, rig_then()));
+  if (strcmp(plugin, RIG_SILENT) != 0 && strcmp(plugin, RIG_NUMBERED) != 0)
+    prove_by_telling(rig, firmware, &(RigAsker){ .plugin = plugin, .node = node, .version = version });
+  rig_run(rig, gw_command_firmware_confirm(rig->core, &rig_caller, firmware, &(GwSighting){ node, version },
+                                           rig_then()));
+}
+
+void
+rig_prove(Rig *rig, gint64 firmware, const char *product, const char *version)
+{
+  rig_prove_on(rig, firmware, "trial", product, version);
+}
+
 gint64
 rig_verified(Rig *rig, const char *product, const char *version)
 {
   gint64 id = rig_import(rig, product, version, 5000 + strlen(version), *version);
-  g_autofree char *text = g_strdup_printf("{'product': <'%s'>}", product);
-  g_autoptr(GVariant) form = form_of(text);
 
-  rig_run(rig, gw_command_node_set(rig->core, &rig_caller, "trial", form, rig_then()));
-  rig_run(rig, gw_command_firmware_confirm(rig->core, &rig_caller, id, &(GwSighting){ "trial", version },
-                                           rig_then()));
+  rig_prove(rig, id, product, version);
   return id;
 }
 

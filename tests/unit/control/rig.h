@@ -103,8 +103,11 @@ void rig_product(Rig *rig, const char *name, const char *plugin);
 int rig_image(gsize size, char fill);
 /* Such an image, imported: the firmware's id. */
 gint64 rig_import(Rig *rig, const char *product, const char *version, gsize size, char fill);
-/* Imported, pushed to a node of its own, confirmed: verified. */
+/* Imported, proven on a node of its own, confirmed: verified. */
 gint64 rig_verified(Rig *rig, const char *product, const char *version);
+/* The same for one that was imported. */
+void rig_prove(Rig *rig, gint64 firmware, const char *product, const char *version);
+void rig_prove_on(Rig *rig, gint64 firmware, const char *node, const char *product, const char *version);
 void rig_adopt(Rig *rig, const char *node, const char *product);
 gint64 rig_push(Rig *rig, gint64 firmware, const char *node);
 /* @options: text of an a{sv}. The second only begins it, for rig_refused(). */
@@ -135,6 +138,7 @@ typedef struct {
   const char *type;               /* the part that version and question are about */
   int update;                     /* that it tells about; 0 = it does not say */
   const char *credential, *image; /* shown with the name; asked for by name */
+  const char *imei, *chip;        /* an alias, and an attribute */
 } RigAsker;
 GwAnswer rig_ask(Rig *rig, const RigAsker *asker);
 GwAnswer rig_ask_bytes(Rig *rig, const RigAsker *asker);

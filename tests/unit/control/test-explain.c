@@ -134,9 +134,7 @@ be_other_hardware(Rig *rig)
 
   be_adopted(rig);
   rig_run(rig, gw_command_import(rig->core, &rig_caller, rig_image(5000, 'x'), form, rig_then()));
-  set_node(rig, "trial", "{'product': <'weather'>}");
-  rig_run(rig,
-          gw_command_firmware_confirm(rig->core, &rig_caller, 1, &(GwSighting){ "trial", "5" }, rig_then()));
+  rig_prove(rig, 1, "weather", "5");
   rig_rule(rig, "autumn", 1, NULL);
   set_node(rig, "n1", "{'hardware': <'A'>}");
 }

@@ -286,7 +286,7 @@ test_takes_the_place(void)
     g_assert_null(rig_column(rig, "nodes", "id", "old", "id"));
     rig_assert_column(rig, "nodes", "id", "new", "location", "Plant 2/Roof");
     rig_assert_column(rig, "nodes", "id", "new", "labels", "['roof']");
-    rig_assert_column(rig, "rules", "name", "autumn", "nodes", "['new']");
+    rig_assert_column(rig, "rules", "name", "autumn", "who", "nodes new");
     rig_assert_column(rig, "accounts", "login", "shared", "nodes", "['new']");
     rig_assert_column(rig, "updates", "node", "new", "state", "succeeded");
     rig_assert_column(rig, "updates", "node", "new", "former", "old");

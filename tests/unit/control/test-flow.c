@@ -49,7 +49,7 @@ test_silent_make_is_inferred(void)
   rig_assert_column(rig, "updates", "node", "n1", "state", "succeeded");
   rig_assert_column(rig, "updates", "node", "n1", "inferred", "true");
   rig_assert_column(rig, "nodes", "id", "n1", "source", "inferred");
-  rig_assert_column(rig, "firmware", "id", "1", "state", "unverified");
+  rig_assert_column(rig, "firmware", "id", "1", "state", "verifying");
   g_assert_cmpuint(rig_count_events(rig, "update.succeeded"), ==, 1);
   rig_expect_nothing(rig, &NODE, GATEWAY_REASON_NO_RULE);
 }

@@ -212,11 +212,13 @@ test_downgrade(void)
 
   rig_push(rig, second, "mote");
   update(rig, &MOTE, "1");
-  rig_refused(rig, GW_ERROR_BAD_INPUT, "--downgrade", rig_begin_push(rig, first, "mote", "@a{sv} {}"));
+  rig_refused(rig, GW_ERROR_BAD_INPUT, "gatewayctl downgrade",
+              rig_begin_push(rig, first, "mote", "@a{sv} {}"));
   rig_rule(rig, "rule", first, NULL);
   rig_expect_nothing(rig, &MOTE, GATEWAY_REASON_NO_RULE);
   g_assert_cmpuint(rig_count_events(rig, "firmware.downgrade-allowed"), ==, 0);
-  rig_push_as(rig, first, "mote", "{'downgrade': <true>}");
+  rig_run(rig, gw_command_push(rig->core, &rig_caller,
+                               &(GwPushOrder){ first, "mote", NULL, GW_PUSH_DOWNGRADE }, rig_then()));
   g_assert_cmpuint(rig_count_events(rig, "firmware.downgrade-allowed"), ==, 1);
   update(rig, &MOTE, "2");
 }

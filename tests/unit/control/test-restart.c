@@ -291,8 +291,7 @@ test_database_is_lost(void)
   late = rig_import(rig, "weather", "7", 6000, '7');
   second = g_strdup_printf("%" G_GINT64_FORMAT, late);
   rig_pass(rig, 3600000); /* a snapshot is taken */
-  rig_run(rig, gw_command_firmware_confirm(rig->core, &rig_caller, late, &(GwSighting){ "trial", "7" },
-                                           rig_then()));
+  rig_prove(rig, late, "weather", "7");
   rig_assert_column(rig, "firmware", "id", second, "state", "verified");
   spoil_database(rig);
   g_assert_cmpuint(rig_count_events(rig, "daemon.database-lost"), ==, 1);

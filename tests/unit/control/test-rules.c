@@ -54,7 +54,11 @@ test_nothing_unverified_in_bulk(void)
   first.version = "5";
   rig_expect_nothing(rig, &first, GATEWAY_REASON_NO_RULE);
   rig_assert_column(rig, "updates", "node", "n0", "state", "succeeded");
-  rig_assert_column(rig, "firmware", "id", "1", "state", "unverified"); /* heard, and still not confirmed */
+  rig_assert_column(rig, "firmware", "id", "1", "verification", "staying"); /* heard, and not yet proven */
+  rig_refused(rig, GW_ERROR_BAD_INPUT, "verifying",
+              gw_command_rule_start(rig->core, &rig_caller, rule, rig_then()));
+  rig_pass(rig, 61 * MINUTE_MS);
+  rig_expect_nothing(rig, &first, GATEWAY_REASON_NO_RULE);
   rig_refused(
       rig, GW_ERROR_BAD_INPUT, "version",
       gw_command_firmware_confirm(rig->core, &rig_caller, firmware, &(GwSighting){ "n0", "6" }, rig_then()));
@@ -319,15 +323,14 @@ test_downgrade_only_by_its_verb(void)
   g_autoptr(Rig) rig = fleet(RIG_TOLD, 2);
   gint64 firmware = rig_verified(rig, "weather", "2");
   RigAsker a = told(0), b = told(1);
-  g_autoptr(GVariant) options = g_variant_ref_sink(g_variant_new_parsed("{'downgrade': <true>}"));
 
   rig_expect_nothing(rig, &a, GATEWAY_REASON_NO_RULE);
   rig_rule(rig, "old", firmware, NULL);
   rig_expect_nothing(rig, &a, GATEWAY_REASON_UP_TO_DATE);
   rig_refused(rig, GW_ERROR_BAD_INPUT, "downgrade",
               gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ firmware, "n0", NULL }, rig_then()));
-  rig_run(rig,
-          gw_command_push(rig->core, &rig_caller, &(GwPushOrder){ firmware, "n0", options }, rig_then()));
+  rig_run(rig, gw_command_push(rig->core, &rig_caller,
+                               &(GwPushOrder){ firmware, "n0", NULL, GW_PUSH_DOWNGRADE }, rig_then()));
   g_assert_cmpuint(rig_count_events(rig, "firmware.downgrade-allowed"), ==, 1);
   g_free(rig_expect_offer(rig, &a, "2"));
   rig_expect_nothing(rig, &b, GATEWAY_REASON_UP_TO_DATE); /* allowed for that node alone */

@@ -47,7 +47,7 @@ firmware_new(gint64 id, const char *version)
   set(&firmware->product, "pump");
   set(&firmware->hardware_version, "A");
   set(&firmware->software_version, version);
-  firmware->state = GW_FIRMWARE_VERIFIED;
+  gw_firmware_prove(firmware, "seen");
   firmware->image_state = GW_IMAGE_SEALED;
   return firmware;
 }

@@ -158,6 +158,7 @@ test_only_verified_is_for_rules(void)
 {
   g_autoptr(GwFirmware) firmware = gw_firmware_new();
   g_assert_cmpint(firmware->state, ==, GW_FIRMWARE_DRAFT);
+  gw_firmware_prove(firmware, "seen");
   for (GwFirmwareState state = GW_FIRMWARE_DRAFT; state <= GW_FIRMWARE_REJECTED; state++) {
     firmware->state = state;
     g_assert_cmpint(gw_firmware_is_for_rules(firmware), ==, state == GW_FIRMWARE_VERIFIED);

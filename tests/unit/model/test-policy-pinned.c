@@ -174,7 +174,7 @@ try_unverified(Site *site, gboolean is_push, gboolean is_its_node)
 {
   site->rules[0]->is_push = is_push;
   set(&site->firmware[1]->verify_node, is_its_node ? "pump-7" : "pump-8");
-  if (is_push && is_its_node)
+  if (is_push && is_its_node && site->firmware[1]->state == GW_FIRMWARE_VERIFYING)
     assert_offer(site, 2, 1);
   else
     assert_text(assert_no(site, GW_REASON_WITHDRAWN), "not verified");
@@ -235,7 +235,41 @@ test_other_product(Site *site, gconstpointer data)
   assert_no(site, GW_REASON_NO_RULE);
 }
 
-/* U8: hardware, transport, part and family. */
+/* U8: products of one family may have each other's firmware, others not. */
+static void
+test_family(Site *site, gconstpointer data)
+{
+  const char *text = NULL;
+  GwFirmware *firmware = site->firmware[1];
+
+  set(&firmware->product, "valve");
+  g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, &text), ==, GW_REASON_WRONG_HARDWARE);
+  g_assert_nonnull(strstr(text, "another product"));
+  set(&firmware->family, "water");
+  g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_WRONG_HARDWARE);
+  set(&site->product->family, "air");
+  g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_WRONG_HARDWARE);
+  set(&site->product->family, "water");
+  g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_NONE);
+}
+
+/* U8: where the form has a chip, and the node says its own. */
+static void
+test_chip(Site *site, gconstpointer data)
+{
+  const char *text = NULL;
+  GwFirmware *firmware = site->firmware[1];
+
+  g_hash_table_insert(firmware->attributes, g_strdup("chip"), g_strdup("C3"));
+  g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_NONE);
+  gw_node_set_attribute(site->node, "chip", "S3");
+  g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, &text), ==, GW_REASON_WRONG_HARDWARE);
+  g_assert_nonnull(strstr(text, "another chip"));
+  gw_node_set_attribute(site->node, "chip", "C3");
+  g_assert_cmpint(gw_policy_fits(site->node, firmware, site->product, NULL), ==, GW_REASON_NONE);
+}
+
+/* U8: hardware, transport and part. */
 static void
 test_fits(Site *site, gconstpointer data)
 {
@@ -304,6 +338,8 @@ main(int argc, char **argv)
   ADD("/promise/U3/other-product", test_other_product);
   ADD("/promise/U8/fits", test_fits);
   ADD("/promise/U8/series", test_series);
+  ADD("/promise/U8/family", test_family);
+  ADD("/promise/U8/chip", test_chip);
   ADD("/promise/U10/unverified-only-to-its-one-node", test_unverified_only_to_its_one_node);
   ADD("/promise/U10/unverified-again-is-not-offered-on", test_unverified_again_is_not_offered_on);
   return g_test_run();

@@ -172,6 +172,65 @@ test_names(void)
   g_assert_cmpint(scheme, ==, GW_VERSION_DOTTED);
 }
 
+/* U7: after it nothing could follow, in its series. */
+static void
+test_last(void)
+{
+  static const char NINES[] = "9999999999999999999999999999999999999999999999999999999999999999";
+  static const struct {
+    GwVersionScheme scheme;
+    guint series_chars;
+    const char *last, *not_last;
+  } CASES[] = {
+    { GW_VERSION_BYTE, 0, "255", "254" },
+    { GW_VERSION_BYTE, 1, "255", "249" },
+    { GW_VERSION_BYTE, 1, "199", "19" },
+    { GW_VERSION_BYTE, 1, "99", "9" },
+    { GW_VERSION_BYTE, 1, "0", "1" },
+    { GW_VERSION_BYTE, 2, "5", "25" },
+    { GW_VERSION_INTEGER, 0, "2147483647", "2147483646" },
+    { GW_VERSION_INTEGER, 1, "1999999999", "2147483646" },
+    { GW_VERSION_INTEGER, 2, "2099999999", "2099999998" },
+    { GW_VERSION_LEX8, 0, "zzzzzzzz", "zzzzzzzy" },
+    { GW_VERSION_LEX8, 4, "0402zzzz", "04029999" },
+    { GW_VERSION_LEX8, 8, "04020019", NULL },
+    { GW_VERSION_DOTTED, 0, NINES, NINES + 1 },
+    { GW_VERSION_DOTTED, 0, NULL, "999.999.999" },
+    { GW_VERSION_DOTTED, 0, NULL, "255" },
+    { GW_VERSION_OPAQUE, 0, NULL, "zzzzzzzz" },
+    { GW_VERSION_OPAQUE, 0, NULL, NINES },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS(CASES); i++) {
+    guint n = CASES[i].series_chars;
+
+    if (CASES[i].last && !gw_version_is_last(CASES[i].scheme, n, CASES[i].last))
+      g_error("%s is not the last of its series of %u", CASES[i].last, n);
+    if (CASES[i].not_last && gw_version_is_last(CASES[i].scheme, n, CASES[i].not_last))
+      g_error("%s is the last of its series of %u", CASES[i].not_last, n);
+  }
+  g_assert_false(gw_version_is_last(GW_VERSION_BYTE, 0, "256")); /* no version at all */
+  g_assert_false(gw_version_is_last(GW_VERSION_BYTE, 0, NULL));
+}
+
+/* Of bytes every pair can be asked: what is the last is exactly what nothing follows. */
+static void
+test_last_of_all_bytes(void)
+{
+  for (guint n = 0; n <= 3; n++)
+    for (int a = 0; a <= 255; a++) {
+      g_autofree char *text = g_strdup_printf("%d", a);
+      gboolean has_next = FALSE;
+
+      for (int b = a + 1; b <= 255 && !has_next; b++) {
+        g_autofree char *next = g_strdup_printf("%d", b);
+
+        has_next = strncmp(text, next, n) == 0;
+      }
+      g_assert_cmpint(gw_version_is_last(GW_VERSION_BYTE, n, text), ==, !has_next);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -181,5 +240,7 @@ main(int argc, char **argv)
   g_test_add_func("/version/unknown", test_unknown);
   g_test_add_func("/version/properties", test_properties);
   g_test_add_func("/version/names", test_names);
+  g_test_add_func("/promise/U7/last-of-its-series", test_last);
+  g_test_add_func("/promise/U7/last-of-all-bytes", test_last_of_all_bytes);
   return g_test_run();
 }

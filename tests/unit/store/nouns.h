@@ -107,9 +107,10 @@ some_firmware(void)
 {
   GwFirmware *firmware = gw_firmware_new();
   char **texts[] = {
-    &firmware->product,  &firmware->type,  &firmware->hardware_version, &firmware->software_version,
-    &firmware->name,     &firmware->notes, &firmware->plugin,           &firmware->reason,
-    &firmware->upstream, &firmware->url,   &firmware->base_url,         &firmware->verify_node,
+    &firmware->product,  &firmware->type,         &firmware->hardware_version, &firmware->software_version,
+    &firmware->name,     &firmware->notes,        &firmware->plugin,           &firmware->reason,
+    &firmware->upstream, &firmware->url,          &firmware->base_url,         &firmware->verify_node,
+    &firmware->proof,    &firmware->version_name, &firmware->overrides,
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
@@ -126,6 +127,14 @@ some_firmware(void)
   memset(&firmware->digests, 0xaa, sizeof firmware->digests);
   firmware->digests.size = firmware->size;
   firmware->image_state = GW_IMAGE_SEALED;
+  firmware->is_denied = TRUE;
+  firmware->verification = (GwVerification){
+    .step = GW_VERIFICATION_STAYING,
+    .is_silent = TRUE,
+    .rule_id = 8,
+    .stay_ms = 9,
+    .deadline = { "boot", 10, 11 },
+  };
   firmware->created_ms = 11;
   firmware->state_changed_ms = 12;
   return firmware;

@@ -18,6 +18,9 @@ test_product(void)
   product->is_auto_adopt = TRUE;
   product->least_identity = GW_IDENTITY_CREDENTIAL;
   product->is_require_signature = TRUE;
+  product->is_self_verifying = TRUE;
+  replace(&product->family, "sky");
+  g_ptr_array_add(product->labels, g_strdup("roof \"1\""));
   gw_rows_put_product(batch, product);
   commit(&site, batch);
   site_restart(&site);
@@ -31,6 +34,10 @@ test_product(void)
   g_assert_true(back->is_auto_adopt);
   g_assert_cmpint(back->least_identity, ==, GW_IDENTITY_CREDENTIAL);
   g_assert_true(back->is_require_signature);
+  g_assert_true(back->is_self_verifying);
+  g_assert_cmpstr(back->family, ==, "sky");
+  g_assert_cmpuint(back->labels->len, ==, 1);
+  g_assert_cmpstr(back->labels->pdata[0], ==, "roof \"1\"");
   batch = gw_batch_new();
   gw_rows_delete_product(batch, "weather");
   commit(&site, batch);
@@ -46,11 +53,11 @@ assert_same_firmware(const GwFirmware *a, const GwFirmware *b)
   const char *left[] = { a->product, a->type,     a->hardware_version, a->software_version,
                          a->name,    a->notes,    a->plugin,           a->reason,
                          a->url,     a->upstream, a->base_url,         a->verify_node,
-                         a->sha256 };
+                         a->sha256,  a->proof,    a->version_name,     a->overrides };
   const char *right[] = { b->product, b->type,     b->hardware_version, b->software_version,
                           b->name,    b->notes,    b->plugin,           b->reason,
                           b->url,     b->upstream, b->base_url,         b->verify_node,
-                          b->sha256 };
+                          b->sha256,  b->proof,    b->version_name,     b->overrides };
 
   for (guint i = 0; i < G_N_ELEMENTS(left); i++)
     g_assert_cmpstr(left[i], ==, right[i]);
@@ -60,6 +67,14 @@ assert_same_firmware(const GwFirmware *a, const GwFirmware *b)
   g_assert_cmpint(a->sequence, ==, b->sequence);
   g_assert_cmpint(a->is_signed, ==, b->is_signed);
   g_assert_cmpint(a->is_downgrade_allowed, ==, b->is_downgrade_allowed);
+  g_assert_cmpint(a->is_denied, ==, b->is_denied);
+  g_assert_cmpint(a->verification.step, ==, b->verification.step);
+  g_assert_cmpint(a->verification.is_silent, ==, b->verification.is_silent);
+  g_assert_cmpint(a->verification.rule_id, ==, b->verification.rule_id);
+  g_assert_cmpint(a->verification.stay_ms, ==, b->verification.stay_ms);
+  g_assert_cmpstr(a->verification.deadline.boot_id, ==, b->verification.deadline.boot_id);
+  g_assert_cmpint(a->verification.deadline.boot_ms, ==, b->verification.deadline.boot_ms);
+  g_assert_cmpint(a->verification.deadline.remaining_ms, ==, b->verification.deadline.remaining_ms);
   g_assert_cmpuint(a->size, ==, b->size);
   g_assert_cmpint(a->created_ms, ==, b->created_ms);
   g_assert_cmpint(a->state_changed_ms, ==, b->state_changed_ms);
