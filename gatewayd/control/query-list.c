@@ -107,7 +107,21 @@ passes(GwCore *core, gconstpointer item, const GPtrArray *filters)
 typedef struct {
   gconstpointer item;
   GVariant *by, *key;
+  const char *by_text, *key_text; /* what they hold, if it is text: asked once, compared often */
 } Entry;
+
+static const char *
+text_in(GVariant *value)
+{
+  return g_variant_is_of_type(value, G_VARIANT_TYPE_STRING) ? g_variant_get_string(value, NULL) : NULL;
+}
+
+/* Takes the values. */
+static Entry
+entry_new(gconstpointer item, GVariant *by, GVariant *key)
+{
+  return (Entry){ item, by, key, text_in(by), text_in(key) };
+}
 
 static void
 entry_clear(gpointer data)
@@ -121,8 +135,6 @@ entry_clear(gpointer data)
 static int
 compare_values(GVariant *a, GVariant *b)
 {
-  if (g_variant_is_of_type(a, G_VARIANT_TYPE_STRING))
-    return strcmp(g_variant_get_string(a, NULL), g_variant_get_string(b, NULL));
   if (g_variant_is_of_type(a, G_VARIANT_TYPE_STRING_ARRAY))
     return (int)g_variant_n_children(a) - (int)g_variant_n_children(b);
   return g_variant_compare(a, b);
@@ -132,42 +144,25 @@ static int
 compare_entries(gconstpointer a, gconstpointer b, gpointer user)
 {
   const Entry *left = a, *right = b;
-  int order = compare_values(left->by, right->by);
+  int order = left->by_text ? strcmp(left->by_text, right->by_text) : compare_values(left->by, right->by);
 
   if (order == 0)
-    order = compare_values(left->key, right->key);
+    order = left->key_text ? strcmp(left->key_text, right->key_text) : compare_values(left->key, right->key);
   return GPOINTER_TO_INT(user) * order;
 }
 
-static GVariant *
-read_cursor(const char *text, const Entry *like)
+/* The place that @cursor names, of the types that @like has. */
+static gboolean
+read_cursor(const char *cursor, const Entry *like, Entry *ret_place, GError **error)
 {
   g_autofree char *type =
       g_strdup_printf("(%s%s)", g_variant_get_type_string(like->by), g_variant_get_type_string(like->key));
+  g_autoptr(GVariant) place =
+      strlen(cursor) <= CURSOR_MAX ? g_variant_parse(G_VARIANT_TYPE(type), cursor, NULL, NULL, NULL) : NULL;
 
-  return strlen(text) <= CURSOR_MAX ? g_variant_parse(G_VARIANT_TYPE(type), text, NULL, NULL, NULL) : NULL;
-}
-
-/* The first entry beyond the cursor, also when the row it came from is gone. */
-static gboolean
-skip_to(const GArray *entries, const char *cursor, int direction, guint *ret_first, GError **error)
-{
-  g_autoptr(GVariant) place = NULL;
-  Entry last;
-  guint i = 0;
-
-  *ret_first = 0;
-  if (!*cursor || entries->len == 0)
-    return TRUE;
-  place = read_cursor(cursor, &g_array_index(entries, Entry, 0));
   if (!place)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "the cursor is not one of this list");
-  last = (Entry){ NULL, g_variant_get_child_value(place, 0), g_variant_get_child_value(place, 1) };
-  while (i < entries->len &&
-         compare_entries(&g_array_index(entries, Entry, i), &last, GINT_TO_POINTER(direction)) <= 0)
-    i++;
-  entry_clear(&last);
-  *ret_first = i;
+  *ret_place = entry_new(NULL, g_variant_get_child_value(place, 0), g_variant_get_child_value(place, 1));
   return TRUE;
 }
 
@@ -222,25 +217,84 @@ read_listing(Listing *listing, const GwListQuery *query, GError **error)
          read_filters(listing->kind, query->filter, listing->filters, error);
 }
 
-static GArray *
-collect(GwCore *core, const Listing *listing)
+/* What a page is made of: the first entries beyond the cursor, and how many there are in all. */
+typedef struct {
+  GArray *entries; /* Entry; at most twice the limit while they are collected */
+  gboolean is_cut; /* the entry at the limit is known: nothing behind it is wanted */
+  guint n_total, n_beyond;
+} Page;
+
+static void
+page_clear(Page *page)
+{
+  g_clear_pointer(&page->entries, g_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Page, page_clear)
+
+static void
+page_cut(Page *page, const Listing *listing)
+{
+  g_array_sort_with_data(page->entries, compare_entries, GINT_TO_POINTER(listing->direction));
+  if (page->entries->len < listing->limit)
+    return;
+  g_array_set_size(page->entries, listing->limit);
+  page->is_cut = TRUE;
+}
+
+/* Takes @entry. Most of a long list is compared once, and never sorted. */
+static void
+page_take(Page *page, const Listing *listing, Entry *entry)
+{
+  page->n_beyond++;
+  if (page->is_cut && compare_entries(entry, &g_array_index(page->entries, Entry, listing->limit - 1),
+                                      GINT_TO_POINTER(listing->direction)) >= 0) {
+    entry_clear(entry);
+    return;
+  }
+  g_array_append_val(page->entries, *entry);
+  if (page->entries->len >= 2 * listing->limit)
+    page_cut(page, listing);
+}
+
+static Entry
+entry_of(GwCore *core, const Listing *listing, gconstpointer item)
+{
+  const GwColumn *unique = listing->kind->columns;
+  GVariant *key = g_variant_ref_sink(unique->value(core, item));
+
+  return entry_new(
+      item, listing->by == unique ? g_variant_ref(key) : g_variant_ref_sink(listing->by->value(core, item)),
+      key);
+}
+
+/* Also when the row that the cursor came from is gone. */
+static gboolean
+collect(GwCore *core, const Listing *listing, const char *cursor, Page *page, GError **error)
 {
   g_autoptr(GPtrArray) items = listing->kind->items(core);
-  GArray *entries = g_array_sized_new(FALSE, FALSE, sizeof(Entry), items->len);
+  Entry last = { 0 };
+  gboolean is_right = TRUE;
 
-  g_array_set_clear_func(entries, entry_clear);
-  for (guint i = 0; i < items->len; i++) {
-    gconstpointer item = items->pdata[i];
+  page->entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+  g_array_set_clear_func(page->entries, entry_clear);
+  for (guint i = 0; is_right && i < items->len; i++) {
     Entry entry;
 
-    if (!passes(core, item, listing->filters))
+    if (!passes(core, items->pdata[i], listing->filters))
       continue;
-    entry = (Entry){ item, g_variant_ref_sink(listing->by->value(core, item)),
-                     g_variant_ref_sink(listing->kind->columns[0].value(core, item)) };
-    g_array_append_val(entries, entry);
+    page->n_total++;
+    entry = entry_of(core, listing, items->pdata[i]);
+    if (*cursor && !last.by)
+      is_right = read_cursor(cursor, &entry, &last, error);
+    if (!is_right || (last.by && compare_entries(&entry, &last, GINT_TO_POINTER(listing->direction)) <= 0))
+      entry_clear(&entry);
+    else
+      page_take(page, listing, &entry);
   }
-  g_array_sort_with_data(entries, compare_entries, GINT_TO_POINTER(listing->direction));
-  return entries;
+  if (last.by)
+    entry_clear(&last);
+  page_cut(page, listing);
+  return is_right;
 }
 
 static void
@@ -265,26 +319,25 @@ cursor_of(const Entry *entry)
 }
 
 static GVariant *
-page(GwCore *core, const Listing *listing, const GArray *entries, guint first)
+page_variant(GwCore *core, const Listing *listing, const Page *page)
 {
-  guint end = MIN(entries->len, first + listing->limit);
+  guint n = page->entries->len;
   g_autofree char *cursor =
-      end < entries->len ? cursor_of(&g_array_index(entries, Entry, end - 1)) : g_strdup("");
+      n < page->n_beyond ? cursor_of(&g_array_index(page->entries, Entry, n - 1)) : g_strdup("");
   GVariantBuilder rows;
 
   g_variant_builder_init(&rows, G_VARIANT_TYPE("aa{sv}"));
-  for (guint i = first; i < end; i++)
-    add_row(core, &rows, listing, &g_array_index(entries, Entry, i));
-  return g_variant_new("(aa{sv}su)", &rows, cursor, entries->len);
+  for (guint i = 0; i < n; i++)
+    add_row(core, &rows, listing, &g_array_index(page->entries, Entry, i));
+  return g_variant_new("(aa{sv}su)", &rows, cursor, page->n_total);
 }
 
 void
 gw_query_list(GwCore *core, const GwListQuery *query, GwThen then)
 {
   g_auto(Listing) listing = { .kind = gw_columns_kind(query->kind) };
-  g_autoptr(GArray) entries = NULL;
+  g_auto(Page) page = { 0 };
   g_autoptr(GError) error = NULL;
-  guint first;
 
   if (strcmp(query->kind, "updates") == 0 || strcmp(query->kind, "timeline") == 0) {
     gw_query_list_updates(core, query, then);
@@ -297,9 +350,8 @@ gw_query_list(GwCore *core, const GwListQuery *query, GwThen then)
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
-  entries = collect(core, &listing);
-  if (skip_to(entries, query->cursor, listing.direction, &first, &error))
-    gw_then_succeed(core, then, page(core, &listing, entries, first));
+  if (collect(core, &listing, query->cursor, &page, &error))
+    gw_then_succeed(core, then, page_variant(core, &listing, &page));
   else
     gw_then_fail(core, then, g_steal_pointer(&error));
 }

@@ -67,6 +67,46 @@ test_pages(void)
   g_assert_cmpstr(cursor, ==, "");
 }
 
+/* However long the list and short the page: each row once, in order, whichever order is asked for. */
+static guint
+walk(Rig *rig, const char *sort, guint limit)
+{
+  const char *columns[] = { "id", NULL };
+  GwListQuery query = { "nodes", columns, NULL, sort, "", limit };
+  g_autofree char *cursor = g_strdup(""), *last = g_strdup("");
+  guint n = 0, total;
+
+  do {
+    g_autofree char *ids = page(rig, &query, &cursor, &total);
+    g_auto(GStrv) split = g_strsplit(ids, " ", -1);
+
+    for (char **id = split; *id; id++, n++) {
+      if (n > 0)
+        g_assert_cmpint(strcmp(*id, last) * (*sort == '-' ? -1 : 1), >, 0);
+      g_free(last);
+      last = g_strdup(*id);
+    }
+  } while (*cursor);
+  g_assert_cmpuint(n, ==, total);
+  return n;
+}
+
+static void
+test_long_lists(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+  g_autoptr(GString) table = g_string_new("id,location\n");
+
+  for (int i = 0; i < 1000; i++) /* the place tells the same order as the name */
+    g_string_append_printf(table, "n%04d,Plant/%04d\n", i * 7919 % 1000, i * 7919 % 1000 / 10);
+  rig_run(rig, gw_command_nodes_import(rig->core, &rig_caller, table->str, FALSE, rig_then()));
+  g_assert_cmpuint(walk(rig, "id", 7), ==, 1000);
+  g_assert_cmpuint(walk(rig, "-id", 64), ==, 1000);
+  g_assert_cmpuint(walk(rig, "location", 33), ==, 1000);
+  g_assert_cmpuint(walk(rig, "-location", 500), ==, 1000);
+  g_assert_cmpuint(walk(rig, "id", 1), ==, 1000);
+}
+
 static void
 test_filter_and_order(void)
 {
@@ -430,6 +470,7 @@ main(int argc, char *argv[])
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/control/lists/pages", test_pages);
+  g_test_add_func("/control/lists/long", test_long_lists);
   g_test_add_func("/control/lists/filter-and-order", test_filter_and_order);
   g_test_add_func("/control/lists/bad-questions", test_bad_questions);
   g_test_add_func("/control/forms/unknown-keys", test_unknown_keys_are_refused);
