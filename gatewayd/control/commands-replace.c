@@ -14,27 +14,6 @@
 /* ---- may it be? ---- */
 
 static gboolean
-lists_mac_of(const GwRule *rule, const GwNode *node)
-{
-  return rule->who.macs && *node->mac && g_hash_table_contains(rule->who.macs, node->mac);
-}
-
-static gboolean
-check_rules(GwCore *core, const GwNode *old, const GwNode *new, GError **error)
-{
-  GHashTableIter iter;
-  gpointer value;
-
-  gw_rules_iter(core->rules, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &value))
-    if (lists_mac_of(value, old) && !*new->mac)
-      return gw_fail(error, GW_ERROR_BAD_INPUT,
-                     "rule %s lists the MAC of %s, and that of %s is not known yet: let it be heard first",
-                     ((GwRule *)value)->name, old->id, new->id);
-  return TRUE;
-}
-
-static gboolean
 check(GwCore *core, const GwNode *old, const GwNode *new, GError **error)
 {
   if (old == new)
@@ -49,17 +28,69 @@ check(GwCore *core, const GwNode *old, const GwNode *new, GError **error)
                    new->plugin);
   if (gw_updates_open(core->updates, new->id, ""))
     return gw_fail(error, GW_ERROR_BUSY, "node %s has an open update: wait, or cancel it", new->id);
-  return check_rules(core, old, new, error);
+  return TRUE;
 }
 
 /* ---- the place ---- */
 
+/* A list that names nobody any more is none. */
 static gboolean
-swap(GHashTable *set, const char *old, const char *new)
+unlist(GHashTable **set, const char *name)
 {
-  if (!set || !*old || !*new || !g_hash_table_remove(set, old))
+  if (!*set || !g_hash_table_remove(*set, name))
     return FALSE;
-  g_hash_table_add(set, g_strdup(new));
+  if (g_hash_table_size(*set) == 0)
+    g_clear_pointer(set, g_hash_table_unref);
+  return TRUE;
+}
+
+static gboolean
+unlist_aliases(GHashTable **set, const GwNode *node, const char *kind)
+{
+  gboolean is_listed = FALSE;
+
+  for (guint i = 0; i < node->aliases->len; i++) {
+    const char *alias = node->aliases->pdata[i];
+    char mac[18];
+
+    if (g_str_has_prefix(alias, kind))
+      is_listed |= unlist(set, gw_mac_normalize(alias + strlen(kind), mac) ? mac : alias + strlen(kind));
+  }
+  return is_listed;
+}
+
+static gboolean
+fits_prefix(const GwWho *who, const char *id)
+{
+  GHashTableIter iter;
+  gpointer prefix;
+
+  if (!who->prefixes)
+    return FALSE;
+  g_hash_table_iter_init(&iter, who->prefixes);
+  while (g_hash_table_iter_next(&iter, &prefix, NULL))
+    if (g_str_has_prefix(id, prefix))
+      return TRUE;
+  return FALSE;
+}
+
+/* However the rule named the old one, it names the new one by its id: its other names may not be known yet.
+ */
+static gboolean
+move_rule(GwWho *who, const GwNode *old, const GwNode *new)
+{
+  gboolean is_named = unlist(&who->nodes, old->id);
+
+  is_named |= unlist(&who->macs, old->mac);
+  is_named |= unlist_aliases(&who->macs, old, "mac=");
+  is_named |= unlist(&who->imeis, old->id);
+  is_named |= unlist_aliases(&who->imeis, old, "imei=");
+  is_named |= fits_prefix(who, old->id) && !fits_prefix(who, new->id);
+  if (!is_named)
+    return FALSE;
+  if (!who->nodes)
+    who->nodes = gw_who_set_new();
+  g_hash_table_add(who->nodes, g_strdup(new->id));
   return TRUE;
 }
 
@@ -73,10 +104,8 @@ move_rules(GwCore *core, const GwNode *old, const GwNode *new, GwChange *change)
   gw_rules_iter(core->rules, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
     GwRule *rule = value;
-    gboolean is_named = swap(rule->who.nodes, old->id, new->id);
 
-    is_named |= swap(rule->who.macs, old->mac, new->mac);
-    if (!is_named)
+    if (!move_rule(&rule->who, old, new))
       continue;
     rule->changed_ms = gw_core_now(core).wall_ms;
     gw_rows_put_rule(gw_change_batch(change), rule);

@@ -311,6 +311,22 @@ test_takes_the_story(void)
   g_assert_null(gone);
 }
 
+/* A rule may have named it by its MAC; the new one's is not known yet. */
+static void
+test_named_by_mac(void)
+{
+  g_autoptr(Rig) rig = site();
+  gint64 firmware = rig_verified(rig, "weather", "5");
+
+  set_node(rig, "02:00:0a:00:00:01", "{'product': <'weather'>}");
+  rig_rule(rig, "autumn", firmware, "'macs': <['02-00-0A-00-00-01']>");
+  rig_run(rig, gw_command_node_replace(rig->core, &rig_caller, "02:00:0a:00:00:01", "new", rig_then()));
+  for (int i = 0; i < 2; i++) {
+    rig_assert_column(rig, "rules", "name", "autumn", "who", "nodes new");
+    restart(rig);
+  }
+}
+
 static void
 test_open_update_is_cancelled(void)
 {
@@ -359,6 +375,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/fleet/unknown-names", test_unknown_names_change_nothing);
   g_test_add_func("/control/fleet/replace", test_takes_the_place);
   g_test_add_func("/control/fleet/replace-story", test_takes_the_story);
+  g_test_add_func("/control/fleet/replace-by-mac", test_named_by_mac);
   g_test_add_func("/control/fleet/replace-cancels", test_open_update_is_cancelled);
   g_test_add_func("/control/fleet/replace-refused", test_what_cannot_be_replaced);
   return g_test_run();
