@@ -267,6 +267,19 @@ run_rule_create(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_rule_apply(const GwMethodCall *call, GError **error)
+{
+  g_autoptr(GVariant) option = g_variant_lookup_value(call->options, "dry-run", NULL);
+  gboolean is_dry_run;
+
+  if (option && !g_variant_is_of_type(option, G_VARIANT_TYPE_BOOLEAN))
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "dry-run: expected yes or no");
+  is_dry_run = option && g_variant_get_boolean(option);
+  gw_command_rule_apply(call->core, call->caller, name_of(call), is_dry_run, call->then);
+  return TRUE;
+}
+
+static gboolean
 run_rule_preview(const GwMethodCall *call, GError **error)
 {
   gw_command_rule_preview(call->core, call->caller, id_of(call), call->then);
@@ -496,6 +509,7 @@ static const GwMethod METHODS[] = {
   { "Explain", GW_ROLE_READ, NULL, run_explain },
   { "ShowOffer", GW_ROLE_READ, NULL, run_offer },
   { "CreateRule", GW_ROLE_OPERATE, NULL, run_rule_create },
+  { "ApplyRule", GW_ROLE_OPERATE, DRY_RUN_OPTIONS, run_rule_apply },
   { "PreviewRule", GW_ROLE_READ, NULL, run_rule_preview },
   { "StartRule", GW_ROLE_OPERATE, NULL, run_rule_start },
   { "PauseRule", GW_ROLE_OPERATE, NULL, run_rule_pause, .is_remedy = TRUE },

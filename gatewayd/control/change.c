@@ -108,6 +108,8 @@ add_names(json_t *object, const GwCore *core, const GwAbout *about)
   }
   if (rule)
     add_member(object, "rule-name", rule->name);
+  if (rule && rule->notification)
+    json_object_set_new(object, "notification", json_integer(rule->notification));
 }
 
 /* The event's own words. Text that came from a peer is made printable first. */

@@ -31,6 +31,7 @@ values_of(GHashTableIter *iter)
 
 NUMBER(rule_id, GwRule, id)
 TEXT(rule_name, GwRule, name)
+NUMBER(rule_notification, GwRule, notification)
 NUMBER(rule_priority, GwRule, priority)
 TEXT(rule_pause_reason, GwRule, pause_reason)
 TEXT(rule_number, GwRule, number)
@@ -131,6 +132,7 @@ static const GwColumn RULES[] = {
   { "require-heard", FALSE, rule_heard },
   { "number", FALSE, rule_number },
   { "overridden", FALSE, rule_overrides },
+  { "notification", FALSE, rule_notification },
   { "push", TRUE, rule_push },
   { "pause-reason", FALSE, rule_pause_reason },
   { "created", FALSE, rule_created },

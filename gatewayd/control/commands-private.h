@@ -33,6 +33,14 @@ gboolean gw_commands_is_fresh(GwCore *core, const GwFirmware *firmware, GError *
 /* BAD_INPUT when no version could ever follow it, and nobody overrode that (U7). */
 gboolean gw_commands_check_last(const GwCore *core, const GwFirmware *firmware, GError **error);
 void gw_commands_set_state(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason);
+/* Is there every firmware, and only one for each product and type? */
+gboolean gw_commands_check_firmwares(GwCore *core, const GwRule *rule, GError **error);
+/* Is what it names there, and can one rule have it all? */
+gboolean gw_commands_check_rule(GwCore *core, const GwRule *rule, GError **error);
+/* May there be one more, of this name? */
+gboolean gw_commands_check_new_rule(GwCore *core, const GwRule *rule, GError **error);
+/* Takes @rule, a draft; returns its id. */
+gint64 gw_commands_add_rule(GwCore *core, GwRule *rule, GwChange *change);
 /* Sets a rule running: row, event, index, fetch. */
 void gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change);
 /* The nodes that it is for now, as far as their numbers matter. */

@@ -7,6 +7,7 @@
 #include "control/commands-private.h"
 #include "control/fetching.h"
 #include "control/numbering.h"
+#include "control/preseed.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
 #include "control/verifications.h"
@@ -56,11 +57,14 @@ gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change)
 
   g_free(rule->pause_reason);
   rule->pause_reason = g_strdup("");
+  if (!rule->notification)
+    rule->notification = gw_db_next_id(core->db, GW_SEQUENCE_NOTIFICATION);
   put_rule(core, rule, GW_RULE_RUNNING, change);
-  gw_change_say(
-      change, "rule.started", &(GwAbout){ .rule_id = rule->id, .firmware_id = gw_rule_firmware(rule, 0) },
-      "rule %s runs: %s%s%s%s%s", rule->name, what, *rule->number ? ", which nodes are told is " : "",
-      rule->number, *rule->overrides ? "; overridden: " : "", rule->overrides);
+  gw_change_say(change, "rule.started",
+                &(GwAbout){ .rule_id = rule->id, .firmware_id = gw_rule_firmware(rule, 0) },
+                "rule %s runs, notification %" G_GINT64_FORMAT ": %s%s%s%s%s", rule->name, rule->notification,
+                what, *rule->number ? ", which nodes are told is " : "", rule->number,
+                *rule->overrides ? "; overridden: " : "", rule->overrides);
   gw_scheduler_fetch_rule(core, rule);
 }
 
@@ -92,7 +96,7 @@ check_start(GwCore *core, const GwRule *rule, GError **error)
     if (!firmware || !check_firmware(core, rule, firmware, error))
       return FALSE;
   }
-  return TRUE;
+  return gw_preseed_check(core, rule, error);
 }
 
 void

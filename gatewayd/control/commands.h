@@ -116,6 +116,12 @@ void gw_command_offer(GwCore *core, const GwCaller *caller, const char *node, Gw
 /* --- rules --- */
 /* @form: the keys of the written form, flat; see CreateRule in the D-Bus interface. A draft. -> (x id) */
 void gw_command_rule_create(GwCore *core, const GwCaller *caller, GVariant *form, GwThen then);
+/* @text: the written form. Makes the rule of that name, a draft, or changes it; once it was started, only
+ * what may change then. -> a{sv}: rule (x, unless it would be made), action (s: create, change, none),
+ * changes (as)
+ */
+void gw_command_rule_apply(GwCore *core, const GwCaller *caller, const char *text, gboolean is_dry_run,
+                           GwThen then);
 /* How many would match now -> a{sv}: matching (u), unknown (u), sample (as), warnings (as), number (s)
  * where the make is told one */
 void gw_command_rule_preview(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);

@@ -32,7 +32,8 @@ typedef struct GwBulk GwBulk;
 /* [limits] of the configuration, read once per snapshot. */
 typedef struct {
   guint attempts, strangers, timeline_rows;
-  gint64 retry_first_ms, retry_max_ms, slot_ms, never_asked_ms, stalled_ms, not_back_ms, pin_idle_ms;
+  gint64 retry_first_ms, retry_max_ms, slot_ms, never_asked_ms, stalled_ms, not_back_ms, pin_idle_ms,
+      preseed_ms;
   gint64 timeline_age_ms, events;
   gint64 verification_ms, stay_ms, online_ms;
   guint outbox;

@@ -130,6 +130,7 @@ read_limits(const GwConfig *config)
     .stalled_ms = TIME("stalled"),
     .not_back_ms = TIME("not-back"),
     .pin_idle_ms = TIME("pin-idle"),
+    .preseed_ms = TIME("preseed"),
     .timeline_age_ms = TIME("timeline-age"),
     .verification_ms = TIME("verification"),
     .stay_ms = TIME("verification-stay"),

@@ -8,6 +8,7 @@
 #include "control/scheduler.h"
 #include "control/timeline.h"
 #include "link/table.h"
+#include "model/habit.h"
 
 #define EVENTS_PER_HOUR 100 /* about strangers; the list of nodes names all. And about wrong logins */
 #define HOUR_MS G_GINT64_CONSTANT(3600000)
@@ -278,6 +279,7 @@ gw_identity_contact(GwNode *node, gint64 wall_ms, gint64 boot_ms, guint count)
   node->last_ms = MAX(node->last_ms, wall_ms);
   node->last_boot_ms = boot_ms;
   node->n_contacts += count;
+  node->habit = gw_habit_note(node->habit, wall_ms);
 }
 
 static gboolean

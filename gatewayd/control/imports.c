@@ -88,6 +88,13 @@ is_only_copy(const GwCore *core, const GwFirmware *firmware)
          !g_strv_contains((const char *const *)upstreams, firmware->upstream);
 }
 
+gboolean
+gw_imports_must_stay(const GwCore *core, const GwFirmware *firmware)
+{
+  return gw_imports_is_needed(core, firmware) ||
+         (firmware->image_state == GW_IMAGE_SEALED && is_only_copy(core, firmware));
+}
+
 static gboolean
 is_needed(const guint8 sha256[GW_SHA256_LEN], gpointer user)
 {

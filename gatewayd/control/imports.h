@@ -12,6 +12,8 @@ void gw_imports_reject(GwCore *core, GwFirmware *firmware, const char *reason);
 void gw_imports_lost(GwCore *core, GwFirmware *firmware, const char *reason);
 /* A live rule or a pin needs the image. */
 gboolean gw_imports_is_needed(const GwCore *core, const GwFirmware *firmware);
+/* That, or nobody but who imported it can bring it again: it is not evicted. */
+gboolean gw_imports_must_stay(const GwCore *core, const GwFirmware *firmware);
 /* Images that nothing needs go, least recently served first, until so many bytes are free. */
 void gw_imports_make_room(GwCore *core, guint64 bytes);
 /* Entries whose image is not in the cache any more lose that claim. Returns how many. */

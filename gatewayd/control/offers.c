@@ -109,12 +109,15 @@ make_pin(GwAsked *asked)
   return gw_pins_add(asked->core->pins, pin);
 }
 
-/* The rules want something else of this node now: the open update ends, and says so. */
+/* The rules want something else of this node now: the open update ends, and says for which. */
 static void
 supersede(GwAsked *asked)
 {
-  gw_progress_fact(asked->core, asked->update, GW_FACT_SUPERSEDED, "a newer rule or firmware takes its place",
-                   asked->change);
+  const GwRule *rule = asked->verdict.rule;
+  const GwRule *former = gw_rules_find(asked->core->rules, asked->update->rule_id);
+  g_autofree char *reason = gw_rule_supersedes(rule, former);
+
+  gw_progress_fact(asked->core, asked->update, GW_FACT_SUPERSEDED, reason, asked->change);
   asked->update = NULL;
   asked->pin = NULL;
 }

@@ -8,6 +8,7 @@
 #include "control/timeline.h"
 #include "control/verbs.h"
 #include "control/workers.h"
+#include "model/rule-form.h"
 
 #define HISTORY_MAX 200
 
@@ -274,6 +275,9 @@ details_of(GwCore *core, const GwKind *kind, gconstpointer item)
   gw_columns_add_all(core, kind, item, &details);
   if (strcmp(kind->name, "firmware") == 0)
     add_table(&details, "attributes", ((const GwFirmware *)item)->attributes);
+  if (strcmp(kind->name, "rules") == 0)
+    g_variant_builder_add(&details, "{sv}", "form",
+                          g_variant_new_take_string(gw_rule_form_text(item, FALSE)));
   if (strcmp(kind->name, "plugins") == 0)
     add_plugin(core, item, &details);
   return g_variant_new("(@a{sv})", g_variant_builder_end(&details));

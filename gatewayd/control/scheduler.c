@@ -3,6 +3,7 @@
 
 #include "control/fetching.h"
 #include "control/numbering.h"
+#include "control/preseed.h"
 #include "control/progress.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
@@ -262,9 +263,13 @@ void
 gw_scheduler_watch_rule(GwCore *core, const GwRule *rule)
 {
   GwNow now = gw_core_now(core);
-  gint64 wait_ms = rule->when.not_after_ms - now.wall_ms;
-  gboolean is_watched = gw_rule_is_live(rule) && rule->when.not_after_ms;
+  gint64 seed_ms = rule->state == GW_RULE_RUNNING ? gw_preseed_wait_ms(core, rule, &now) : 0;
+  gint64 wait_ms = rule->when.not_after_ms ? rule->when.not_after_ms - now.wall_ms : G_MAXINT64;
+  gboolean is_watched;
 
+  if (seed_ms > 0)
+    wait_ms = MIN(wait_ms, seed_ms);
+  is_watched = gw_rule_is_live(rule) && wait_ms < G_MAXINT64;
   /* Asked again within the hour: the wall clock may jump, or not be trusted yet. */
   gw_core_alarm(core, GW_ALARM_RULE, rule->id,
                 is_watched ? now.boot_ms + CLAMP(wait_ms, 1000, 3600000) : G_MAXINT64);
@@ -288,7 +293,8 @@ gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id)
 
   if (!rule || !gw_rule_is_live(rule))
     return;
-  if (!now.is_trusted || now.wall_ms < rule->when.not_after_ms) {
+  gw_scheduler_fetch_rule(core, rule);
+  if (!now.is_trusted || !rule->when.not_after_ms || now.wall_ms < rule->when.not_after_ms) {
     gw_scheduler_watch_rule(core, rule);
     return;
   }
@@ -307,6 +313,10 @@ gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id)
 void
 gw_scheduler_fetch_rule(GwCore *core, const GwRule *rule)
 {
+  GwNow now = gw_core_now(core);
+
+  if (rule->state != GW_RULE_RUNNING || gw_preseed_wait_ms(core, rule, &now) > 0)
+    return;
   for (guint i = 0; i < rule->firmwares->len; i++) {
     GwFirmware *firmware = gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i));
 
@@ -325,7 +335,6 @@ gw_scheduler_fetch_needed(GwCore *core)
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
     const GwRule *rule = value;
 
-    if (rule->state == GW_RULE_RUNNING)
-      gw_scheduler_fetch_rule(core, rule);
+    gw_scheduler_fetch_rule(core, rule);
   }
 }

@@ -37,10 +37,11 @@ void gw_scheduler_nodes_changed(GwCore *core, const char *const *nodes);
 void gw_scheduler_wake(GwCore *core, const GwNode *node);
 /* The same for all nodes that a running rule of this firmware is for; at most 1000. */
 void gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware);
-/* The rule's dates: sets its alarm; when it is over, ends what it has not begun. */
+/* The rule's dates, and when its images are due: sets its alarm; when it is over, ends what it has not begun.
+ */
 void gw_scheduler_watch_rule(GwCore *core, const GwRule *rule);
 void gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id);
-/* Fetches what the rule will need. */
+/* Fetches what the rule will need, if it runs and its window is open, or opens within the lead. */
 void gw_scheduler_fetch_rule(GwCore *core, const GwRule *rule);
 /* Fetches what running rules will need. */
 void gw_scheduler_fetch_needed(GwCore *core);

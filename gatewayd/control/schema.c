@@ -45,6 +45,8 @@ static const GwOption OPTIONS[] = {
     "a node heard within this is online, and may be named to verify a firmware" },
   { "limits", "pin-idle", GW_OPTION_DURATION, "90d", MINUTE_MS, 10 * YEAR_MS, NULL,
     "a promise to serve an image lapses after so long without a word from the node" },
+  { "limits", "preseed", GW_OPTION_DURATION, "6h", 0, 30 * DAY_MS, NULL,
+    "so long before a rule's window opens its images are fetched" },
   { "limits", "strangers", GW_OPTION_INTEGER, "10000", 1, 1000000, NULL,
     "nodes that are remembered without being adopted; the longest unheard is forgotten first" },
   { "limits", "timeline-rows", GW_OPTION_INTEGER, "200", 10, 100000, NULL,

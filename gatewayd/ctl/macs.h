@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A list of MAC addresses as people keep them: one in a line, in any of the usual spellings, with comments.
- */
+/* A list of MAC addresses or IMEIs as people keep them: one in a line, MACs in any of the usual spellings,
+ * with comments. */
 #pragma once
 #include <glib.h>
 
@@ -10,3 +10,5 @@
  * address after a blank, a comma or a semicolon is ignored. Every line that is wrong is named in the error,
  * up to ten, as "NAME:LINE". Pure. */
 gboolean gw_macs_parse(const char *name, const char *text, GPtrArray *macs, GError **error);
+/* The same for IMEIs, 15 digits each. */
+gboolean gw_imeis_parse(const char *name, const char *text, GPtrArray *imeis, GError **error);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rules ... */
-#include <fcntl.h>
-
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "ctl/command.h"
 #include "ctl/list.h"
-#include "ctl/macs.h"
+#include "ctl/rule-files.h"
 #include "ctl/text.h"
 
 #define SAMPLE_SHOWN 5
@@ -28,6 +25,30 @@ rule_id(GwCtl *ctl, const GwArgs *args, gint64 *ret_id, GError **error)
          gw_ctl_find(ctl, "rules", word, ret_id, error);
 }
 
+/* Without the document, and with the hours as the clock here shows them. */
+static gboolean
+show_for_people(GwCtl *ctl, const char *id, GError **error)
+{
+  g_autoptr(GVariant) details = NULL;
+  g_autoptr(GVariantDict) shown = NULL;
+  const char *hours = "";
+
+  if (!gw_ctl_get(ctl, "rules", id, &details, error))
+    return FALSE;
+  shown = g_variant_dict_new(details);
+  g_variant_dict_remove(shown, "form");
+  if (g_variant_lookup(details, "hours", "&s", &hours) && *hours) {
+    g_autofree char *local = gw_rule_files_local_hours(hours);
+
+    g_variant_dict_insert_value(shown, "hours",
+                                g_variant_new_take_string(g_strdup_printf("%s UTC, here %s", hours, local)));
+  }
+  g_variant_unref(details);
+  details = g_variant_ref_sink(g_variant_dict_end(shown));
+  gw_ctl_print_details(ctl, details);
+  return TRUE;
+}
+
 static gboolean
 run_show(GwCtl *ctl, const GwArgs *args, GError **error)
 {
@@ -37,7 +58,21 @@ run_show(GwCtl *ctl, const GwArgs *args, GError **error)
   if (!rule_id(ctl, args, &id, error))
     return FALSE;
   text = g_strdup_printf("%" G_GINT64_FORMAT, id);
-  return gw_ctl_show(ctl, "rules", text, error);
+  if (ctl->is_json)
+    return gw_ctl_show(ctl, "rules", text, error);
+  return show_for_people(ctl, text, error);
+}
+
+static gboolean
+run_export(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  g_autofree char *text = NULL;
+  gint64 id;
+
+  if (!rule_id(ctl, args, &id, error))
+    return FALSE;
+  text = g_strdup_printf("%" G_GINT64_FORMAT, id);
+  return gw_rule_files_export(ctl, text, error);
 }
 
 /* --- preview --- */
@@ -105,37 +140,48 @@ run_preview(GwCtl *ctl, const GwArgs *args, GError **error)
   return TRUE;
 }
 
-/* --- create --- */
-
 static gboolean
-read_macs(const char *path, GPtrArray *macs, GError **error)
+run_count(GwCtl *ctl, const GwArgs *args, GError **error)
 {
-  g_autofree char *text = NULL;
+  g_autoptr(GVariant) details = NULL;
+  gint64 id;
 
-  if (!gw_file_read(AT_FDCWD, path, GW_MACS_FILE_MAX, &text, NULL, error)) {
-    g_prefix_error(error, "--macs-file=%s: ", path);
+  if (!rule_id(ctl, args, &id, error) || !preview(ctl, id, &details, error))
     return FALSE;
-  }
-  return gw_macs_parse(path, text, macs, error);
+  if (ctl->is_json)
+    gw_ctl_print_details(ctl, details);
+  else
+    print_preview(details);
+  return TRUE;
 }
 
-static gboolean
-add_macs(const GwArgs *args, GVariantBuilder *form, GError **error)
-{
-  g_autoptr(GPtrArray) macs = g_ptr_array_new_with_free_func(g_free);
-  g_autofree const char **given = gw_args_texts(args, "mac");
-  const char *path = gw_args_text(args, "macs-file", NULL);
+/* --- create --- */
 
-  for (const char **mac = given; *mac; mac++)
-    if (!gw_macs_parse("--mac", *mac, macs, error))
-      return FALSE;
-  if (path && !read_macs(path, macs, error))
-    return FALSE;
-  if (path && macs->len == 0)
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "--macs-file=%s: there is no address in it", path);
-  if (macs->len > 0)
-    g_variant_builder_add(form, "{sv}", "macs",
-                          g_variant_new_strv((const char *const *)macs->pdata, (gssize)macs->len));
+/* --firmware, one for each product. */
+static gboolean
+add_firmware(const GwArgs *args, GVariantBuilder *form, GError **error)
+{
+  g_autofree const char **given = gw_args_texts(args, "firmware");
+  GVariantBuilder ids;
+  gint64 id = 0;
+
+  if (!*given)
+    return gw_fail(error, GW_ERROR_BAD_INPUT,
+                   "which firmware? --firmware=ID; gatewayctl firmware shows them");
+  g_variant_builder_init(&ids, G_VARIANT_TYPE("ax"));
+  for (const char **text = given; *text; text++) {
+    if (!g_ascii_string_to_signed(*text, 10, 1, G_MAXINT64, &id, NULL)) {
+      g_variant_builder_clear(&ids);
+      return gw_fail(error, GW_ERROR_BAD_INPUT, "--firmware=%s: is not the number of a firmware", *text);
+    }
+    g_variant_builder_add(&ids, "x", id);
+  }
+  if (given[1]) {
+    g_variant_builder_add(form, "{sv}", "firmware", g_variant_builder_end(&ids));
+    return TRUE;
+  }
+  g_variant_builder_clear(&ids);
+  g_variant_builder_add(form, "{sv}", "firmware", g_variant_new_int64(id));
   return TRUE;
 }
 
@@ -148,12 +194,11 @@ run_create(GwCtl *ctl, const GwArgs *args, GError **error)
   g_autoptr(GVariant) details = NULL;
   gint64 id;
 
-  if (!gw_args_has(args, "firmware"))
-    return gw_fail(error, GW_ERROR_BAD_INPUT,
-                   "which firmware? --firmware=ID; gatewayctl firmware shows them");
   g_variant_builder_add(&form, "{sv}", "name", g_variant_new_string(name));
+  if (!add_firmware(args, &form, error))
+    return FALSE;
   gw_args_add_form(args, &form);
-  if (!add_macs(args, &form, error) ||
+  if (!gw_rule_files_add_lists(args, &form, error) ||
       !gw_ctl_simple(ctl, "CreateRule", g_variant_new("(a{sv})", &form), &result, error))
     return FALSE;
   if (gw_ctl_print_result(ctl, "CreateRule", result))
@@ -237,18 +282,31 @@ run_delete(GwCtl *ctl, const GwArgs *args, GError **error)
 /* --- the table --- */
 
 static const GwArg CREATE_ARGS[] = {
-  { "firmware", GW_ARG_NUMBER, "firmware", "ID", "verified firmware that it gives out (needed)" },
-  { "product", GW_ARG_TEXT, "product", "NAME", "nodes of this product; default: the firmware's" },
+  { "firmware", GW_ARG_TEXTS, NULL, "ID", "verified firmware that it gives out (needed); one a product" },
+  { "product", GW_ARG_TEXT, "product", "NAME", "nodes of this product; default: each firmware's" },
   { "node", GW_ARG_TEXTS, "nodes", "NODE", "only these nodes" },
+  { "prefix", GW_ARG_TEXTS, "prefixes", "TEXT", "only nodes whose id begins so" },
   { "mac", GW_ARG_TEXTS, NULL, "MAC", "only nodes with these MAC addresses" },
   { "macs-file", GW_ARG_TEXT, NULL, "FILE", "the same, one address in a line; # begins a comment" },
+  { "imei", GW_ARG_TEXTS, NULL, "IMEI", "only nodes with these IMEIs" },
+  { "imeis-file", GW_ARG_TEXT, NULL, "FILE", "the same, one IMEI in a line" },
+  { "label", GW_ARG_TEXTS, "labels", "LABEL", "only nodes that bear one of these" },
+  { "hardware", GW_ARG_TEXTS, "hardware", "VERSION", "only these hardware versions" },
+  { "transport", GW_ARG_TEXTS, "transports", "NAME", "only nodes of this plugin" },
+  { "heard-within", GW_ARG_TEXT, "heard-within", "TIME",
+    "count and tell only nodes heard so lately, like 7d" },
+  { "battery", GW_ARG_NUMBER, "battery-at-least", "PERCENT", "only with so much battery" },
+  { "signal", GW_ARG_SIGNED, "signal-at-least", "DBM", "only with so much signal, like -85" },
+  { "include-unmeasured", GW_ARG_FLAG, "include-unmeasured", NULL, "also nodes that say neither" },
   { "location", GW_ARG_TEXT, "location", "PATH", "only there; * within a level: \"Plant 2/*\"" },
   { "version", GW_ARG_TEXTS, "versions", "VERSION",
-    "only nodes that run one of these; default: any older one" },
+    "only nodes that run one of these, or 1.2..1.9; default: any older one" },
   { "include-unknown", GW_ARG_FLAG, "include-unknown", NULL, "also nodes whose version is not known" },
   { "not-before", GW_ARG_TEXT, "not-before", "TIME", "first day, like 2026-11-21T00:00:00Z" },
   { "not-after", GW_ARG_TEXT, "not-after", "TIME", "last day" },
-  { "hours", GW_ARG_TEXT, "hours", "FROM-TO", "hours of the day in UTC, like 22:00-04:30" },
+  { "hours", GW_ARG_TEXT, "hours", "FROM-TO", "hours of the day in UTC: 22:00-04:30,12:00-13:00" },
+  { "weekdays", GW_ARG_TEXT, "weekdays", "DAYS", "days in UTC on which the hours begin: mon,tue" },
+  { "blackouts", GW_ARG_TEXT, "blackouts", "DATES", "not on these: 2026-12-24,2026-12-30..2027-01-01" },
   { "cut-at-edge", GW_ARG_FLAG, "cut-at-edge", NULL, "stop begun downloads when the hours end, if possible" },
   { "cap", GW_ARG_NUMBER, "cap", "N", "downloads at once; 0: the gateway's limit" },
   { "attempts", GW_ARG_NUMBER, "attempts", "N", "attempts before an update has failed; 0: the gateway's" },
@@ -256,6 +314,11 @@ static const GwArg CREATE_ARGS[] = {
   { "require-heard", GW_ARG_FLAG, "require-heard", NULL, "only a version that was heard counts as success" },
   { "number", GW_ARG_NUMBER, "number", "N", "where the make is told one (VERSION): this, not the next" },
   { "override", GW_ARG_TEXTS, "override", "LIMIT", "a limit of that number that shall not hold" },
+  { NULL, 0, NULL, NULL, NULL },
+};
+
+static const GwArg APPLY_ARGS[] = {
+  { "dry-run", GW_ARG_FLAG, NULL, NULL, "show what would change, and change nothing" },
   { NULL, 0, NULL, NULL, NULL },
 };
 
@@ -275,6 +338,12 @@ const GwCommand gw_commands_rules[] = {
     "  gatewayctl rules create weather-5 --firmware=7 --hours=22:00-04:30 --cap=4\n"
     "  gatewayctl rules create pilot --firmware=7 --node=sensor-1 --include-unknown",
     run_create },
+  { "rules", "apply", "FILE", 1, 1, APPLY_ARGS, "make or change a rule as a document says",
+    "What differs is shown line by line. A rule that was started changes only in what may change then.",
+    gw_rule_files_apply },
+  { "rules", "export", "RULE", 1, 1, NULL, "the document of a rule, for a file", RULE_MORE, run_export },
+  { "rules", "count", "RULE", 1, 1, NULL, "how many nodes match now, which, and what is odd", RULE_MORE,
+    run_count },
   { "rules", "preview", "RULE", 1, 1, NULL, "how many nodes would it concern now?", RULE_MORE, run_preview },
   { "rules", "start", "RULE", 1, 1, NULL, "start a draft or a paused rule",
     RULE_MORE

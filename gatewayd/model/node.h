@@ -48,6 +48,7 @@ typedef struct {
   gint64 first_ms, last_ms;     /* wall, first and last contact */
   gint64 last_boot_ms;          /* boot clock of the last contact in this boot, 0 = none */
   guint64 n_contacts;
+  guint64 habit; /* at which hours it asks: see habit.h */
 } GwNode;
 
 GwNode *gw_node_new(const char *id);

@@ -553,6 +553,7 @@ gw_rule_form_adopt(GwRule *rule, GwRule *other)
   rule->id = kept.id;
   rule->state = kept.state;
   rule->is_push = kept.is_push;
+  rule->notification = kept.notification;
   rule->created_ms = kept.created_ms;
   rule->changed_ms = kept.changed_ms;
   other->pause_reason = rule->pause_reason;

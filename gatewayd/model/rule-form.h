@@ -7,7 +7,7 @@
  *
  * Names of all keys are in docs/operator.md. What is absent is open; an unknown key, an empty list and a
  * value of another kind are errors, and the error begins with the path: "/when/hours/1: ...". Not in it: id,
- * state and times, which the gateway keeps. */
+ * state, notification and times, which the gateway keeps. */
 #pragma once
 #include "base/json.h"
 #include "model/rule.h"

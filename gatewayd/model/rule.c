@@ -59,6 +59,20 @@ gw_rule_version(const GwRule *rule, const GwFirmware *firmware)
   return *rule->number ? rule->number : firmware->software_version;
 }
 
+char *
+gw_rule_supersedes(const GwRule *rule, const GwRule *former)
+{
+  const char *why = !former                                 ? "which is gone"
+                    : former == rule                        ? "with another firmware"
+                    : rule->is_push && !former->is_push     ? "a push goes before all others"
+                    : rule->priority > former->priority     ? "its priority is greater"
+                    : former->state != GW_RULE_RUNNING      ? "which does not run"
+                    : rule->created_ms > former->created_ms ? "it is newer"
+                                                            : "which has nothing more for the node";
+  return g_strdup_printf("rule %s takes the place of %s%s: %s", rule->name, former ? "rule " : "its rule",
+                         former ? former->name : "", why);
+}
+
 void
 gw_rule_add_firmware(GwRule *rule, gint64 id)
 {

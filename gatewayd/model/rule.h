@@ -38,6 +38,7 @@ typedef struct {
   gboolean is_heard_required; /* inferred success does not count */
   GwRollout rollout;          /* groups, and how many in each place */
   gboolean is_push;           /* made by "push FILE NODE": one node, may use unverified firmware */
+  gint64 notification;        /* id of what its nodes are told since it was started; 0 = it never was */
   gint64 created_ms, changed_ms;
 } GwRule;
 
@@ -46,6 +47,8 @@ void gw_rule_free(GwRule *rule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwRule, gw_rule_free)
 /* What nodes are told that @firmware is; borrowed. */
 const char *gw_rule_version(const GwRule *rule, const GwFirmware *firmware);
+/* Why @rule takes the place of @former (NULL = it is gone) on a node, with both names. Caller frees. */
+char *gw_rule_supersedes(const GwRule *rule, const GwRule *former);
 /* The list of firmware; 0 = there are not so many. */
 void gw_rule_add_firmware(GwRule *rule, gint64 id);
 gint64 gw_rule_firmware(const GwRule *rule, guint i);

@@ -149,6 +149,28 @@ gw_when_window(const GwWhen *when, gint64 wall_ms)
   return window;
 }
 
+gint64
+gw_when_wait_ms(const GwWhen *when, gint64 lead_ms, gint64 wall_ms)
+{
+  GwWindow window = gw_when_window(when, wall_ms);
+  if (window.is_open)
+    return 0;
+  return window.edge_ms == G_MAXINT64 ? G_MAXINT64 : MAX(window.edge_ms - lead_ms - wall_ms, 0);
+}
+
+guint32
+gw_when_hours_mask(const GwWhen *when)
+{
+  guint32 mask = when->hours ? 0 : 0xffffff;
+  for (guint i = 0; when->hours && i < when->hours->len; i++) {
+    const GwHours *hours = &g_array_index(when->hours, GwHours, i);
+    guint length = (hours->until_minute + DAY_MINUTES - hours->from_minute) % DAY_MINUTES;
+    for (guint minute = 0; minute < length; minute++)
+      mask |= 1u << (hours->from_minute + minute) / 60 % 24;
+  }
+  return mask;
+}
+
 /* ---- as text ---- */
 
 static const char *

@@ -36,8 +36,14 @@ typedef struct {
   gint64 edge_ms; /* wall: when is_open next changes; G_MAXINT64 = never */
 } GwWindow;
 GwWindow gw_when_window(const GwWhen *when, gint64 wall_ms);
+/* How long until @lead_ms before it is open, so that what is needed then can be made ready: 0 = now,
+ * G_MAXINT64 = it is never open again. */
+gint64 gw_when_wait_ms(const GwWhen *when, gint64 lead_ms, gint64 wall_ms);
 /* Has it any condition at all? Such a rule waits for a trusted clock. */
 gboolean gw_when_is_timed(const GwWhen *when);
+
+/* Bit h = some minute of the hour from h:00 UTC is in its hours; weekdays and dates aside. */
+guint32 gw_when_hours_mask(const GwWhen *when);
 
 /* "22:00-04:30"; 24:00 is midnight. FALSE if it is not of this form, or of no length. The whole day,
  * "00:00-24:00", reads as 0 to 0. */

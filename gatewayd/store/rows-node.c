@@ -68,8 +68,8 @@ read_components(const char *json, GwNode *node)
 void
 gw_rows_put_contact(GwBatch *batch, const GwNode *node)
 {
-  gw_batch_add(batch, "INSERT OR REPLACE INTO contact VALUES (?, ?, ?)", "sii", node->id, node->last_ms,
-               (gint64)node->n_contacts);
+  gw_batch_add(batch, "INSERT OR REPLACE INTO contact VALUES (?, ?, ?, ?)", "siii", node->id, node->last_ms,
+               (gint64)node->n_contacts, (gint64)node->habit);
 }
 
 void
@@ -148,6 +148,7 @@ read_node(const GwRow *row, gpointer user)
   node->told_firmware = gw_row_int(row, 19);
   node->last_ms = gw_row_int(row, 21); /* 20 is contact.node */
   node->n_contacts = (guint64)gw_row_int(row, 22);
+  node->habit = (guint64)gw_row_int(row, 23);
   reader->each(node, reader->user);
 }
 

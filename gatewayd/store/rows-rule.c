@@ -9,9 +9,9 @@ gw_rows_put_rule(GwBatch *batch, const GwRule *rule)
 {
   g_autofree char *form = gw_rule_form_text(rule, FALSE);
 
-  gw_batch_add(batch, "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "isssiiis", rule->id,
+  gw_batch_add(batch, "INSERT OR REPLACE INTO rule VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", "isssiiisi", rule->id,
                rule->name, gw_rule_state_name(rule->state), rule->pause_reason, (gint64)rule->is_push,
-               rule->created_ms, rule->changed_ms, form);
+               rule->created_ms, rule->changed_ms, form, rule->notification);
 }
 
 void
@@ -51,6 +51,7 @@ read_rule(const GwRow *row, gpointer user)
   rule->is_push = gw_row_int(row, 4) != 0;
   rule->created_ms = gw_row_int(row, 5);
   rule->changed_ms = gw_row_int(row, 6);
+  rule->notification = gw_row_int(row, 8);
   reader->each(rule, reader->user);
 }
 

@@ -13,6 +13,7 @@
 /* Names for gw_db_next_id(). */
 #define GW_SEQUENCE_FIRMWARE "firmware"
 #define GW_SEQUENCE_RULE "rule"
+#define GW_SEQUENCE_NOTIFICATION "notification"
 #define GW_SEQUENCE_UPDATE "update"
 #define GW_SEQUENCE_EVENT "event"
 #define GW_SEQUENCE_TIMELINE "timeline"

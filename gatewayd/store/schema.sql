@@ -307,7 +307,8 @@ CREATE TABLE rule_3 (
   is_push INTEGER NOT NULL,
   created_ms INTEGER NOT NULL,
   changed_ms INTEGER NOT NULL,
-  form TEXT NOT NULL -- JSON object, see model/rule-form.h
+  form TEXT NOT NULL, -- JSON object, see model/rule-form.h
+  notification INTEGER NOT NULL -- 0 = never started
 );
 -- json_patch() leaves out what is NULL.
 INSERT INTO rule_3 SELECT id, name, state, pause_reason, is_push, created_ms, changed_ms, json_patch('{}', json_object(
@@ -332,7 +333,8 @@ INSERT INTO rule_3 SELECT id, name, state, pause_reason, is_push, created_ms, ch
     'cut-at-edge', CASE WHEN is_cut_at_edge THEN json('true') END),
   'cap', cap,
   'attempts', max_attempts,
-  'require-heard', CASE WHEN is_heard_required THEN json('true') END)) FROM rule;
+  'require-heard', CASE WHEN is_heard_required THEN json('true') END)),
+  iif(state = 'draft', 0, id) FROM rule;
 DROP TABLE rule;
 ALTER TABLE rule_3 RENAME TO rule;
 ALTER TABLE firmware ADD COLUMN version_name TEXT NOT NULL DEFAULT '';
@@ -349,3 +351,4 @@ ALTER TABLE firmware ADD COLUMN verification_remaining_ms INTEGER NOT NULL DEFAU
 ALTER TABLE product ADD COLUMN family TEXT NOT NULL DEFAULT '';
 ALTER TABLE product ADD COLUMN labels TEXT NOT NULL DEFAULT '[]'; -- JSON array
 ALTER TABLE product ADD COLUMN is_self_verifying INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contact ADD COLUMN habit INTEGER NOT NULL DEFAULT 0; -- see model/habit.h

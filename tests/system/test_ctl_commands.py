@@ -156,6 +156,49 @@ def test_rules_create(fake, tmp_path):
     assert "warning: node c is busy" in result.stderr
 
 
+def test_rules_create_for_several_products(fake, tmp_path):
+    imeis = tmp_path / "imeis.txt"
+    imeis.write_text("490154203237518\n# the next\n356938035643809\n")
+    fake.answer("rule-preview", "{'matching': <uint32 2>}").start()
+    fake.ctl("rules", "create", "mixed", "--firmware=7", "--firmware=9", f"--imeis-file={imeis}", "--label=pilot",
+             "--prefix=m-", "--hardware=A1", "--transport=radio", "--heard-within=7d", "--battery=30", "--signal=-85",
+             "--include-unmeasured", "--weekdays=mon,sat", "--blackouts=2026-12-24")
+    assert fake.calls()[0] == (
+        "rule-create ({'name': <'mixed'>, 'firmware': <[7, 9]>, 'prefixes': <['m-']>, 'labels': <['pilot']>, "
+        "'hardware': <['A1']>, 'transports': <['radio']>, 'heard-within': <'7d'>, 'battery-at-least': <30>, "
+        "'signal-at-least': <-85>, 'include-unmeasured': <true>, 'weekdays': <'mon,sat'>, "
+        "'blackouts': <'2026-12-24'>, 'imeis': <['490154203237518', '356938035643809']>},)")
+
+
+def test_rules_create_with_bad_imeis(fake, tmp_path):
+    imeis = tmp_path / "imeis.txt"
+    imeis.write_text("490154203237518\n49015420323751\n")
+    fake.start()
+    result = fake.ctl("rules", "create", "x", "--firmware=7", f"--imeis-file={imeis}", status=2)
+    assert f"{imeis}:2: \"49015420323751\" is no IMEI" in result.stderr
+    assert not fake.calls()
+
+
+def test_rules_apply(fake, tmp_path):
+    file = tmp_path / "night.json"
+    file.write_text('{"name":"night","firmware":7}')
+    fake.answer("rule-apply", "{'rule': <int64 3>, 'action': <'change'>, 'changes': <['/cap: 4 -> 8']>}").start()
+    result = fake.ctl("rules", "apply", file, "--dry-run")
+    assert fake.calls() == ["rule-apply ('{\"name\":\"night\",\"firmware\":7}', true)"]
+    assert result.stdout == "/cap: 4 -> 8\nrule 3 would be changed so\n"
+    result = fake.ctl("rules", "apply", file)
+    assert fake.calls()[0].endswith(", false)")
+    assert result.stdout == "/cap: 4 -> 8\nrule 3 is changed\n"
+
+
+def test_rules_apply_refused(fake, tmp_path):
+    file = tmp_path / "night.json"
+    file.write_text("{}")
+    fake.answer("rule-apply", "!bad-input /name: missing").start()
+    result = fake.ctl("rules", "apply", file, status=2)
+    assert f"{file}: /name: missing" in result.stderr
+
+
 def test_rules_create_with_bad_macs(fake, tmp_path):
     macs = tmp_path / "macs.txt"
     macs.write_text("02:00:00:00:00:01\n02:00:00:00:00:0\n" + "x\n" * 20)

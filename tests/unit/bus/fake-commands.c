@@ -390,6 +390,14 @@ gw_command_rule_create(GwCore *core, const GwCaller *caller, GVariant *form, GwT
 }
 
 void
+gw_command_rule_apply(GwCore *core, const GwCaller *caller, const char *text, gboolean is_dry_run,
+                      GwThen then)
+{
+  note(core, "rule-apply", caller, g_variant_new("(sb)", text, is_dry_run));
+  answer(core, "rule-apply", NULL, then);
+}
+
+void
 gw_command_rule_preview(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
 {
   note_id(core, "rule-preview", caller, id, then);

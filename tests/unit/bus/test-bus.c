@@ -58,6 +58,7 @@ static const struct {
   { "Explain", "('n', @a{sv} {})", "('n',)", "({'lines': <['nothing to say']>, 'reason': <'none'>},)" },
   { "ShowOffer", "('n', @a{sv} {})", "('n',)", "('FILE:PROG001',)" },
   { "CreateRule", "({'name': <'r'>}, @a{sv} {})", "({'name': <'r'>},)", "(int64 1,)" },
+  { "ApplyRule", "('{}', {'dry-run': <true>})", "('{}', true)", "({'action': <'none'>},)" },
   { "PreviewRule", "(int64 2, @a{sv} {})", "(2,)", "({'matching': <uint32 0>, 'unknown': <uint32 0>},)" },
   { "StartRule", "(int64 2, @a{sv} {})", "(2,)", "()" },
   { "PauseRule", "(int64 2, 'lunch', @a{sv} {})", "(2, 'lunch')", "()" },

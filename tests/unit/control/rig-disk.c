@@ -120,3 +120,19 @@ rig_empty_disk(Rig *rig)
 {
   g_assert_cmpint(unlinkat(rig->state_fd, "ballast", 0), ==, 0);
 }
+
+gint64
+rig_announce_too_large(Rig *rig, const char *product)
+{
+  GwFirmware *firmware = gw_firmware_new();
+
+  firmware->id = 99;
+  g_free(firmware->product);
+  firmware->product = g_strdup(product);
+  g_free(firmware->software_version);
+  firmware->software_version = g_strdup("9");
+  firmware->state = GW_FIRMWARE_VERIFIED;
+  firmware->image_state = GW_IMAGE_WANTED;
+  firmware->size = gw_store_usage(rig->core->store).max;
+  return gw_firmwares_add(rig->core->firmwares, firmware)->id;
+}

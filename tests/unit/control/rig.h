@@ -71,6 +71,8 @@ void rig_free_on_disk(Rig *rig);
 /* Leaves not one byte of it; and gives it back. */
 void rig_fill_disk(Rig *rig);
 void rig_empty_disk(Rig *rig);
+/* A verified firmware whose image is not here, and as large as the whole cache. */
+gint64 rig_announce_too_large(Rig *rig, const char *product);
 /* A batch that cannot be written. */
 void rig_break_database(Rig *rig);
 

@@ -199,6 +199,72 @@ test_rule_forms(void)
 }
 
 static void
+assert_applied(Rig *rig, const char *document, const char *words)
+{
+  g_autoptr(GVariant) result = NULL;
+  g_autofree char *text = NULL;
+
+  gw_command_rule_apply(rig->core, &rig_caller, document, FALSE, rig_then());
+  result = rig_result(rig, NULL);
+  text = g_variant_print(result, FALSE);
+  if (!strstr(text, words))
+    g_error("%s: %s", document, text);
+}
+
+#define REFUSED(rig, code, words, document)                                                                  \
+  rig_refused(rig, code, words, gw_command_rule_apply(rig->core, &rig_caller, document, FALSE, rig_then()))
+
+/* A document makes a draft, and changes it. */
+static void
+test_rule_documents(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+
+  rig_product(rig, "weather", RIG_TOLD);
+  rig_import(rig, "weather", "5", 5000, 'x');
+  gw_command_rule_apply(rig->core, &rig_caller, "{\"name\":\"r\",\"firmware\":1}", TRUE, rig_then());
+  g_variant_unref(rig_result(rig, NULL));
+  g_assert_cmpuint(rig_count_events(rig, "rule.*"), ==, 0); /* that was dry */
+  assert_applied(rig, "{\"name\":\"r\",\"firmware\":1}", "'action': <'create'>");
+  assert_applied(rig, "{\"firmware\":[1],\"name\":\"r\"}", "'action': <'none'>");
+  assert_applied(rig, "{\"name\":\"r\",\"firmware\":1,\"who\":{\"nodes\":[\"a\"]},\"cap\":3}",
+                 "['/who/nodes: + a', '/cap: none -> 3']");
+  rig_assert_column(rig, "rules", "name", "r", "cap", "3");
+  rig_assert_column(rig, "rules", "name", "r", "state", "draft");
+  REFUSED(rig, GW_ERROR_NOT_FOUND, "/firmware: ", "{\"name\":\"r\",\"firmware\":9}");
+  REFUSED(rig, GW_ERROR_BAD_INPUT, "/cap: ", "{\"name\":\"r\",\"firmware\":1,\"cap\":-1}");
+  REFUSED(rig, GW_ERROR_NOT_FOUND,
+          "/who/products: ", "{\"name\":\"q\",\"firmware\":1,\"who\":{\"products\":[\"weather\",\"pump\"]}}");
+  rig_assert_column(rig, "rules", "name", "r", "cap", "3");
+  g_assert_cmpuint(rig_count_events(rig, "rule.changed"), ==, 1);
+}
+
+/* Of a rule that runs, what may change then. */
+static void
+test_rule_documents_while_it_runs(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+  gint64 firmware, id;
+
+  rig_product(rig, "weather", RIG_TOLD);
+  enter(rig, "a", "weather");
+  firmware = rig_verified(rig, "weather", "5");
+  g_assert_cmpint(firmware, ==, 1);
+  id = rig_rule(rig, "r", firmware, "'nodes': <['a']>");
+  assert_applied(rig,
+                 "{\"name\":\"r\",\"firmware\":1,\"who\":{\"nodes\":[\"a\"],\"include-unknown\":true},"
+                 "\"cap\":4,\"when\":{\"hours\":[\"22:00-04:30\"]}}",
+                 "'action': <'change'>");
+  rig_assert_column(rig, "rules", "name", "r", "cap", "4");
+  rig_assert_column(rig, "rules", "name", "r", "state", "running");
+  rig_assert_column(rig, "rules", "name", "r", "hours", "22:00-04:30");
+  REFUSED(rig, GW_ERROR_BAD_INPUT, "rule r is running: /who: ", "{\"name\":\"r\",\"firmware\":1}");
+  rig_assert_column(rig, "rules", "name", "r", "who", "nodes a");
+  rig_run(rig, gw_command_rule_stop(rig->core, &rig_caller, id, rig_then()));
+  REFUSED(rig, GW_ERROR_BAD_INPUT, "rule r is stopped", "{\"name\":\"r\",\"firmware\":1}");
+}
+
+static void
 test_import_refusals(void)
 {
   static const struct {
@@ -475,6 +541,8 @@ main(int argc, char *argv[])
   g_test_add_func("/control/lists/bad-questions", test_bad_questions);
   g_test_add_func("/control/forms/unknown-keys", test_unknown_keys_are_refused);
   g_test_add_func("/control/forms/rules", test_rule_forms);
+  g_test_add_func("/control/forms/rule-documents", test_rule_documents);
+  g_test_add_func("/control/forms/rule-documents-while-it-runs", test_rule_documents_while_it_runs);
   g_test_add_func("/control/forms/import", test_import_refusals);
   g_test_add_func("/control/events/pages", test_events_by_pages);
   g_test_add_func("/control/events/listener", test_listener_is_told_the_newest);

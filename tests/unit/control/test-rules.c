@@ -315,6 +315,8 @@ test_pin_goes_stale(void)
   rig_pass(rig, 11 * MINUTE_MS);
   g_free(rig_expect_offer(rig, &node, "6"));
   rig_assert_column(rig, "updates", "firmware", "1", "state", "superseded");
+  rig_assert_column(rig, "updates", "firmware", "1", "reason",
+                    "rule six takes the place of rule five: its priority is greater");
 }
 
 static void
