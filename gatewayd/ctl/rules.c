@@ -172,7 +172,7 @@ add_firmware(const GwArgs *args, GVariantBuilder *form, GError **error)
   for (const char **text = given; *text; text++) {
     if (!g_ascii_string_to_signed(*text, 10, 1, G_MAXINT64, &id, NULL)) {
       g_variant_builder_clear(&ids);
-      return gw_fail(error, GW_ERROR_BAD_INPUT, "--firmware=%s: is not the number of a firmware", *text);
+      return gw_fail(error, GW_ERROR_BAD_INPUT, "--firmware=%s: expected a number", *text);
     }
     g_variant_builder_add(&ids, "x", id);
   }
