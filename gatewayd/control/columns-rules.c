@@ -99,6 +99,36 @@ rule_when(GwCore *core, gconstpointer item)
   return g_variant_new_take_string(gw_when_text(&((const GwRule *)item)->when));
 }
 
+/* The members of a list, at most so many: the rest is in the written form. */
+static GVariant *
+list_of(GHashTable *set)
+{
+  GVariantBuilder builder;
+  GHashTableIter iter;
+  gpointer key;
+  guint n = 0;
+
+  g_variant_builder_init(&builder, G_VARIANT_TYPE_STRING_ARRAY);
+  if (set) {
+    g_hash_table_iter_init(&iter, set);
+    while (n++ < 1000 && g_hash_table_iter_next(&iter, &key, NULL))
+      g_variant_builder_add(&builder, "s", key);
+  }
+  return g_variant_builder_end(&builder);
+}
+
+static GVariant *
+rule_nodes(GwCore *core, gconstpointer item)
+{
+  return list_of(((const GwRule *)item)->who.nodes);
+}
+
+static GVariant *
+rule_macs(GwCore *core, gconstpointer item)
+{
+  return list_of(((const GwRule *)item)->who.macs);
+}
+
 static GVariant *
 rule_who(GwCore *core, gconstpointer item)
 {
@@ -120,6 +150,8 @@ static const GwColumn RULES[] = {
   { "product", TRUE, rule_product },
   { "include-unknown", FALSE, rule_unknown },
   { "hours", TRUE, rule_hours },
+  { "nodes", FALSE, rule_nodes },
+  { "macs", FALSE, rule_macs },
   { "who", FALSE, rule_who },
   { "when", FALSE, rule_when },
   { "not-before", FALSE, rule_not_before },

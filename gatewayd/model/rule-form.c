@@ -228,8 +228,6 @@ take_hours(const char *text, gpointer user)
   GwHours hours;
   if (!gw_hours_parse(text, &hours))
     return "is no window: expected one like \"22:00-04:30\" (UTC)";
-  if (hours.from_minute == hours.until_minute)
-    return "is the whole day: leave out the hours";
   for (guint i = 0; when->hours && i < when->hours->len; i++) {
     const GwHours *other = &g_array_index(when->hours, GwHours, i);
     if (is_within(hours.from_minute, other) || is_within(other->from_minute, &hours))
@@ -288,6 +286,9 @@ read_when(const json_t *object, GwWhen *when, GError **error)
       !read_texts(raw.blackouts, "/when/blackouts", take_blackout, when, error))
     return FALSE;
   when->is_cut_at_edge = raw.is_cut_at_edge;
+  if (when->hours && g_array_index(when->hours, GwHours, 0).from_minute ==
+                         g_array_index(when->hours, GwHours, 0).until_minute) /* the whole day, alone */
+    g_clear_pointer(&when->hours, g_array_unref);
   if (when->not_after_ms && when->not_after_ms <= when->not_before_ms)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "/when/not-after: is not after not-before");
   return TRUE;

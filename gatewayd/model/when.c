@@ -193,7 +193,7 @@ gw_hours_parse(const char *text, GwHours *ret_hours)
   const char *end = read_minute(text, &from);
   if (!end || *end != '-' || !(end = read_minute(end + 1, &until)) || *end)
     return FALSE;
-  if (from % DAY_MINUTES == until % DAY_MINUTES && !(from == 0 && until == DAY_MINUTES))
+  if (from % DAY_MINUTES == until % DAY_MINUTES && from % DAY_MINUTES != 0)
     return FALSE;
   *ret_hours = (GwHours){ from % DAY_MINUTES, until % DAY_MINUTES };
   return TRUE;

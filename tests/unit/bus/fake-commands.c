@@ -32,6 +32,7 @@ static const char *const DEFAULTS[][2] = {
   { "explain", "{'lines': <['nothing to say']>, 'reason': <'none'>}" },
   { "offer", "('FILE:PROG001',)" },
   { "rule-create", "(int64 1,)" },
+  { "rule-apply", "{'action': <'none'>}" },
   { "rule-preview", "{'matching': <uint32 0>, 'unknown': <uint32 0>}" },
   { "status", "{'version': <'0.1.0'>}" },
   { "statistics", "(@aa{sv} [], '')" },

@@ -30,9 +30,11 @@ test_round_trip(void)
 {
   g_autofree char *full = again(FULL);
   g_autofree char *least = again("{\"firmware\":[7],\"name\":\"x\"}");
+  g_autofree char *all_day = again("{\"name\":\"x\",\"firmware\":7,\"when\":{\"hours\":[\"00:00-24:00\"]}}");
   g_autofree char *number = again("{\"name\":\"x\",\"firmware\":7,\"number\":12}");
   g_assert_cmpstr(full, ==, FULL);
   g_assert_cmpstr(least, ==, "{\"name\":\"x\",\"firmware\":7}");
+  g_assert_cmpstr(all_day, ==, least);
   g_assert_cmpstr(number, ==, "{\"name\":\"x\",\"firmware\":7,\"number\":12}");
 }
 
@@ -69,7 +71,8 @@ static const struct {
   { "\"who\":{\"signal-at-least\":1}", "/who/signal-at-least: " },
   { "\"when\":{\"hours\":[\"22:00\"]}", "/when/hours/0: \"22:00\" is no window" },
   { "\"when\":{\"hours\":[\"22:00-22:00\"]}", "/when/hours/0: " },
-  { "\"when\":{\"hours\":[\"00:00-24:00\"]}", "is the whole day: leave out the hours" },
+  { "\"when\":{\"hours\":[\"00:00-24:00\",\"12:00-13:00\"]}", "/when/hours/1: " },
+  { "\"when\":{\"hours\":[\"12:00-13:00\",\"00:00-24:00\"]}", "/when/hours/1: " },
   { "\"when\":{\"hours\":[\"25:00-26:00\"]}", "/when/hours/0: " },
   { "\"when\":{\"hours\":[\"+2:00-12:00\"]}", "/when/hours/0: " },
   { "\"when\":{\"hours\":[\"22:00-04:30\",\"04:00-05:00\"]}", "/when/hours/1: " },
