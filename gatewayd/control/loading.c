@@ -92,6 +92,17 @@ take_meta(const char *key, const char *value, gpointer user)
   gw_logins_load(core, key, value);
 }
 
+/* Read after it was written: the database does one thing after the other. */
+static void
+carry_over_waits(GwCore *core)
+{
+  GwNow now = gw_core_now(core);
+  GwBatch *batch = gw_batch_new();
+
+  gw_rows_carry_over(batch, &now);
+  gw_db_submit(core->db, batch, NULL, NULL);
+}
+
 /* In the thread of the database, while the main thread waits. */
 static gboolean
 load_rows(gpointer user, GError **error)
@@ -183,6 +194,7 @@ gw_loading_run(GwCore *core, GError **error)
 {
   g_autoptr(GwChange) change = NULL;
 
+  carry_over_waits(core);
   if (!gw_db_load_all(core->db, load_rows, core, error))
     return FALSE;
   gw_events_set_newest(core->events, gw_db_next_id(core->db, GW_SEQUENCE_EVENT));

@@ -121,6 +121,11 @@ void gw_rows_put_upstream(GwBatch *batch, const GwUpstreamRow *row);
 /* Small facts of the core itself: key -> value. */
 void gw_rows_put_meta(GwBatch *batch, const char *key, const char *value);
 
+/* --- boots: how long this one goes on is noted, so that waits of a boot that ended can be carried over --- */
+void gw_rows_note_boot(GwBatch *batch, const GwNow *now);
+/* What is left of the waits in rows of earlier boots, on this boot's clock. Before they are read. */
+void gw_rows_carry_over(GwBatch *batch, const GwNow *now);
+
 /* --- reading at start-up: as gw_db_load(); what @each gets is its own, rows are borrowed for the call --- */
 gboolean gw_rows_load_products(GwDb *db, void (*each)(GwProduct *product, gpointer user), gpointer user,
                                GError **error);

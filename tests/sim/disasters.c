@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "fleet.h"
-#include "store/db.h"
 
 #define DATABASE "gatewayd.db"
 
@@ -56,39 +55,6 @@ put_back_disk(const Sim *sim, Disk *disk)
   }
 }
 
-/* ---- another boot ---- */
-
-static void
-on_written(const GError *error, gpointer user)
-{
-  g_assert_no_error(error);
-  *(gboolean *)user = TRUE;
-}
-
-/* The machine has one boot only; the rows are made to look like those of an earlier one. */
-static void
-age_database(const Sim *sim)
-{
-  static const char *const SQL[] = {
-    "UPDATE node_update SET boot_id = 'an earlier boot'",
-    "UPDATE node_update SET deadline_boot_id = 'an earlier boot' WHERE deadline_boot_id <> ''",
-    "UPDATE pin SET boot_id = 'an earlier boot'",
-  };
-  g_autoptr(GError) error = NULL;
-  gboolean was_lost = FALSE, is_written = FALSE;
-  GwDb *db = gw_db_open(sim->rig->state_fd, DATABASE, NULL, &was_lost, &error);
-  GwBatch *batch = gw_batch_new();
-
-  g_assert_no_error(error);
-  g_assert_false(was_lost);
-  for (guint i = 0; i < G_N_ELEMENTS(SQL); i++)
-    gw_batch_add(batch, SQL[i], "");
-  gw_db_submit(db, batch, on_written, &is_written);
-  while (!is_written)
-    g_main_context_iteration(NULL, TRUE);
-  gw_db_close(db);
-}
-
 /* ---- misfortunes ---- */
 
 static void
@@ -118,7 +84,7 @@ fail_power(Sim *sim)
 {
   end_core(sim, TRUE);
   sim_worker_die(sim);
-  age_database(sim);
+  rig_forget_boot(sim->rig);
   sim->boot_at_ms = sim->up_ms - sim_between(sim, 20000, 60000);
   sim->trusted_ms = sim->up_ms + sim_between(sim, 0, 3 * SIM_HOUR_MS);
   sim->is_1970 = sim_chance(sim, 0.5);

@@ -35,7 +35,7 @@ rhythm_ms(Sim *sim, const SimNode *node)
     return sim_between(sim, 22 * SIM_HOUR_MS, 26 * SIM_HOUR_MS);
   if (node->is_watched)
     return sim_between(sim, SIM_MINUTE_MS, 4 * SIM_MINUTE_MS);
-  return sim_between(sim, 20 * SIM_MINUTE_MS, 90 * SIM_MINUTE_MS);
+  return sim_between(sim, 30 * SIM_MINUTE_MS, 120 * SIM_MINUTE_MS);
 }
 
 static gboolean

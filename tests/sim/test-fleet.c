@@ -105,16 +105,17 @@ verified_image(Sim *sim, SimMake make, guint version)
   return firmware;
 }
 
-/* A rule for all of a make: @hours "HH:MM-HH:MM". */
+/* A rule for all of a make: @hours "HH:MM-HH:MM", or NULL for always. */
 static SimRule *
 add_rule(Sim *sim, SimMake make, guint version, const char *hours)
 {
   SimRule *rule = &sim->rules[sim->n_rules++];
   g_autofree char *form = NULL;
-  guint from[2], until[2];
+  guint from[2] = { 0 }, until[2] = { 0 };
 
   g_assert_cmpuint(sim->n_rules, <=, SIM_RULES_MAX);
-  g_assert_cmpint(sscanf(hours, "%u:%u-%u:%u", &from[0], &from[1], &until[0], &until[1]), ==, 4);
+  if (hours)
+    g_assert_cmpint(sscanf(hours, "%u:%u-%u:%u", &from[0], &from[1], &until[0], &until[1]), ==, 4);
   *rule = (SimRule){ .make = make,
                      .version = version,
                      .from_minute = from[0] * 60 + from[1],
@@ -124,9 +125,8 @@ add_rule(Sim *sim, SimMake make, guint version, const char *hours)
                      .only = -1 };
   g_snprintf(rule->name, sizeof rule->name, "%s-%u", sim_products[make], version);
   rule->firmware = verified_image(sim, make, version);
-  form = strcmp(hours, "00:00-00:00") == 0 /* all day */
-             ? g_strdup_printf("'cap': <uint32 %u>", rule->cap)
-             : g_strdup_printf("'hours': <'%s'>, 'cap': <uint32 %u>", hours, rule->cap);
+  form = hours ? g_strdup_printf("'hours': <'%s'>, 'cap': <uint32 %u>", hours, rule->cap)
+               : g_strdup_printf("'cap': <uint32 %u>", rule->cap);
   rule->id = rig_rule(sim->rig, rule->name, rule->firmware, form);
   return rule;
 }
@@ -153,9 +153,20 @@ add_trial(Sim *sim, SimMake make)
   rule->id = rig_push(sim->rig, firmware, sim->nodes[make].name);
 }
 
+/* What became of it by itself may be another thing. */
+static gboolean
+is_rule(Sim *sim, const SimRule *rule, const char *state)
+{
+  g_autofree char *text = rig_column(sim->rig, "rules", "name", rule->name, "state");
+
+  return g_strcmp0(text, state) == 0;
+}
+
 static void
 pause_rule(Sim *sim, SimRule *rule)
 {
+  if (!is_rule(sim, rule, "running"))
+    return;
   rig_run(sim->rig,
           gw_command_rule_pause(sim->rig->core, &rig_caller, rule->id, "the operator looks", rig_then()));
   rule->is_running = FALSE;
@@ -164,8 +175,19 @@ pause_rule(Sim *sim, SimRule *rule)
 static void
 resume_rule(Sim *sim, SimRule *rule)
 {
+  if (!is_rule(sim, rule, "paused"))
+    return;
   rig_run(sim->rig, gw_command_rule_start(sim->rig->core, &rig_caller, rule->id, rig_then()));
   rule->is_running = TRUE;
+}
+
+/* Rules that paused by themselves are let go on. */
+static void
+look_at_rules(Sim *sim)
+{
+  for (guint i = 0; i < sim->n_rules; i++)
+    if (sim->rules[i].is_running && sim->rules[i].only < 0)
+      resume_rule(sim, &sim->rules[i]);
 }
 
 /* What is done on each day, at its first moment: when nothing is under way. */
@@ -175,7 +197,7 @@ run_script(Sim *sim, guint day)
   switch (day) {
   case 0:
     for (SimMake make = SIM_TOLD; make < SIM_N_MAKES; make++)
-      add_rule(sim, make, 2, make == SIM_SESSION ? "00:00-00:00" : "22:00-04:30");
+      add_rule(sim, make, 2, make == SIM_SESSION ? NULL : "22:00-04:30");
     break;
   case 2:
     add_trial(sim, SIM_TOLD);
@@ -193,7 +215,7 @@ run_script(Sim *sim, guint day)
   case 9: /* a rule without hours, while nobody knows the time */
     sim->trusted_ms = sim->now_ms + 2 * SIM_HOUR_MS;
     sim_set_clock(sim);
-    add_rule(sim, SIM_SESSION, 3, "00:00-00:00");
+    add_rule(sim, SIM_SESSION, 3, NULL);
     break;
   default:
     break;
@@ -225,6 +247,7 @@ live_a_day(Sim *sim, guint day)
   while (!sim->is_up)
     live_a_step(sim);
   sim_set_clock(sim);
+  look_at_rules(sim);
   run_script(sim, day);
   while (sim->now_ms < end_ms)
     live_a_step(sim);
@@ -262,10 +285,10 @@ test_small(void)
 static void
 test_weeks(void)
 {
-  guint first = setting("SIM_FIRST_SEED", 1), n_seeds = setting("SIM_SEEDS", 2);
+  guint first = setting("SIM_FIRST_SEED", 1), n_seeds = setting("SIM_SEEDS", 1);
 
   for (guint seed = first; seed < first + n_seeds; seed++)
-    live(seed, setting("SIM_NODES", 300), setting("SIM_DAYS", 21));
+    live(seed, setting("SIM_NODES", 150), setting("SIM_DAYS", 21));
 }
 
 int

@@ -136,3 +136,37 @@ rig_announce_too_large(Rig *rig, const char *product)
   firmware->size = gw_store_usage(rig->core->store).max;
   return gw_firmwares_add(rig->core->firmwares, firmware)->id;
 }
+
+/* ---- another boot ---- */
+
+static void
+on_written(const GError *error, gpointer user)
+{
+  g_assert_no_error(error);
+  *(gboolean *)user = TRUE;
+}
+
+/* The machine has one boot only; the rows are made to look like those of an earlier one. */
+void
+rig_forget_boot(Rig *rig)
+{
+  static const char *const SQL[] = {
+    "UPDATE node_update SET boot_id = 'an earlier boot'",
+    "UPDATE node_update SET deadline_boot_id = 'an earlier boot' WHERE deadline_boot_id <> ''",
+    "UPDATE pin SET boot_id = 'an earlier boot'",
+    "UPDATE meta SET value = 'an earlier boot' WHERE key = 'boot'",
+  };
+  g_autoptr(GError) error = NULL;
+  gboolean was_lost = FALSE, is_written = FALSE;
+  GwDb *db = gw_db_open(rig->state_fd, "gatewayd.db", NULL, &was_lost, &error);
+  GwBatch *batch = gw_batch_new();
+
+  g_assert_no_error(error);
+  g_assert_false(was_lost);
+  for (guint i = 0; i < G_N_ELEMENTS(SQL); i++)
+    gw_batch_add(batch, SQL[i], "");
+  gw_db_submit(db, batch, on_written, &is_written);
+  while (!is_written)
+    g_main_context_iteration(NULL, TRUE);
+  gw_db_close(db);
+}

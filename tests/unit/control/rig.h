@@ -73,6 +73,8 @@ void rig_fill_disk(Rig *rig);
 void rig_empty_disk(Rig *rig);
 /* A verified firmware whose image is not here, and as large as the whole cache. */
 gint64 rig_announce_too_large(Rig *rig, const char *product);
+/* The core is stopped: what it wrote becomes that of an earlier boot. */
+void rig_forget_boot(Rig *rig);
 /* A batch that cannot be written. */
 void rig_break_database(Rig *rig);
 
