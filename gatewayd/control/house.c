@@ -37,15 +37,34 @@ put_contact(GwBatch *batch, const char *id, gpointer user)
   gw_rows_trim_timeline_of(batch, id, core->limits.timeline_rows);
 }
 
+/* An update, or a group that is watched. */
+static gboolean
+is_anything_awaited(const GwCore *core)
+{
+  GHashTableIter iter;
+  gpointer update;
+
+  if (gw_rules_count_live(core->rules) > 0)
+    return TRUE;
+  gw_updates_iter(core->updates, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &update))
+    if (!gw_update_state_is_final(((GwUpdate *)update)->state))
+      return TRUE;
+  return FALSE;
+}
+
 void
 gw_house_flush(GwCore *core, gboolean is_all)
 {
+  GwNow now = gw_core_now(core);
   g_autoptr(GwBatch) batch = gw_batch_new();
 
   if (gw_db_is_waiting(core->db))
     return; /* the timeline goes on counting */
   gw_timeline_flush(core->timeline, batch, is_all ? G_MAXINT64 : gw_core_now(core).boot_ms, put_contact,
                     core);
+  if (is_anything_awaited(core)) /* somebody waits, and the power may fail */
+    gw_rows_note_boot(batch, &now);
   if (!gw_batch_is_empty(batch))
     gw_db_submit(core->db, g_steal_pointer(&batch), NULL, NULL);
 }

@@ -21,7 +21,11 @@ guint gw_rules_count(const GwRules *rules);
 
 /* Running or paused. */
 gboolean gw_rule_is_live(const GwRule *rule);
-/* Call after a rule's state, or a firmware's product, changed. */
+/* Call after a rule's state, or a firmware's product, changed; what did not change costs next to nothing. A
+ * rule of which something else changes is removed before, and added again. */
 void gw_rules_reindex(GwRules *rules);
-/* Adds the live rules whose lists or product name @node, each once, in no order. */
+/* Adds the live rules that could concern @node, each once, in no order. */
 void gw_rules_collect(const GwRules *rules, const GwNode *node, GPtrArray *found);
+guint gw_rules_count_live(const GwRules *rules);
+/* Adds all live rules: for those who want to know why none of them does. */
+void gw_rules_collect_live(const GwRules *rules, GPtrArray *found);

@@ -36,7 +36,10 @@ collect_rules(const GwCore *core, const GwSituation *situation)
   GPtrArray *rules = g_ptr_array_new();
   GwRule *own = situation->update ? gw_rules_find(core->rules, situation->update->rule_id) : NULL;
 
-  gw_rules_collect(core->rules, situation->node, rules);
+  if (situation->is_foreseen)
+    gw_rules_collect_live(core->rules, rules);
+  else
+    gw_rules_collect(core->rules, situation->node, rules);
   if (own && !g_ptr_array_find(rules, own, NULL))
     g_ptr_array_add(rules, own);
   return rules;
@@ -131,6 +134,7 @@ gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now, const G
     .is_never_cut = pin ? pin->is_never_cut : (traits & GATEWAY_NEVER_CUT) != 0,
     .is_silent = pin ? pin->is_silent : (traits & GATEWAY_SILENT) != 0,
     .is_one_step = (traits & GATEWAY_ONE_STEP) != 0,
+    .is_foreseen = TRUE,
   };
 
   GwUpdate afresh = { 0 };
@@ -238,19 +242,29 @@ is_target(const GwCore *core, const GwNode *node, const GwFirmware *firmware, GP
   return FALSE;
 }
 
+static gboolean
+has_sessions(const GwCore *core, const char *plugin)
+{
+  const GatewayPlugin *table = gw_plugins_find(core->plugins, plugin);
+
+  return table && table->kind == GATEWAY_SESSION;
+}
+
 void
 gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware)
 {
   g_autoptr(GPtrArray) rules = g_ptr_array_new();
+  const char *seen = NULL; /* plugins are shared texts: few, and the same again and again */
+  gboolean is_session = FALSE;
   GHashTableIter iter;
   gpointer node;
   guint n = 0;
 
   gw_registry_iter(core->registry, &iter);
   while (n < WAKE_MAX && g_hash_table_iter_next(&iter, NULL, &node)) {
-    const GatewayPlugin *plugin = gw_plugins_find(core->plugins, ((GwNode *)node)->plugin);
-
-    if (!plugin || plugin->kind != GATEWAY_SESSION || !is_target(core, node, firmware, rules))
+    if (((GwNode *)node)->plugin != seen)
+      is_session = has_sessions(core, seen = ((GwNode *)node)->plugin);
+    if (!is_session || !is_target(core, node, firmware, rules))
       continue;
     gw_scheduler_wake(core, node);
     n++;

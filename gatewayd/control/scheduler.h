@@ -10,6 +10,7 @@ typedef struct {
   const char *type;
   const GwUpdate *update; /* its open one, or for bytes the pin's; or NULL */
   gboolean is_never_cut, is_silent, is_one_step, is_for_bytes;
+  gboolean is_foreseen; /* a person asks: rules that are not for the node may tell why */
 } GwSituation;
 GwVerdict gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now);
 

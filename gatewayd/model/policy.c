@@ -435,9 +435,16 @@ goes_before(const Judgement *a, const Judgement *b)
     return a->nearness > b->nearness;
   if (a->is_push != b->is_push)
     return a->is_push;
-  if (a->rule->priority != b->rule->priority)
-    return a->rule->priority > b->rule->priority;
-  return a->rule->id > b->rule->id; /* when it was made, a clock may have been wrong about */
+  return gw_rule_goes_before(a->rule, b->rule);
+}
+
+/* Else it need not be looked at. */
+static gboolean
+may_go_before(const GwRule *rule, const Judgement *best)
+{
+  if (best->nearness != HOLDS || (rule->is_push && rule->state == GW_RULE_RUNNING))
+    return TRUE;
+  return !best->is_push && gw_rule_goes_before(rule, best->rule);
 }
 
 static GwVerdict
@@ -465,6 +472,8 @@ decide_by_rules(Decision *decision)
   const GwQuestion *question = decision->question;
   Judgement best = { 0 };
   for (gsize i = 0; i < question->n_rules; i++) {
+    if (!may_go_before(question->rules[i], &best))
+      continue;
     Judgement judgement = judge_all(decision, question->rules[i]);
     if (judgement.nearness != FAR && goes_before(&judgement, &best))
       best = judgement;

@@ -53,6 +53,12 @@ gw_rule_free(GwRule *rule)
   g_free(rule);
 }
 
+gboolean
+gw_rule_goes_before(const GwRule *a, const GwRule *b)
+{
+  return a->priority != b->priority ? a->priority > b->priority : a->id > b->id;
+}
+
 const char *
 gw_rule_version(const GwRule *rule, const GwFirmware *firmware)
 {

@@ -45,6 +45,9 @@ typedef struct {
 GwRule *gw_rule_new(const char *name);
 void gw_rule_free(GwRule *rule);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwRule, gw_rule_free)
+/* By priority, then the newest: of two that are for the same node. Newest by number: when it was made, a
+ * clock may have been wrong about. */
+gboolean gw_rule_goes_before(const GwRule *a, const GwRule *b);
 /* What nodes are told that @firmware is; borrowed. */
 const char *gw_rule_version(const GwRule *rule, const GwFirmware *firmware);
 /* Why @rule takes the place of @former (NULL = it is gone) on a node, with both names. Caller frees. */

@@ -107,6 +107,20 @@ def b16(bench):
     yield 'idle memory, core + worker, vs the same', results['ours']['memory'] / results['bare']['memory'], 3.0, 2.0
 
 
+def b18(bench):
+    runs = []
+    for number in range(bench.rounds):
+        folder = bench.folder / f'plan-{number}'
+        folder.mkdir()
+        runs.append(json.loads(subprocess.check_output([bench.program('plan'), folder], stderr=subprocess.DEVNULL)))
+    took = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    yield 'all nodes, ms', took['all_ms'], 1000, 100
+    yield 'a node changed, ms', took['node_ms'], 1, 0.05
+    yield 'a rule changed, ms', took['rule_ms'], 1, 0.05
+    yield 'an edge of the hours, ms', took['edge_ms'], 1, 0.05
+    yield 'the command that starts a rule, ms', took['start_ms'], None, None
+
+
 def b20(bench):
     folder = bench.folder / 'flash'
     folder.mkdir()
