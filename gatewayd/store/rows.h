@@ -121,7 +121,7 @@ void gw_rows_put_upstream(GwBatch *batch, const GwUpstreamRow *row);
 /* Small facts of the core itself: key -> value. */
 void gw_rows_put_meta(GwBatch *batch, const char *key, const char *value);
 
-/* --- boots: how long this one goes on is noted, so that waits of a boot that ended can be carried over --- */
+/* --- boots: how long one goes on is noted, so that waits can be carried over to the next --- */
 void gw_rows_note_boot(GwBatch *batch, const GwNow *now);
 /* What is left of the waits in rows of earlier boots, on this boot's clock. Before they are read. */
 void gw_rows_carry_over(GwBatch *batch, const GwNow *now);

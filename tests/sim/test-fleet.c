@@ -288,7 +288,7 @@ test_weeks(void)
   guint first = setting("SIM_FIRST_SEED", 1), n_seeds = setting("SIM_SEEDS", 1);
 
   for (guint seed = first; seed < first + n_seeds; seed++)
-    live(seed, setting("SIM_NODES", 150), setting("SIM_DAYS", 21));
+    live(seed, setting("SIM_NODES", 60), setting("SIM_DAYS", 21));
 }
 
 int
