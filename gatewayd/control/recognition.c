@@ -75,7 +75,16 @@ section_of(const GwCore *core, const char *name)
   return g_variant_builder_end(&builder);
 }
 
-/* What the configuration says to each of the helper's plugins. */
+static gboolean
+is_ours(const GwCore *core, const char *plugin)
+{
+  const char *worker = gw_plugins_worker(core->plugins, plugin);
+
+  return *worker == '\0' || strcmp(worker, HELPER) == 0;
+}
+
+/* What the configuration says to each of the helper's plugins, and to those of which nobody has said yet
+ * whose they are: a key that is only a path then lets nothing in. */
 static GVariant *
 settings_of(const GwCore *core)
 {
@@ -84,7 +93,7 @@ settings_of(const GwCore *core)
 
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sa{ss}}"));
   for (char **name = names; *name; name++)
-    if (g_strcmp0(gw_plugins_worker(core->plugins, *name), HELPER) == 0)
+    if (is_ours(core, *name))
       g_variant_builder_add(&builder, "{s@a{ss}}", *name, section_of(core, *name));
   return g_variant_builder_end(&builder);
 }

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import random
+import re
 import subprocess
 import tarfile
 import zipfile
@@ -280,6 +281,26 @@ def test_U8_what_an_image_says_of_itself(one, source):
     refused = one.ctl("import", path, "--product=weather", "--version=1.4.2", is_checked=False)
     assert refused.returncode != 0 and "its checksum does not hold" in refused.stderr
     assert one.rows("firmware") == []
+
+
+def mcuboot_case(source, name):
+    text = (source / "tests/plugin/mcuboot.table").read_text()
+    lines = text.split(f"case {name}\n")[1].split("\n\n")[0].splitlines()
+    return bytes.fromhex("".join(line.removeprefix("bytes ") for line in lines if line.startswith("bytes ")))
+
+
+def test_images_are_signed_where_keys_are_configured(gateway, source, tmp_path):
+    key = re.search(r'setting keys "(-----BEGIN .*?)"', (source / "tests/plugin/mcuboot.table").read_text())[1]
+    (tmp_path / "key.pem").write_text(key.replace("\\n", "\n"))
+    one = gateway(f"[plugin mcuboot]\nkeys={tmp_path}/key.pem\n")
+    one.plugin_folders = [*one.plugin_folders, *FOLDERS[1:]]
+    one.start()
+    path = one.folder / "app.bin"
+    for name, why in (("unsigned", "it is not signed by any of the keys"), ("signed, ec", "")):
+        path.write_bytes(mcuboot_case(source, name))
+        result = one.ctl("import", path, "--product=boards", is_checked=False)
+        assert why in result.stderr and (result.returncode == 0) == (why == "")
+    assert one.row("firmware", "version", "1.2.3")
 
 
 def test_U8_a_broken_image_is_refused_when_it_is_fetched(site, source):

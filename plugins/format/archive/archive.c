@@ -182,25 +182,31 @@ copy(GatewayJob *job, Archive *archive, char *block)
   return n == 0 || fail(job, archive);
 }
 
+/* Why it can be no image, or NULL. */
+static const char *
+objection(Archive *archive, Entry *entry, GatewayText name)
+{
+  if (archive_entry_hardlink(entry) || archive_entry_filetype(entry) == AE_IFLNK)
+    return "it holds a link";
+  if (archive_entry_filetype(entry) != AE_IFREG && archive_format(archive) != ARCHIVE_FORMAT_RAW)
+    return "it holds something that is no file";
+  if (archive_entry_is_encrypted(entry))
+    return "it is encrypted";
+  return name.size ? NULL : "a file in it has no name";
+}
+
 static bool
 take(GatewayJob *job, Archive *archive, Entry *entry, char *block)
 {
   char only[256];
   GatewayText name = name_of(job, archive, entry, only);
   uint64_t size = archive_entry_size_is_set(entry) ? (uint64_t)archive_entry_size(entry) : 0;
+  const char *why = objection(archive, entry, name);
 
-  if (archive_entry_hardlink(entry) || archive_entry_filetype(entry) == AE_IFLNK) {
-    job->refuse(job, "it holds a link");
-    return false;
-  }
   if (archive_entry_filetype(entry) == AE_IFDIR)
     return true;
-  if (archive_entry_filetype(entry) != AE_IFREG && archive_format(archive) != ARCHIVE_FORMAT_RAW) {
-    job->refuse(job, "it holds something that is no file");
-    return false;
-  }
-  if (archive_entry_is_encrypted(entry)) {
-    job->refuse(job, "it is encrypted");
+  if (why) {
+    job->refuse(job, why);
     return false;
   }
   return job->image(job, name, size) && copy(job, archive, block);
