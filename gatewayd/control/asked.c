@@ -9,6 +9,7 @@
 #define BUSY_CACHE_MS 1000   /* caps and commits change by the second */
 #define FETCH_CACHE_MS 30000 /* a sealed image raises the epoch anyway */
 #define LATER_S 30
+#define GRANT_MS 60000 /* so long the bytes of a fresh offer need no second question */
 
 static void
 send_answer(GwAsked *asked, GwAnswer *answer)
@@ -100,6 +101,26 @@ pairs_of(GHashTable *table)
   return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
+/* An offer holds its slot. What the image asked for would be told now holds for a while, unless bytes are
+ * evidence: then each question for them must be heard. */
+static gint64
+grant_ms(const GwAsked *asked, const GwUpdate *update)
+{
+  GwAsked afresh = *asked;
+  gint64 until_ms = MIN(gw_asked_slot_until_ms(asked), asked->now.boot_ms + GRANT_MS);
+  GwVerdict verdict;
+
+  if (!update || update->state != GW_UPDATE_OFFERED || asked->pin->inference.is_open || asked->node->is_group)
+    return 0;
+  afresh.update = (GwUpdate *)update;
+  verdict = gw_asked_decide_bytes(&afresh);
+  if (!verdict.is_offer)
+    return 0;
+  if (verdict.until_wall_ms > 0 && verdict.until_wall_ms != G_MAXINT64)
+    until_ms = MIN(until_ms, asked->now.boot_ms + MAX(verdict.until_wall_ms - asked->now.wall_ms, 0));
+  return until_ms;
+}
+
 void
 gw_asked_image(GwAsked *asked, int kind, gint64 until_boot_ms)
 {
@@ -123,6 +144,7 @@ gw_asked_image(GwAsked *asked, int kind, gint64 until_boot_ms)
     .digests = firmware->digests,
     .attributes = attributes,
     .is_never_cut = asked->pin->is_never_cut,
+    .bytes_until_boot_ms = kind == GATEWAY_ANSWER_OFFER ? grant_ms(asked, update) : 0,
   };
 
   send_answer(asked, &answer);

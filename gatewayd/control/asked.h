@@ -26,6 +26,8 @@ void gw_asked_nothing(GwAsked *asked, GwReason reason);
 void gw_asked_kind(GwAsked *asked, int kind);
 /* The image of the pin; GatewayAnswerKind. */
 void gw_asked_image(GwAsked *asked, int kind, gint64 until_boot_ms);
+/* May the pin's image be sent now? */
+GwVerdict gw_asked_decide_bytes(const GwAsked *asked);
 /* As long as the slot of the pin's update, but not for ever while a transfer runs. */
 gint64 gw_asked_slot_until_ms(const GwAsked *asked);
 

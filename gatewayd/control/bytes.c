@@ -51,8 +51,8 @@ find_pin(GwAsked *asked, gboolean *ret_is_denied)
   return pin && pin->is_durable ? pin : NULL;
 }
 
-static GwVerdict
-decide_bytes(const GwAsked *asked)
+GwVerdict
+gw_asked_decide_bytes(const GwAsked *asked)
 {
   GwSituation situation = {
     .node = asked->node,
@@ -110,7 +110,7 @@ gw_offers_bytes(GwAsked *asked)
     return;
   }
   gw_identity_contact(asked->node, asked->now.wall_ms, asked->now.boot_ms, 1);
-  asked->verdict = decide_bytes(asked);
+  asked->verdict = gw_asked_decide_bytes(asked);
   if (asked->verdict.is_offer) {
     give_bytes(asked);
     return;

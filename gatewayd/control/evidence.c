@@ -199,6 +199,7 @@ gw_evidence_complete(GwCore *core, GwPin *pin, guint64 size, guint n_members, Gw
   pin->n_downloads++;
   pin->is_owed = FALSE;
   pin->used_ms = gw_core_now(core).wall_ms;
+  pin->used_boot_ms = gw_core_now(core).boot_ms;
   if (n_members == 0)
     gw_scheduler_release(core, pin->update_id);
   if (!update) {

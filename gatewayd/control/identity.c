@@ -330,18 +330,35 @@ learn_aliases(GwCore *core, GwNode *node, const GwAsk *ask)
   return is_new;
 }
 
-/* Battery and signal change with every contact: they are written with the next thing that matters. */
-static void
-learn_attributes(GwNode *node, const GwAsk *ask)
+static gboolean
+is_limiting(const GatewayPlugin *plugin, const char *key)
 {
+  for (guint32 i = 0; plugin && i < plugin->numbering.n_limits; i++)
+    if (g_strcmp0(plugin->numbering.limits[i].attribute, key) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Battery and signal change with every contact: they are written with the next thing that matters. What
+ * limits the numbers that the node may be told is such a thing. */
+static gboolean
+learn_attributes(GwCore *core, GwNode *node, const GwAsk *ask)
+{
+  gboolean is_new = FALSE;
   const char *key, *value;
   GVariantIter iter;
 
   if (!ask->attributes)
-    return;
+    return FALSE;
   g_variant_iter_init(&iter, ask->attributes);
-  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value))
-    gw_node_set_attribute(node, key, value);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value)) {
+    const char *before = node->attributes ? g_hash_table_lookup(node->attributes, key) : NULL;
+    gboolean is_same = g_strcmp0(before, value) == 0;
+
+    is_new |= gw_node_set_attribute(node, key, value) && !is_same &&
+              is_limiting(gw_plugins_find(core->plugins, ask->plugin), key);
+  }
+  return is_new;
 }
 
 static gboolean
@@ -390,7 +407,7 @@ gw_identity_learn(GwCore *core, GwNode *node, const GwAsk *ask, GwChange *change
   is_changed |= learn_strength(node);
   is_changed |= learn_hardware(node, ask);
   is_changed |= replace_shared(&node->plugin, *node->plugin ? "" : ask->plugin);
-  learn_attributes(node, ask);
+  is_changed |= learn_attributes(core, node, ask);
   product = learn_product(core, node, ask);
   gw_identity_contact(node, now.wall_ms, now.boot_ms, 1);
   if (product && product->is_auto_adopt && !node->is_adopted &&

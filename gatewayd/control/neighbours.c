@@ -16,9 +16,17 @@
 
 #define REPLY_MAX 8192
 #define CHANGES_PER_TURN 64
+#define REMEMBERED 4096
+
+/* What the kernel said of an address; it holds until the kernel tells of a change. */
+typedef struct {
+  char mac[18]; /* "" = none */
+  char interface[];
+} Word;
 
 struct GwNeighbours {
   int query_fd, listen_fd;
+  GHashTable *words; /* address -> Word */
   guint32 serial;
   GSource *source;
   GwNeighbourChanged changed;
@@ -179,8 +187,8 @@ read_mac(const struct nlmsghdr *head, char ret_mac[18])
   return TRUE;
 }
 
-gboolean
-gw_neighbours_find(GwNeighbours *neighbours, const char *address, const char *interface, char ret_mac[18])
+static gboolean
+ask_mac(GwNeighbours *neighbours, const char *address, const char *interface, char ret_mac[18])
 {
   char reply[REPLY_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
   const struct nlmsghdr *head;
@@ -200,6 +208,28 @@ gw_neighbours_find(GwNeighbours *neighbours, const char *address, const char *in
   return head && head->nlmsg_type == RTM_NEWNEIGH && read_mac(head, ret_mac);
 }
 
+/* One that changes interfaces all the time is asked about each time. */
+gboolean
+gw_neighbours_find(GwNeighbours *neighbours, const char *address, const char *interface, char ret_mac[18])
+{
+  g_autofree char *plain = g_strndup(address, strcspn(address, "%"));
+  Word *word = g_hash_table_lookup(neighbours->words, plain);
+  gsize size = strlen(interface) + 1;
+
+  if (!word || strcmp(word->interface, interface) != 0) {
+    word = g_malloc0(sizeof *word + size);
+    memcpy(word->interface, interface, size);
+    (void)ask_mac(neighbours, address, interface, word->mac);
+    if (g_hash_table_size(neighbours->words) >= REMEMBERED)
+      g_hash_table_remove_all(neighbours->words);
+    g_hash_table_replace(neighbours->words, g_steal_pointer(&plain), word);
+  }
+  if (!*word->mac)
+    return FALSE;
+  memcpy(ret_mac, word->mac, sizeof word->mac);
+  return TRUE;
+}
+
 static void
 tell_change(GwNeighbours *neighbours, const struct nlmsghdr *head)
 {
@@ -215,6 +245,7 @@ tell_change(GwNeighbours *neighbours, const struct nlmsghdr *head)
     return;
   if (!inet_ntop(neighbour->ndm_family, RTA_DATA(address), text, sizeof(text)))
     return;
+  g_hash_table_remove(neighbours->words, text);
   if (head->nlmsg_type == RTM_NEWNEIGH && !read_mac(head, mac))
     return; /* being looked for: nothing is known yet */
   neighbours->changed(text, mac, neighbours->user);
@@ -229,8 +260,10 @@ on_change(int fd, GIOCondition condition, gpointer user)
   for (int i = 0; i < CHANGES_PER_TURN; i++) {
     ssize_t size = recv(fd, buffer, sizeof(buffer), 0);
 
-    if (size < 0 && errno == ENOBUFS)
-      continue; /* some changes were lost: the next question to the kernel finds them */
+    if (size < 0 && errno == ENOBUFS) {
+      g_hash_table_remove_all(neighbours->words); /* changes were lost: the next questions find them */
+      continue;
+    }
     if (size <= 0)
       return G_SOURCE_CONTINUE;
     gsize left = (gsize)size;
@@ -250,6 +283,7 @@ gw_neighbours_new(GMainContext *context, GwNeighbourChanged changed, gpointer us
   neighbours->changed = changed;
   neighbours->user = user;
   neighbours->listen_fd = -1;
+  neighbours->words = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   neighbours->query_fd = open_socket(0, error);
   if (neighbours->query_fd < 0)
     return NULL;
@@ -271,6 +305,7 @@ gw_neighbours_free(GwNeighbours *neighbours)
     g_source_destroy(neighbours->source);
     g_source_unref(neighbours->source);
   }
+  g_hash_table_unref(neighbours->words);
   gw_close(&neighbours->query_fd);
   gw_close(&neighbours->listen_fd);
   g_free(neighbours);

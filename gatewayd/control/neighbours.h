@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which MAC is behind an address on a local network: one netlink question per new address, and word of every
- * later change. NETLINK_ROUTE only: the core has no IP socket. Main thread; the kernel answers at once, so
- * nothing here waits. */
+/* Which MAC is behind an address on a local network: one netlink question per new address, remembered until
+ * the kernel tells of a change. NETLINK_ROUTE only: the core has no IP socket. Main thread; the kernel
+ * answers at once, so nothing here waits. */
 #pragma once
 #include <glib.h>
 

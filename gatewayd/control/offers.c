@@ -143,6 +143,7 @@ promise_offer(GwAsked *asked)
     asked->pin = make_pin(asked);
   asked->pin->is_owed = TRUE;
   asked->pin->used_ms = asked->now.wall_ms;
+  gw_identity_device(core, asked->ask, asked->pin->mac); /* who may take the image without asking again */
   if (asked->verdict.rule && gw_number_told(asked->node, asked->verdict.rule)) {
     gw_rows_put_node(gw_change_batch(asked->change), asked->node);
     gw_logins_tell_members(core, asked->node, asked->change);
@@ -168,7 +169,9 @@ repeat_offer(GwAsked *asked)
   asked->pin->used_ms = asked->now.wall_ms;
   if (is_watched && !gw_identity_is_other(core, asked->pin, asked->ask, asked->change))
     gw_evidence_metadata(core, asked->update, asked->pin, asked->change);
-  else if (!is_watched && !gw_slots_is_held(core->slots, asked->update->id))
+  if (!is_watched)
+    gw_identity_device(core, asked->ask, asked->pin->mac);
+  if (!is_watched && !gw_slots_is_held(core->slots, asked->update->id))
     gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);
   gw_asked_image(asked, GATEWAY_ANSWER_OFFER, is_watched ? 0 : gw_asked_slot_until_ms(asked));
 }

@@ -19,7 +19,7 @@ typedef struct {
   gint64 given_boot_ms;     /* boot clock of the first metadata, or of the restart since */
   gint64 used_boot_ms;      /* boot clock of the last word about bytes since then; 0 = none */
   guint n_downloads;        /* whole images sent: more than one for a group */
-  char mac[18];             /* of the device that took the image last; "" = not known */
+  char mac[18];             /* of the device that took the image last, or may; "" = not known */
   gboolean is_doubted;      /* another device was heard under the node's name; said once */
   GwInference inference;
 } GwPin;

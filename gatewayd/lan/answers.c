@@ -6,7 +6,8 @@
 #define TEXT_MAX 64
 
 struct GwAnswers {
-  GHashTable *given; /* GwGiven, by claim.who */
+  GHashTable *given;   /* GwGiven, by claim.who */
+  GHashTable *of_node; /* GwGiven, by node: the first of each; those of unnamed ones are not in it */
   GwWordsPool *pool;
   GwGiven *heard;  /* list of those with contacts not told yet */
   GArray *parting; /* GwContact in boot time, of entries that went meanwhile */
@@ -24,6 +25,10 @@ gw_given_new(GwWordsPool *pool, const GwAnswer *answer)
 
   given->words = gw_words_get(pool, answer);
   given->until_ms = answer->verb && *answer->verb ? 0 : answer->until_boot_ms; /* a verb is said once */
+  given->early_ms = answer->bytes_until_boot_ms > 0 && answer->bytes_until_boot_ms <= given->until_ms
+                        ? (guint32)MIN(given->until_ms - answer->bytes_until_boot_ms, G_MAXINT32)
+                        : G_MAXUINT32;
+  given->kind = (guint8)answer->kind;
   given->epoch = answer->epoch;
   given->update = answer->update;
   given->is_adopted = answer->is_adopted != 0;
@@ -40,7 +45,7 @@ gw_given_copy(const GwGiven *given)
 {
   GwGiven *copy = g_memdup2(given, sizeof *given + given->size);
 
-  copy->next = copy->previous = NULL;
+  copy->next = copy->previous = copy->of_node = copy->of_node_before = NULL;
   copy->n_heard = 0;
   gw_words_ref(copy->words);
   return copy;
@@ -98,7 +103,7 @@ gw_given_view(const GwGiven *given, GatewayAnswer *ret_answer)
 
   memset(ret_answer, 0, offsetof(GatewayAnswer, pairs));
   ret_answer->size = sizeof *ret_answer;
-  ret_answer->kind = (GatewayAnswerKind)answer->kind;
+  ret_answer->kind = (GatewayAnswerKind)given->kind;
   ret_answer->reason = (GatewayReason)answer->reason;
   ret_answer->wait_s = answer->wait_s;
   ret_answer->update = given->update;
@@ -124,12 +129,25 @@ equal_given(gconstpointer a, gconstpointer b)
   return ((const GwGiven *)a)->claim.who == ((const GwGiven *)b)->claim.who;
 }
 
+static guint
+hash_node(gconstpointer key)
+{
+  return g_str_hash(gw_given_node(key));
+}
+
+static gboolean
+equal_node(gconstpointer a, gconstpointer b)
+{
+  return strcmp(gw_given_node(a), gw_given_node(b)) == 0;
+}
+
 GwAnswers *
 gw_answers_new(void)
 {
   GwAnswers *answers = g_new0(GwAnswers, 1);
 
   answers->given = g_hash_table_new(hash_given, equal_given);
+  answers->of_node = g_hash_table_new(hash_node, equal_node);
   answers->pool = gw_words_pool_new();
   answers->parting = g_array_new(FALSE, FALSE, sizeof(GwContact));
   g_array_set_clear_func(answers->parting, (GDestroyNotify)gw_contact_clear);
@@ -160,15 +178,40 @@ part(GwAnswers *answers, GwGiven *given)
 }
 
 static void
+index_node(GwAnswers *answers, GwGiven *given)
+{
+  if (!*gw_given_node(given))
+    return;
+  given->of_node = g_hash_table_lookup(answers->of_node, given);
+  if (given->of_node)
+    given->of_node->of_node_before = given;
+  g_hash_table_replace(answers->of_node, given, given);
+}
+
+static void
+unindex_node(GwAnswers *answers, GwGiven *given)
+{
+  if (given->of_node)
+    given->of_node->of_node_before = given->of_node_before;
+  if (given->of_node_before)
+    given->of_node_before->of_node = given->of_node;
+  else if (given->of_node)
+    g_hash_table_replace(answers->of_node, given->of_node, given->of_node);
+  else if (*gw_given_node(given))
+    g_hash_table_remove(answers->of_node, given);
+}
+
+static void
 drop(GwAnswers *answers, GwGiven *given)
 {
   part(answers, given);
+  unindex_node(answers, given);
   gw_given_free(given);
 }
 
 typedef struct {
   GwAnswers *answers;
-  const char *node, *token;
+  const char *token;
   gint64 now_ms;
   guint n_more; /* so many of those that are still good go, too */
 } Sweep;
@@ -179,7 +222,6 @@ is_swept(gpointer key, gpointer value, gpointer user)
   GwGiven *given = value;
   Sweep *sweep = user;
   gboolean is_void = given->until_ms <= sweep->now_ms || given->epoch != sweep->answers->epoch ||
-                     (sweep->node && strcmp(sweep->node, gw_given_node(given)) == 0) ||
                      (sweep->token && strcmp(sweep->token, gw_given_token(given)) == 0);
 
   if (!is_void && sweep->n_more == 0)
@@ -203,6 +245,7 @@ gw_answers_free(GwAnswers *answers)
     return;
   sweep_all(answers, (Sweep){ .now_ms = G_MAXINT64 });
   g_hash_table_unref(answers->given);
+  g_hash_table_unref(answers->of_node);
   g_array_unref(answers->parting);
   gw_words_pool_free(answers->pool);
   g_free(answers);
@@ -241,6 +284,7 @@ gw_answers_keep(GwAnswers *answers, GwGiven *given, gint64 now_ms)
   if (g_hash_table_size(answers->given) >= GW_ANSWERS_MAX)
     sweep_all(answers, (Sweep){ .now_ms = now_ms, .n_more = GW_ANSWERS_MAX / 8 });
   g_hash_table_add(answers->given, given);
+  index_node(answers, given);
   return NULL;
 }
 
@@ -257,8 +301,8 @@ hear(GwAnswers *answers, GwGiven *given, gint64 now_ms)
   given->last_ms = now_ms;
 }
 
-const GwGiven *
-gw_answers_find(GwAnswers *answers, const GwClaim *claim, gint64 now_ms)
+static GwGiven *
+find(GwAnswers *answers, const GwClaim *claim, gint64 now_ms)
 {
   GwGiven key = { .claim = *claim };
   GwGiven *given = g_hash_table_lookup(answers->given, &key);
@@ -266,8 +310,33 @@ gw_answers_find(GwAnswers *answers, const GwClaim *claim, gint64 now_ms)
   if (!given || given->claim.what != claim->what || given->epoch != answers->epoch ||
       given->until_ms <= now_ms)
     return NULL;
-  hear(answers, given, now_ms);
   return given;
+}
+
+const GwGiven *
+gw_answers_find(GwAnswers *answers, const GwClaim *claim, gint64 now_ms)
+{
+  GwGiven *given = find(answers, claim, now_ms);
+
+  if (given)
+    hear(answers, given, now_ms);
+  return given;
+}
+
+GwGiven *
+gw_answers_take_bytes(GwAnswers *answers, const GwClaim *offer, GatewayText image, gint64 now_ms)
+{
+  GwGiven *given = find(answers, offer, now_ms), *copy;
+
+  if (!given || given->kind != GATEWAY_ANSWER_OFFER || given->early_ms == G_MAXUINT32 ||
+      given->until_ms - given->early_ms <= now_ms ||
+      (image.size > 0 && !gateway_text_equal(image, given->words->answer.name)))
+    return NULL;
+  given->early_ms = G_MAXUINT32;
+  copy = gw_given_copy(given);
+  copy->kind = GATEWAY_ANSWER_BYTES;
+  copy->until_ms = 0;
+  return copy;
 }
 
 void
@@ -285,7 +354,15 @@ gw_answers_forget_all(GwAnswers *answers)
 void
 gw_answers_forget_node(GwAnswers *answers, const char *node)
 {
-  sweep_all(answers, (Sweep){ .now_ms = G_MININT64, .node = node });
+  gsize size = strnlen(node, TEXT_MAX);
+  g_autofree GwGiven *key = g_malloc0(sizeof *key + size + 1);
+  GwGiven *given;
+
+  memcpy(key->texts, node, size);
+  while (*node && (given = g_hash_table_lookup(answers->of_node, key)) != NULL) {
+    g_hash_table_remove(answers->given, given);
+    drop(answers, given);
+  }
 }
 
 void

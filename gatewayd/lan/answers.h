@@ -15,13 +15,17 @@ struct GwGiven {
   GwClaim claim;
   gint64 until_ms; /* 0 = not from cache */
   GwWords *words;
-  gint64 first_ms, last_ms; /* of the contacts not yet told */
-  GwGiven *next, *previous; /* in the list of those */
+  gint64 first_ms, last_ms;          /* of the contacts not yet told */
+  GwGiven *next, *previous;          /* in the list of those */
+  GwGiven *of_node, *of_node_before; /* others of its node */
+  guint32 early_ms; /* of an offer: until so long before `until_ms` its image may be begun, once, without
+                     * asking; MAXUINT32 = not */
   guint32 n_heard;
   guint32 epoch;
   gint32 update;
   GwAddress peer;
   guint8 ask_kind; /* GatewayAskKind */
+  guint8 kind;     /* GatewayAnswerKind */
   guint is_adopted : 1, is_group : 1;
   guint8 token_at, size; /* where in `texts` the token begins, and their size */
   char texts[];          /* node and token, each with its NUL */
@@ -50,6 +54,9 @@ guint gw_answers_size(const GwAnswers *answers);
 GwGiven *gw_answers_keep(GwAnswers *answers, GwGiven *given, gint64 now_ms);
 /* A valid one, counted as a contact, or NULL. Valid until the next call. */
 const GwGiven *gw_answers_find(GwAnswers *answers, const GwClaim *claim, gint64 now_ms);
+/* The bytes of a valid offer, once: a copy for one use whose kind is BYTES, or NULL. @image: its name, or
+ * empty. */
+GwGiven *gw_answers_take_bytes(GwAnswers *answers, const GwClaim *offer, GatewayText image, gint64 now_ms);
 /* Every answer of another epoch is void. */
 void gw_answers_set_epoch(GwAnswers *answers, guint32 epoch);
 /* After the core was away: what it says now may rest on something else. */

@@ -265,10 +265,9 @@ unpark(Parked *parked, Call *call)
 static void
 respond(Call *call, const GwGiven *given)
 {
-  const GwAnswer *words = &given->words->answer;
   GatewayAnswer answer;
 
-  if (words->kind == GATEWAY_ANSWER_BYTES && ask_of(call).kind == GATEWAY_ASK_BYTES) {
+  if (given->kind == GATEWAY_ANSWER_BYTES && ask_of(call).kind == GATEWAY_ASK_BYTES) {
     answer_bytes(call, given);
     return;
   }

@@ -161,7 +161,7 @@ may_hear(Talk *talk, GwGiven *given)
 
   gw_given_free(talk->given);
   talk->given = given;
-  if (!is_login(talk) || given->words->answer.kind != GATEWAY_ANSWER_DENIED) {
+  if (!is_login(talk) || given->kind != GATEWAY_ANSWER_DENIED) {
     gw_turn_held(&talk->login);
     return TRUE;
   }
@@ -196,7 +196,7 @@ find_body(Talk *talk, GwBody **ret_body)
   GwTransferOf of = transfer_of(talk, talk->given);
 
   *ret_body = NULL;
-  if (words->kind != GATEWAY_ANSWER_BYTES || talk->asker.kind != GATEWAY_ASK_BYTES)
+  if (talk->given->kind != GATEWAY_ANSWER_BYTES || talk->asker.kind != GATEWAY_ASK_BYTES)
     return TRUE;
   if (!gw_transfers_has_room(talk->talks->lan->transfers, &of)) {
     answer_short(talk, GATEWAY_ANSWER_LATER, GATEWAY_REASON_CAP);
@@ -339,6 +339,20 @@ ask_core(Talk *talk, const GatewayAsk *ask)
   gw_ask_clear(&copy);
 }
 
+/* Most attributes change with every contact; one that limits what the node may be told is part of its claim.
+ */
+static guint64
+limit_of(const Talk *talk, const GatewayPair *attribute)
+{
+  const GatewayNumbering *numbering = &talk->hosted->plugin->numbering;
+  const GwClaimKey *key = &talk->talks->lan->key;
+
+  for (uint32_t i = 0; i < numbering->n_limits; i++)
+    if (numbering->limits[i].attribute && gateway_text_equal(attribute->key, numbering->limits[i].attribute))
+      return gw_siphash(key->words[3], key->words[2] + i, attribute->value.data, attribute->value.size);
+  return 0;
+}
+
 /* A line has no address: its name tells its nodes from those of another. */
 static GwClaim
 claim_of(const Talk *talk, const GatewayAsk *ask)
@@ -349,14 +363,37 @@ claim_of(const Talk *talk, const GatewayAsk *ask)
     address.scope = g_str_hash(talk->listener);
   if (talk->is_line)
     memcpy(address.bytes, &address.scope, sizeof address.scope);
-  return gw_claim_of(&talk->talks->lan->key, talk->hosted->number, ask, &address);
+  GwClaim claim = gw_claim_of(&talk->talks->lan->key, talk->hosted->number, ask, &address);
+  for (uint32_t i = 0; i < ask->n_attributes; i++)
+    claim.what ^= limit_of(talk, &ask->attributes[i]);
+  return claim;
+}
+
+/* The image of the offer that it was given just now. */
+static GwGiven *
+take_granted(const Talk *talk, const GatewayAsk *ask)
+{
+  GwLan *lan = talk->talks->lan;
+  GatewayAsk offer = *ask;
+
+  if (ask->kind != GATEWAY_ASK_BYTES || ask->token.size > 0)
+    return NULL;
+  offer.kind = GATEWAY_ASK_OFFER;
+  offer.image_name = (GatewayText){ 0 };
+  GwClaim claim = claim_of(talk, &offer);
+  return gw_answers_take_bytes(lan->answers, &claim, ask->image_name, gw_reactor_now_ms(lan->reactor));
 }
 
 static void
 recall_or_ask(Talk *talk, const GatewayAsk *ask)
 {
+  GwGiven *granted = take_granted(talk, ask);
   const GwGiven *given;
 
+  if (granted) {
+    answer_at_next_turn(talk, granted);
+    return;
+  }
   talk->asker.claim = claim_of(talk, ask);
   given = gw_lan_recall(talk->talks->lan, &talk->asker.claim);
   if (!given)

@@ -14,7 +14,7 @@ typedef struct {
   guint8 segment[8];
   gboolean is_never_cut;
   gboolean is_group;    /* what each member has is counted apart, in its sending */
-  gboolean is_open;     /* begun was told, and neither complete nor interrupted since */
+  gboolean is_open;     /* begun, and neither complete nor interrupted since */
   gboolean is_complete; /* was told */
   GwCoverage coverage;
   GArray *left;    /* of a group: GwCoverage of members that stopped half-way; NULL = none */
@@ -22,6 +22,8 @@ typedef struct {
   int gauge;       /* slot, or -1 */
   guint idle_ms;
   GwTimer idle;
+  gint64 ended_ms; /* the last sending */
+  GwTimer begun;   /* to tell so; armed: not told yet */
   char *stop_reason;
   GwTransfers *transfers;
   GList link;      /* in `recent` */
@@ -52,6 +54,7 @@ struct GwTransfers {
 };
 
 static void on_idle(GwTimer *timer, gint64 now_ms);
+static void on_begun(GwTimer *timer, gint64 now_ms);
 
 /* ---- pins ---- */
 
@@ -75,6 +78,7 @@ close_pin(Pin *pin)
   gw_gauges_give_back(pin->transfers->gauges, pin->gauge);
   pin->gauge = -1;
   gw_wheel_cancel(&pin->idle);
+  gw_wheel_cancel(&pin->begun);
 }
 
 static void
@@ -119,6 +123,7 @@ pin_get(GwTransfers *transfers, const GwTransferOf *of)
     pin->node = g_strdup(of->node);
     pin->gauge = -1;
     pin->idle.fire = on_idle;
+    pin->begun.fire = on_begun;
     pin->link.data = pin->open_link.data = pin;
     g_hash_table_insert(transfers->pins, pin->token, pin);
     g_queue_push_head_link(&transfers->recent, &pin->link);
@@ -194,6 +199,8 @@ show(const Pin *pin)
 static void
 open_pin(Pin *pin)
 {
+  GwReactor *reactor = pin->transfers->reactor;
+
   if (pin->is_open)
     return;
   pin->is_open = TRUE;
@@ -202,7 +209,16 @@ open_pin(Pin *pin)
   g_clear_pointer(&pin->stop_reason, g_free);
   pin->gauge = gw_gauges_take(pin->transfers->gauges, pin->token, pin->size);
   show(pin);
-  tell(pin, GW_TOLD_BEGUN, NULL);
+  if (pin->is_group)
+    tell(pin, GW_TOLD_BEGUN, NULL);
+  else
+    gw_wheel_arm(gw_reactor_wheel(reactor), &pin->begun, gw_reactor_now_ms(reactor) + GW_TRANSFERS_BRIEF_MS);
+}
+
+static void
+on_begun(GwTimer *timer, gint64 now_ms)
+{
+  tell((Pin *)(void *)((char *)timer - G_STRUCT_OFFSET(Pin, begun)), GW_TOLD_BEGUN, NULL);
 }
 
 static void
@@ -210,6 +226,8 @@ interrupt(Pin *pin)
 {
   if (!pin->is_open)
     return;
+  if (gw_timer_is_armed(&pin->begun))
+    tell(pin, GW_TOLD_BEGUN, NULL);
   tell(pin, GW_TOLD_INTERRUPTED, pin->stop_reason);
   close_pin(pin);
 }
@@ -369,6 +387,7 @@ gw_sending_end(GwSending *sending, gboolean is_cut)
   gboolean is_last;
 
   g_queue_unlink(&pin->sendings, &sending->link);
+  pin->ended_ms = gw_reactor_now_ms(reactor);
   is_last = pin->is_group ? end_member(sending, is_cut) : pin->sendings.length == 0 && pin->is_open;
   gw_coverage_clear(&sending->coverage);
   g_free(sending);
@@ -410,11 +429,18 @@ gw_transfers_stop(GwTransfers *transfers, const char *token, const char *reason)
 
 /* ---- caps ---- */
 
-/* A node takes one place, a group one for each member that is being sent it. */
+/* A node takes one place, also between two pieces; a group one for each member that is being sent it. */
 static guint
 count_of(const Pin *pin)
 {
   return MAX(count_members(pin), 1);
+}
+
+static gboolean
+has_place(const Pin *pin)
+{
+  return pin->sendings.length > 0 ||
+         gw_reactor_now_ms(pin->transfers->reactor) - pin->ended_ms < GW_TRANSFERS_PLACE_MS;
 }
 
 static gboolean
@@ -430,10 +456,20 @@ count_of_segment(const GwTransfers *transfers, const guint8 segment[8])
 
   for (GList *link = transfers->open.head; link; link = link->next) {
     const Pin *pin = link->data;
-    n += count_members(pin) == 0 && memcmp(pin->segment, segment, 8) == 0;
+    n += count_members(pin) == 0 && has_place(pin) && memcmp(pin->segment, segment, 8) == 0;
     for (GList *member = pin->sendings.head; pin->is_group && member; member = member->next)
       n += is_of_segment(member->data, segment);
   }
+  return n;
+}
+
+static guint
+count_places(const GwTransfers *transfers)
+{
+  guint n = 0;
+
+  for (GList *link = transfers->open.head; link; link = link->next)
+    n += has_place(link->data) ? count_of(link->data) : 0;
   return n;
 }
 
@@ -459,10 +495,10 @@ gw_transfers_has_room(const GwTransfers *transfers, const GwTransferOf *of)
     return TRUE;
   if (!of->is_group && count_of_node(transfers, of->node) >= transfers->caps.per_node)
     return FALSE;
-  if (pin && pin->is_open && (!of->is_group || count_members(pin) == 0))
+  if (pin && pin->is_open && has_place(pin) && (!of->is_group || count_members(pin) == 0))
     return TRUE;
   segment_of(of->peer, segment);
-  return gw_transfers_open(transfers) < transfers->caps.total &&
+  return count_places(transfers) < transfers->caps.total &&
          (!of->peer || count_of_segment(transfers, segment) < transfers->caps.per_segment);
 }
 

@@ -7,6 +7,9 @@
 #include "net/address.h"
 #include "net/reactor.h"
 
+#define GW_TRANSFERS_PLACE_MS                                                                                \
+  30000 /* after its last piece, if there are more to come, a place is kept so long */
+#define GW_TRANSFERS_BRIEF_MS 250    /* what is complete sooner is told once: complete */
 #define GW_TRANSFERS_REMEMBERED 4096 /* pins whose coverage is kept for a resumption */
 
 typedef struct {

@@ -67,9 +67,9 @@ gw_words_get(GwWordsPool *pool, const GwAnswer *answer)
 
   common.node = common.token = NULL;
   common.update = 0;
-  common.until_boot_ms = 0;
+  common.until_boot_ms = common.bytes_until_boot_ms = 0;
   common.epoch = 0;
-  common.is_adopted = FALSE;
+  common.is_adopted = common.is_group = FALSE;
   g_autoptr(GVariant) packed = g_variant_ref_sink(gw_answer_pack(&common));
   g_autoptr(GBytes) key = g_variant_get_data_as_bytes(packed);
   GwWords *words = g_hash_table_lookup(pool->words, key);

@@ -2,6 +2,7 @@
 /* What core and lan say to each other, and what every worker says first. */
 #include "link/fields.h"
 #include "link/messages.h"
+#include "link/packed.h"
 
 #include <string.h>
 
@@ -22,6 +23,8 @@
   }
 
 /* ---- ASK ---- */
+
+/* The first four tables are those of packed messages: new fields at the end. */
 
 static const GwField ask_fields[] = {
   GW_FIELD(GwAsk, kind, INT),
@@ -60,7 +63,7 @@ gw_ask_clear(GwAsk *ask)
 GVariant *
 gw_ask_pack(const GwAsk *ask)
 {
-  return gw_fields_pack(ask_fields, ask);
+  return gw_packed_pack(ask_fields, ask);
 }
 
 static gboolean
@@ -74,7 +77,7 @@ gw_ask_unpack(GVariant *payload, GwAsk *ret_ask)
 {
   GwAsk ask;
 
-  if (!gw_fields_unpack(payload, ask_fields, sizeof ask, &ask))
+  if (!gw_packed_unpack(payload, ask_fields, sizeof ask, &ask))
     return FALSE;
   if (!is_ask_kind(ask.kind)) {
     gw_ask_clear(&ask);
@@ -115,6 +118,7 @@ static const GwField answer_fields[] = {
   GW_FIELD(GwAnswer, rate, U64),
   GW_FIELD(GwAnswer, verb, STRING),
   GW_FIELD(GwAnswer, verb_argument, STRING),
+  GW_FIELD(GwAnswer, bytes_until_boot_ms, I64),
   GW_FIELD_NONE,
 };
 
@@ -127,13 +131,13 @@ gw_answer_clear(GwAnswer *answer)
 GVariant *
 gw_answer_pack(const GwAnswer *answer)
 {
-  return gw_fields_pack(answer_fields, answer);
+  return gw_packed_pack(answer_fields, answer);
 }
 
 gboolean
 gw_answer_unpack(GVariant *payload, GwAnswer *ret_answer)
 {
-  return gw_fields_unpack(payload, answer_fields, sizeof *ret_answer, ret_answer);
+  return gw_packed_unpack(payload, answer_fields, sizeof *ret_answer, ret_answer);
 }
 
 /* ---- TELL, ACK ---- */
@@ -161,7 +165,7 @@ gw_told_clear(GwTold *told)
 GVariant *
 gw_told_pack(const GwTold *told)
 {
-  return gw_fields_pack(told_fields, told);
+  return gw_packed_pack(told_fields, told);
 }
 
 gboolean
@@ -169,7 +173,7 @@ gw_told_unpack(GVariant *payload, GwTold *ret_told)
 {
   GwTold told;
 
-  if (!gw_fields_unpack(payload, told_fields, sizeof told, &told))
+  if (!gw_packed_unpack(payload, told_fields, sizeof told, &told))
     return FALSE;
   if (told.kind < GW_TOLD_REPORT || told.kind > GW_TOLD_CRASHED ||
       (told.kind == GW_TOLD_REPORT && !is_ask_kind(told.ask.kind))) {
@@ -191,7 +195,7 @@ gw_ack_pack(int kind)
 {
   Ack ack = { kind };
 
-  return gw_fields_pack(ack_fields, &ack);
+  return gw_packed_pack(ack_fields, &ack);
 }
 
 gboolean
@@ -199,7 +203,7 @@ gw_ack_unpack(GVariant *payload, int *ret_kind)
 {
   Ack ack;
 
-  if (!gw_fields_unpack(payload, ack_fields, sizeof ack, &ack) || ack.kind == 0)
+  if (!gw_packed_unpack(payload, ack_fields, sizeof ack, &ack) || ack.kind == 0)
     return FALSE;
   *ret_kind = ack.kind;
   return TRUE;

@@ -54,12 +54,12 @@ static const struct {
 } messages[] = {
   [GW_MESSAGE_HELLO] = { "hello", "a{sv}" },
   [GW_MESSAGE_CONFIG] = { "config", "(ua(ssa{ss}))" },
-  [GW_MESSAGE_ASK] = { "ask", "a{sv}" },
-  [GW_MESSAGE_ANSWER] = { "answer", "a{sv}" },
+  [GW_MESSAGE_ASK] = { "ask", "ay" },
+  [GW_MESSAGE_ANSWER] = { "answer", "ay" },
   [GW_MESSAGE_OPEN] = { "open", "a{sv}" },
   [GW_MESSAGE_BLOB] = { "blob", "a{sv}" },
-  [GW_MESSAGE_TELL] = { "tell", "a{sv}" },
-  [GW_MESSAGE_ACK] = { "ack", "a{sv}" },
+  [GW_MESSAGE_TELL] = { "tell", "ay" },
+  [GW_MESSAGE_ACK] = { "ack", "ay" },
   [GW_MESSAGE_CONTACTS] = { "contacts", "a(sssxxui)" },
   [GW_MESSAGE_INVALIDATE] = { "invalidate", "a{sv}" },
   [GW_MESSAGE_WAKE] = { "wake", "a{sv}" },
@@ -111,8 +111,9 @@ gw_link_parse(const void *data, gsize size, GwMessageType *ret_type, guint32 *re
 
   /* A copy of its own, because GVariant wants it aligned. */
   g_autoptr(GBytes) bytes = g_bytes_new((const guint8 *)data + HEAD_SIZE, size - HEAD_SIZE);
+  gboolean is_packed = strcmp(format, "ay") == 0; /* any string of bytes is in normal form */
   g_autoptr(GVariant) payload =
-      g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(format), bytes, FALSE));
+      g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE(format), bytes, is_packed));
   if (!g_variant_is_normal_form(payload))
     return gw_fail(error, GW_ERROR_BAD_INPUT, "a malformed %s message",
                    gw_message_name((GwMessageType)head.type)),

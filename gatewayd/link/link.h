@@ -2,11 +2,12 @@
 /* The link between the core and one worker: a Unix SOCK_SEQPACKET, versioned, non-blocking on both sides,
  * bounded queues (GW_LINK_MAX_QUEUE messages or 16 MiB). One message = an 8-byte head (version, type, serial)
  * and a GVariant of the type that link/messages.h names for it, checked for normal form before anybody sees
- * it. Lives in one GMainContext; nothing here blocks. */
+ * it; what comes by the thousand is a string of bytes (link/packed.h). Lives in one GMainContext; nothing
+ * here blocks. */
 #pragma once
 #include <glib.h>
 
-#define GW_LINK_VERSION 0
+#define GW_LINK_VERSION 1
 #define GW_LINK_MAX_MESSAGE (128 * 1024) /* larger things travel as a descriptor */
 #define GW_LINK_MAX_QUEUE 4096 /* messages waiting to be sent; then gw_link_send() says FALSE: "later" */
 #define GW_LINK_MAX_FDS 2

@@ -56,6 +56,7 @@ typedef struct {
   gboolean is_never_cut;
   guint64 rate; /* bytes per second for this transfer, 0 = unlimited */
   char *verb, *verb_argument;
+  gint64 bytes_until_boot_ms; /* with OFFER: until then its image may be begun once without asking again */
 } GwAnswer;
 void gw_answer_clear(GwAnswer *answer);
 GVariant *gw_answer_pack(const GwAnswer *answer);

@@ -13,7 +13,7 @@
 #define EDGE_S 2.0
 
 static int port = 21;
-static int n_threads = 32, n_idle;
+static int n_threads = 32, n_idle, n_skipped;
 static double seconds = 1;
 static char *mode, *logins_path, *verify_path;
 static char **logins; /* "USER PASSWORD" */
@@ -28,6 +28,7 @@ static const GOptionEntry OPTIONS[] = {
   { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "so long [1]", "S" },
   { "mode", 0, 0, G_OPTION_ARG_STRING, &mode, "PASV, EPSV or PORT [PASV]", "VERB" },
   { "logins", 0, 0, G_OPTION_ARG_FILENAME, &logins_path, "a line \"USER PASSWORD\" for each", "FILE" },
+  { "first", 0, 0, G_OPTION_ARG_INT, &n_skipped, "begin with this one of them [0]", "N" },
   { "image", 0, 0, G_OPTION_ARG_FILENAME, &verify_path, "what PROG001 must be", "FILE" },
   { "idle", 0, 0, G_OPTION_ARG_INT, &n_idle, "log in so often, then wait for the end of the input", "N" },
   { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -219,6 +220,7 @@ run_load(void)
   g_autofree GThread **threads = g_new(GThread *, n_threads);
   double elapsed_s;
 
+  n_begun = n_skipped;
   start_us = g_get_monotonic_time();
   for (int i = 0; i < n_threads; i++)
     threads[i] = g_thread_new("node", run_thread, NULL);

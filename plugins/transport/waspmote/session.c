@@ -97,7 +97,7 @@ ftp_ask(FtpStep *step, GatewayAskKind kind, FtpWait wait)
     return;
   if (kind == GATEWAY_ASK_BYTES)
     ask->image_name = gateway_text(step->state->target.name);
-  if (kind == GATEWAY_ASK_OFFER && step->state->is_gprs)
+  if (step->state->is_gprs)
     ask->attributes[ask->n_attributes++] = (GatewayPair){ GATEWAY_TEXT("modem"), GATEWAY_TEXT("gprs") };
 }
 

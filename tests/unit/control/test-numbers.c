@@ -126,6 +126,22 @@ test_limit_of_some(void)
   g_free(rig_expect_offer(rig, &OLD, "128"));
 }
 
+/* What it showed itself to be is known after a restart, though it was offered nothing. */
+static void
+test_limit_survives_a_restart(void)
+{
+  g_autoptr(Rig) rig = rig_with_motes();
+  gint64 firmware = rig_import(rig, "motes", "spring", 5000, 'x');
+
+  rig_expect_nothing(rig, &OLD, GATEWAY_REASON_NO_RULE);
+  rig_settle(rig);
+  rig_stop_core(rig);
+  rig_start_core(rig);
+  rig_connect_lan(rig);
+  rig_refused(rig, GW_ERROR_BAD_INPUT, "--override=old",
+              rig_begin_push(rig, firmware, "old", "{'number': <int64 128>}"));
+}
+
 /* A rule is for all of its nodes: greater than what any was told, and within the limits of each. */
 static void
 test_rule(void)
@@ -271,6 +287,7 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/control/numbers/limit-survives-a-restart", test_limit_survives_a_restart);
   g_test_add_func("/promise/U7/next-is-proposed", test_next);
   g_test_add_func("/promise/U7/entered", test_entered);
   g_test_add_func("/promise/U7/last-needs-an-override", test_last);

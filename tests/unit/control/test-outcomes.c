@@ -329,6 +329,33 @@ test_group_is_counted(void)
   g_assert_cmpuint(rig_count_events(rig, "update.attempt-failed"), ==, 0);
 }
 
+static gint64
+grant_of(Rig *rig, const RigAsker *asker)
+{
+  GwAnswer answer = rig_ask(rig, asker);
+  gint64 until_ms = answer.bytes_until_boot_ms;
+
+  g_assert_cmpint(answer.kind, ==, GATEWAY_ANSWER_OFFER);
+  gw_answer_clear(&answer);
+  return until_ms ? until_ms - rig->boot_ms : 0;
+}
+
+/* With a fresh offer its bytes are granted for a moment; never where to ask for them is evidence. That they
+ * are complete may be all that is told. */
+static void
+test_bytes_of_an_offer(void)
+{
+  g_autoptr(Rig) rig = pushed(&SILENT);
+  g_autofree char *token = NULL;
+
+  g_assert_cmpint(grant_of(rig, &SILENT), ==, 60000);
+  g_assert_cmpint(grant_of(rig, &SILENT), ==, 60000);
+  token = rig_expect_offer(rig, &SILENT, "5");
+  rig_tell(rig, GW_TOLD_COMPLETE, token, 5000);
+  assert_state(rig, "downloaded");
+  g_assert_cmpint(grant_of(rig, &SILENT), ==, 0);
+}
+
 static void
 expect_bytes(Rig *rig, const RigAsker *asker, int kind)
 {
@@ -391,6 +418,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/outcomes/requests-count-only-apart", test_requests_count_only_apart);
   g_test_add_func("/control/outcomes/power-cycle", test_broken_never_cut_needs_a_power_cycle);
   g_test_add_func("/control/outcomes/undone-offer", test_undone_offer);
+  g_test_add_func("/control/outcomes/bytes-of-an-offer", test_bytes_of_an_offer);
   g_test_add_func("/control/outcomes/group", test_group_is_counted);
   g_test_add_func("/control/outcomes/group-at-once", test_group_at_once);
   return g_test_run();

@@ -67,6 +67,62 @@ test_not_kept(void)
   g_assert_cmpuint(gw_answers_size(answers), ==, 0);
 }
 
+/* The image of an offer, once, while the offer stands. */
+static void
+test_bytes_of_an_offer(void)
+{
+  g_autoptr(GwAnswers) answers = gw_answers_new();
+  GwAnswer offer = answer_for("n1");
+  const GwClaim claim = { 1, 10 }, changed = { 1, 11 };
+  const GatewayText none = { 0 };
+
+  gw_answers_set_epoch(answers, 1);
+  offer.kind = GATEWAY_ANSWER_OFFER;
+  offer.name = (char *)"f.bin";
+  keep(answers, 1, 10, &offer);
+  g_assert_null(gw_answers_take_bytes(answers, &claim, none, NOW)); /* the core did not say so */
+  offer.bytes_until_boot_ms = 4000;
+  keep(answers, 1, 10, &offer);
+  g_assert_null(gw_answers_take_bytes(answers, &claim, none, 4000));
+  g_assert_null(gw_answers_take_bytes(answers, &changed, none, NOW));
+  g_assert_null(gw_answers_take_bytes(answers, &claim, gateway_text("other"), NOW));
+  g_autoptr(GwGiven) given = gw_answers_take_bytes(answers, &claim, gateway_text("f.bin"), 3999);
+  g_assert_nonnull(given);
+  g_assert_cmpint(given->kind, ==, GATEWAY_ANSWER_BYTES);
+  g_assert_null(gw_answers_take_bytes(answers, &claim, none, NOW)); /* a second time it is asked about */
+  g_assert_true(has(answers, 1, 10, NOW));                          /* the text stands */
+  keep(answers, 1, 10, &offer);
+  gw_answers_forget_node(answers, "n1");
+  g_assert_null(gw_answers_take_bytes(answers, &claim, none, NOW));
+  keep(answers, 1, 10, &offer);
+  gw_answers_set_epoch(answers, 2);
+  g_assert_null(gw_answers_take_bytes(answers, &claim, none, NOW));
+}
+
+/* Several of one node go together, and nobody else's with them. */
+static void
+test_forget_node(void)
+{
+  g_autoptr(GwAnswers) answers = gw_answers_new();
+  GwAnswer first = answer_for("n1"), second = answer_for("n2"), unnamed = answer_for("");
+
+  gw_answers_set_epoch(answers, 1);
+  for (guint64 who = 1; who <= 9; who++)
+    keep(answers, who, 1, who % 3 == 0 ? &first : who % 3 == 1 ? &second : &unnamed);
+  gw_answers_forget(answers, &(GwClaim){ 6, 1 }); /* in the middle of its chain */
+  gw_answers_forget_node(answers, "n1");
+  g_assert_cmpuint(gw_answers_size(answers), ==, 6);
+  gw_answers_forget(answers, &(GwClaim){ 7, 1 }); /* the first of its chain */
+  gw_answers_forget_node(answers, "n3");
+  gw_answers_forget_node(answers, "");
+  g_assert_cmpuint(gw_answers_size(answers), ==, 5);
+  gw_answers_forget_node(answers, "n2");
+  g_assert_cmpuint(gw_answers_size(answers), ==, 3);
+  keep(answers, 1, 1, &second);
+  gw_answers_forget_node(answers, "n2");
+  g_assert_cmpuint(gw_answers_size(answers), ==, 3);
+}
+
 static void
 test_forget(void)
 {
@@ -274,6 +330,8 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/answers/bytes-of-an-offer", test_bytes_of_an_offer);
+  g_test_add_func("/answers/forget-node", test_forget_node);
   g_test_add_func("/answers/find", test_find);
   g_test_add_func("/answers/not-kept", test_not_kept);
   g_test_add_func("/answers/forget", test_forget);

@@ -111,10 +111,8 @@ test_whole_image(void)
   g_assert_cmpmem(data->heard->str, data->heard->len, bench.image, bench.image_size);
   g_assert_true(data->is_over && !data->was_reset);
   g_assert_true(ends_with(control, "226 All of it was received.\r\n"));
-  g_assert_cmpuint(bench.n_told, ==, 2);
-  g_assert_cmpint(bench.told[0].kind, ==, GW_TOLD_BEGUN);
-  g_assert_cmpint(bench.told[1].kind, ==, GW_TOLD_COMPLETE);
-  g_assert_cmpuint(bench.told[1].acked, ==, bench.image_size);
+  g_assert_cmpint(bench.told[bench.n_told - 1].kind, ==, GW_TOLD_COMPLETE);
+  g_assert_cmpuint(bench.told[bench.n_told - 1].acked, ==, bench.image_size);
   bench_close(&bench);
 }
 
@@ -167,7 +165,7 @@ test_resumed(void)
   client_send(control, rest);
   g_assert_true(ends_with(control, "226 All of it was received.\r\n"));
   g_assert_cmpmem(data->heard->str, data->heard->len, bench.image + told->acked, 60000 - told->acked);
-  g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_BEGUN), ==, 2);
+  g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_BEGUN), ==, 1); /* the second took no time */
   g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_COMPLETE), ==, 1);
   bench_close(&bench);
 }
@@ -189,6 +187,77 @@ test_control_connection_goes(void)
   g_assert_true(data->was_reset);
   g_assert_cmpuint(bench_find_told(&bench, GW_TOLD_INTERRUPTED)->acked, >, 0);
   g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_COMPLETE), ==, 0);
+  bench_close(&bench);
+}
+
+static void
+answer_upgrade(Bench *bench)
+{
+  answer_image(bench);
+  bench->answer.kind = GATEWAY_ANSWER_OFFER;
+  bench->keep_ms = 600000;
+  bench->answer.bytes_until_boot_ms = bench_now() + 60000;
+}
+
+/* With the text the core said that its image may be begun; it is asked about a second time, and when anything
+ * changed meanwhile. */
+static void
+test_image_of_the_offer(void)
+{
+  Bench bench;
+
+  ftp_open(&bench);
+  bench_make_image(&bench, 1000);
+  for (guint i = 0; i < 3; i++) {
+    Client *control = login(&bench, 1);
+    guint n_asks = bench.n_asks;
+    answer_upgrade(&bench);
+    (void)connect_data(control, 1);
+    client_send(control, "RETR UPGRADE.TXT\r\n");
+    g_assert_cmpuint(bench.n_asks, ==, n_asks + 1);
+    answer_image(&bench);
+    bench.keep_ms = 0;
+    if (i == 1)
+      bench_send(&bench, GW_MESSAGE_INVALIDATE, gw_invalidate_pack(0, (const char *const[]){ "n1", NULL }));
+    if (i == 2)
+      bench_pass(&bench, 60000);
+    for (guint again = 0; again < 2; again++) {
+      Client *data = connect_data(control, 1);
+      client_send(control, "RETR PROG001\r\n");
+      g_assert_cmpmem(data->heard->str, data->heard->len, bench.image, bench.image_size);
+      g_assert_cmpuint(bench.n_asks, ==, n_asks + 1 + again + (i > 0 ? 1 : 0));
+    }
+    bench_send(&bench, GW_MESSAGE_INVALIDATE, gw_invalidate_pack(0, (const char *const[]){ "n1", NULL }));
+    client_close(control);
+  }
+  g_assert_cmpuint(bench_count_told(&bench, GW_TOLD_COMPLETE), ==, 6);
+  bench_close(&bench);
+}
+
+/* What limits the numbers that the node may be told is news, though an answer is kept for its login. */
+static void
+test_modem_is_told(void)
+{
+  Bench bench;
+  const char *modem = "";
+
+  ftp_open(&bench);
+  Client *control = login(&bench, 1);
+  bench_answer_nothing(&bench);
+  bench.keep_ms = 600000;
+  (void)connect_data(control, 1);
+  client_send(control, "RETR UPGRADE.TXT\r\n");
+  client_close(control);
+  control = login(&bench, 1);
+  guint n_asks = bench.n_asks;
+  bench_answer_nothing(&bench);
+  bench.keep_ms = 600000;
+  (void)connect_data(control, 1);
+  client_send(control, "RETR .gprs/UPGRADE.TXT\r\n");
+  g_assert_cmpuint(bench.n_asks, ==, n_asks + 1);
+  g_assert_nonnull(bench.ask.attributes);
+  g_assert_true(g_variant_lookup(bench.ask.attributes, "modem", "&s", &modem));
+  g_assert_cmpstr(modem, ==, "gprs");
   bench_close(&bench);
 }
 
@@ -425,6 +494,8 @@ main(int argc, char **argv)
   g_test_add_func("/ftp/slow-node", test_slow_node);
   g_test_add_func("/ftp/resumed", test_resumed);
   g_test_add_func("/ftp/control-connection-goes", test_control_connection_goes);
+  g_test_add_func("/ftp/image-of-the-offer", test_image_of_the_offer);
+  g_test_add_func("/ftp/modem-is-told", test_modem_is_told);
   g_test_add_func("/ftp/group-of-three", test_group_of_three);
   g_test_add_func("/ftp/stopped", test_stopped);
   g_test_add_func("/ftp/configured-anew", test_configured_anew);

@@ -149,6 +149,52 @@ test_bounded_memory(Site *site, gconstpointer data)
   gw_sending_end(open, FALSE);
 }
 
+/* A node that wants the end alone, and lacks the beginning, keeps its place for a moment and not until it is
+ * given up. */
+static void
+test_L4_place_of_who_stopped(Site *site, gconstpointer data)
+{
+  GwSending *end = begin(site, "end", "192.0.2.1", SIZE / 2);
+
+  gw_transfers_set_caps(site->transfers, &(GwTransferCaps){ 10, 1, 2 });
+  gw_sending_covered(end, SIZE / 2, SIZE / 2);
+  gw_sending_end(end, FALSE);
+  clock_ms += GW_TRANSFERS_PLACE_MS - 1;
+  g_assert_false(has_room(site, "192.0.2.9", FALSE));
+  clock_ms += 1;
+  g_assert_true(has_room(site, "192.0.2.9", FALSE));
+  g_assert_cmpuint(gw_transfers_open(site->transfers), ==, 1);
+}
+
+static void
+pass(Site *site, gint64 ms)
+{
+  clock_ms += ms;
+  while (g_main_context_iteration(site->context, FALSE))
+    ;
+}
+
+/* What takes no time is told once; what takes longer, or breaks off, is begun first. */
+static void
+test_brief(Site *site, gconstpointer data)
+{
+  GwSending *sending = begin(site, "brief", "192.0.2.1", 0);
+
+  gw_sending_covered(sending, 0, SIZE);
+  gw_sending_end(sending, FALSE);
+  pass(site, 1000);
+  g_assert_cmpuint(site->n_begun, ==, 0);
+  g_assert_cmpuint(site->n_complete, ==, 1);
+  sending = begin(site, "long", "192.0.2.1", 0);
+  pass(site, GW_TRANSFERS_BRIEF_MS + GW_WHEEL_TICK_MS);
+  g_assert_cmpuint(site->n_begun, ==, 1);
+  gw_sending_end(sending, TRUE);
+  sending = begin(site, "broken", "192.0.2.1", 0);
+  gw_sending_end(sending, TRUE);
+  g_assert_cmpuint(site->n_begun, ==, 2);
+  g_assert_cmpuint(site->n_interrupted, ==, 2);
+}
+
 /* ---- a group ---- */
 
 static GwTransferOf
@@ -247,6 +293,8 @@ main(int argc, char **argv)
   ADD("/promise/L4/segments", test_segments);
   ADD("/promise/L4/total", test_total);
   ADD("/transfers/bounded-memory", test_bounded_memory);
+  ADD("/promise/L4/place-of-who-stopped", test_L4_place_of_who_stopped);
+  ADD("/transfers/brief", test_brief);
   ADD("/transfers/group-of-three", test_group_of_three);
   ADD("/transfers/group-goes-on", test_group_goes_on);
   ADD("/promise/L4/group-meets-the-other-caps", test_L4_group_meets_the_other_caps);
