@@ -27,7 +27,9 @@ struct GwDb {
   GwSequences *sequences;
   GPtrArray *kept; /* the thread's: batches that found no room; or NULL */
   gint64 wait_ms, again_us;
-  GError *broken; /* the thread's: nothing is written any more */
+  gint64 begun_us; /* the last transaction, */
+  guint n_shared;  /* of so many batches */
+  GError *broken;  /* the thread's: nothing is written any more */
   gboolean is_suspect;
   GwDbTrouble troubled; /* what follows is the context's */
   gpointer troubled_user;
