@@ -372,7 +372,7 @@ test_killed(void)
   if (child == 0) {
     GwLink *link = gw_link_new(fds[1], pair.context, &events, &pair.a);
     for (guint i = 1; i <= 3; i++)
-      gw_link_send(link, GW_MESSAGE_TELL, i, some_payload(1), NULL, 0);
+      gw_link_send(link, GW_MESSAGE_POLL, i, some_payload(1), NULL, 0);
     kill(getpid(), SIGKILL);
   }
   gw_close(&fds[1]);
