@@ -90,6 +90,8 @@ static const GwOption OPTIONS[] = {
   { "wan", "slow-window", GW_OPTION_DURATION, "60s", 100, DAY_MS, NULL,
     "a cloud slower than slow-rate over this is given up and tried again later" },
   { "wan", "slow-rate", GW_OPTION_SIZE, "1KiB", 0, 1 << 30, NULL, "bytes per second, see slow-window" },
+  { "wan", "report-timeout", GW_OPTION_DURATION, "10min", 100, DAY_MS, NULL,
+    "a plugin that sits in one report for longer is held back; other upstreams go on" },
 
   { "upstream", "type", GW_OPTION_STRING, NULL, 0, 0, NULL, "plugin that speaks to it" },
   { "upstream", "require-signature", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL,

@@ -18,6 +18,8 @@ static const GatewaySetting WAN_SETTINGS[] = {
   { "slow-window", GATEWAY_SETTING_DURATION, "60s", 100, DAY_MS, NULL,
     "a cloud slower than slow-rate over this is given up and tried again later" },
   { "slow-rate", GATEWAY_SETTING_SIZE, "1KiB", 0, 1 << 30, NULL, "bytes per second, see slow-window" },
+  { "report-timeout", GATEWAY_SETTING_DURATION, "10min", 100, DAY_MS, NULL,
+    "a plugin that sits in one report for longer is held back; other upstreams go on" },
 };
 
 /* Keys of an upstream section that are the core's business. */
@@ -105,6 +107,7 @@ gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *na
   if (!settings || !check_url(plugin, settings, error))
     return FALSE;
   ret_setup->poll_ms = MAX(1, gw_settings_number(settings, "poll", DEFAULT_POLL_MS));
+  ret_setup->report_timeout_ms = gw_settings_number(site->settings, "report-timeout", 0);
   read_http(site, settings, &ret_setup->http);
   ret_setup->name = g_strdup(name);
   ret_setup->settings = g_steal_pointer(&settings);

@@ -11,6 +11,7 @@
 #include "wan/wait.h"
 
 #define RESEND_MS 100
+#define MAX_HANGS 3
 
 typedef struct {
   GwFetch fetch;
@@ -30,6 +31,10 @@ struct GwUpstream {
   guint n_running;       /* the threads that poll and report, and all jobs, waiting ones too */
   GHashTable *jobs;      /* Job *, a set: what can be cancelled */
   gint64 quiet_until_ms; /* the server asked to be left alone until then */
+  guint64 report_id;     /* that the plugin sits in; 0 = none */
+  gint64 report_end_ms;  /* boot; by then it should be back */
+  gboolean is_hanging;   /* it was not */
+  guint n_hangs;
 };
 
 static void
@@ -264,14 +269,42 @@ trouble_with(const GwWorker *worker, const GatewayResult *results, guint32 n_res
 }
 
 static void
+enter(GwUpstream *upstream, guint64 report_id)
+{
+  g_mutex_lock(&upstream->mutex);
+  upstream->report_id = report_id;
+  upstream->report_end_ms = gw_clock_boot_ms() + upstream->setup.report_timeout_ms;
+  g_mutex_unlock(&upstream->mutex);
+}
+
+/* FALSE: it was so late that nobody waits any more. */
+static gboolean
+leave(GwUpstream *upstream)
+{
+  gboolean was_hanging;
+
+  g_mutex_lock(&upstream->mutex);
+  was_hanging = upstream->is_hanging;
+  upstream->is_hanging = FALSE;
+  upstream->report_id = 0;
+  g_mutex_unlock(&upstream->mutex);
+  return !was_hanging;
+}
+
+static void
 pass_on(GwUpstream *upstream, GwWorker *worker, const GwReport *report)
 {
   g_autofree GatewayResult *results = g_new0(GatewayResult, report->n_events);
   g_autofree char *bytes = g_malloc0(report->n_events + 1);
   GwReported reported = { .id = report->id, .results = bytes, .n_results = report->n_events };
 
+  enter(upstream, report->id);
   gw_worker_report(worker, report, results);
   note_retry_after(upstream, worker);
+  if (!leave(upstream)) {
+    gw_worker_say(worker, FALSE, "its plugin came back from a report after all");
+    return;
+  }
   for (guint32 i = 0; i < report->n_events; i++)
     bytes[i] = (char)results[i];
   reported.retry_after_s = gw_worker_retry_after_s(worker);
@@ -295,6 +328,36 @@ report_thread(gpointer data)
   gw_worker_free(worker);
   end_one(upstream);
   return NULL;
+}
+
+gboolean
+gw_upstream_hangs(GwUpstream *upstream, gint64 boot_ms, guint64 *ret_id)
+{
+  gboolean is_news;
+
+  g_mutex_lock(&upstream->mutex);
+  is_news = upstream->report_id && !upstream->is_hanging && boot_ms >= upstream->report_end_ms;
+  if (is_news) {
+    upstream->is_hanging = TRUE;
+    upstream->n_hangs++;
+    *ret_id = upstream->report_id;
+  }
+  g_mutex_unlock(&upstream->mutex);
+  return is_news;
+}
+
+const char *
+gw_upstream_holds_back(GwUpstream *upstream)
+{
+  const char *why = NULL;
+
+  g_mutex_lock(&upstream->mutex);
+  if (upstream->n_hangs >= MAX_HANGS)
+    why = "its plugin hung in three reports and is held back until the worker starts again";
+  else if (upstream->is_hanging)
+    why = "its plugin hangs in a report and is held back";
+  g_mutex_unlock(&upstream->mutex);
+  return why;
 }
 
 gboolean

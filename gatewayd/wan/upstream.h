@@ -18,6 +18,11 @@ void gw_upstream_fetch(GwUpstream *upstream, GwFetch *fetch, int fd);
 gboolean gw_upstream_takes_reports(const GwUpstream *upstream);
 /* Takes what @report holds; only where it takes reports. What became of it is said to the core. */
 void gw_upstream_report(GwUpstream *upstream, GwReport *report);
+/* Does its plugin sit in a report for too long? TRUE once for each such report, of *ret_id: it counts as not
+ * taken, and none is given to the plugin until it comes back. The third time it is held back for good. */
+gboolean gw_upstream_hangs(GwUpstream *upstream, gint64 boot_ms, guint64 *ret_id);
+/* Why it is given no report now; NULL = it is. */
+const char *gw_upstream_holds_back(GwUpstream *upstream);
 void gw_upstream_cancel(GwUpstream *upstream, guint64 id);
 /* Ends polls, fetches and reports soon; nothing is started any more. */
 void gw_upstream_stop(GwUpstream *upstream);

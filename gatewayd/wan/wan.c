@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -13,6 +14,7 @@
 #include "wan/upstream.h"
 
 #define RECONNECT_MS 500
+#define WATCH_MS 500
 
 /* Where the threads of one upstream put their messages: they go on the link of their own time, or nowhere. */
 typedef struct {
@@ -32,7 +34,7 @@ struct GwWan {
   GwMailbox *mailbox;
   GwLink *link; /* NULL = not connected */
   guint session;
-  guint retry;
+  guint retry, watch;
   gboolean is_waiting; /* said that there is no core */
   GVariant *site_values;
   GwSite site;
@@ -340,9 +342,32 @@ on_report(GwWan *wan, GVariant *payload)
     refuse_report(wan, &report, "there is no such upstream now");
   else if (!gw_upstream_takes_reports(entry->upstream))
     refuse_report(wan, &report, "its plugin takes no reports");
+  else if (gw_upstream_holds_back(entry->upstream))
+    refuse_report(wan, &report, gw_upstream_holds_back(entry->upstream));
   else
     gw_upstream_report(entry->upstream, &report);
   gw_report_clear(&report);
+}
+
+/* The thread is the plugin's; the core need not wait for it. */
+static gboolean
+on_watch(gpointer user)
+{
+  GwWan *wan = user;
+  GHashTableIter iter;
+  gpointer name, value;
+  GwReport report = { 0 };
+
+  g_hash_table_iter_init(&iter, wan->entries);
+  while (wan->link && g_hash_table_iter_next(&iter, &name, &value)) {
+    GwUpstream *upstream = ((Entry *)value)->upstream;
+
+    if (!gw_upstream_hangs(upstream, gw_clock_boot_ms(), &report.id))
+      continue;
+    complain(wan, name, gw_upstream_holds_back(upstream));
+    refuse_report(wan, &report, gw_upstream_holds_back(upstream));
+  }
+  return G_SOURCE_CONTINUE;
 }
 
 static void
@@ -489,6 +514,7 @@ gw_wan_start(const char *link_path, GPtrArray *plugins)
   wan->retired = g_ptr_array_new_with_free_func(entry_free);
   if (!connect_now(wan))
     wan->retry = g_timeout_add(RECONNECT_MS, reconnect, wan);
+  wan->watch = g_timeout_add(WATCH_MS, on_watch, wan);
   return wan;
 }
 
@@ -497,6 +523,7 @@ gw_wan_stop(GwWan *wan, guint grace_ms)
 {
   gw_mailbox_close(wan->mailbox); /* nobody waits for us any more */
   g_clear_handle_id(&wan->retry, g_source_remove);
+  g_clear_handle_id(&wan->watch, g_source_remove);
   g_clear_pointer(&wan->link, gw_link_free);
   retire_all(wan);
   forget_ended(wan, g_get_monotonic_time() + (gint64)grace_ms * 1000);

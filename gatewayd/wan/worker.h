@@ -13,7 +13,7 @@ typedef struct {
   char *name;
   GatewayUpstreamFunctions functions;
   GwSettings *settings;
-  gint64 poll_ms;
+  gint64 poll_ms, report_timeout_ms;
   GwHttpOptions http;
   GwOutgoing out;
 } GwWorkerSetup;

@@ -9,14 +9,16 @@
 #include "wan/upstream.h"
 
 #define WAIT_US (10 * G_USEC_PER_SEC)
+#define REPORT_MS (1000 * 1000)
 
 /* What the threads said, and what they are told to do. */
 typedef struct {
   GMutex mutex;
   GCond cond;
   GPtrArray *fetched; /* GwFetched */
-  guint n_polls, n_status, n_open, most_open, n_closed;
+  guint n_polls, n_status, n_open, most_open, n_closed, n_reports, n_reported;
   gboolean is_deaf; /* no message can be sent */
+  gboolean is_stuck;
 } Board;
 static Board board;
 
@@ -50,6 +52,7 @@ hear(gpointer user, GwMessageType type, GVariant *payload, const int *fds, guint
   }
   g_mutex_lock(&board.mutex);
   is_heard = !board.is_deaf;
+  board.n_reported += type == GW_MESSAGE_REPORTED && is_heard;
   board.n_status += type == GW_MESSAGE_STATUS && is_heard;
   if (fetched && is_heard)
     g_ptr_array_add(board.fetched, g_steal_pointer(&fetched));
@@ -99,6 +102,21 @@ plugin_fetch(GatewayWorker *worker, const GatewayWanted *wanted)
   return result;
 }
 
+/* Hangs until it is let go. */
+static void
+plugin_report(GatewayWorker *worker, const GatewayReport *reports, uint32_t n_reports,
+              GatewayResult *ret_results)
+{
+  g_mutex_lock(&board.mutex);
+  board.n_reports++;
+  g_cond_broadcast(&board.cond);
+  while (board.is_stuck)
+    g_cond_wait(&board.cond, &board.mutex);
+  g_mutex_unlock(&board.mutex);
+  for (size_t i = 0; i < n_reports; i++)
+    ret_results[i] = GATEWAY_OK;
+}
+
 static void
 plugin_close(GatewayWorker *worker)
 {
@@ -108,12 +126,13 @@ plugin_close(GatewayWorker *worker)
 /* ---- the bench */
 
 static GwUpstream *
-start(void)
+start_with(void (*report)(GatewayWorker *, const GatewayReport *, uint32_t, GatewayResult *))
 {
   GwWorkerSetup setup = {
     .name = g_strdup("test"),
-    .functions = { sizeof setup.functions, plugin_poll, plugin_fetch, NULL, plugin_close },
+    .functions = { sizeof setup.functions, plugin_poll, plugin_fetch, report, plugin_close },
     .poll_ms = 3600 * 1000,
+    .report_timeout_ms = REPORT_MS,
     .out = { hear, NULL },
   };
   g_autoptr(GVariant) none = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
@@ -123,6 +142,12 @@ start(void)
   g_mutex_init(&board.mutex);
   g_cond_init(&board.cond);
   return gw_upstream_start(&setup);
+}
+
+static GwUpstream *
+start(void)
+{
+  return start_with(NULL);
 }
 
 static void
@@ -325,6 +350,58 @@ test_ends_with_everything_under_way(void)
     gw_close(&fds[i]);
 }
 
+static void
+report(GwUpstream *upstream, guint64 id)
+{
+  GwReport one = {
+    .id = id, .upstream = g_strdup("test"), .events = g_new0(GwReportEvent, 1), .n_events = 1
+  };
+
+  one.events[0] = (GwReportEvent){ g_strdup("1"), g_strdup("t"), g_strdup("s"),
+                                   g_strdup(""),  g_strdup(""),  g_strdup("{}") };
+  gw_upstream_report(upstream, &one);
+}
+
+static void
+let_go(void)
+{
+  g_mutex_lock(&board.mutex);
+  board.is_stuck = FALSE;
+  g_cond_broadcast(&board.cond);
+  g_mutex_unlock(&board.mutex);
+}
+
+/* It is noticed once each time, looks go on meanwhile, a late answer is none, and the third time is the last.
+ */
+static void
+test_hanging_report(void)
+{
+  GwUpstream *upstream = start_with(plugin_report);
+  guint64 id = 0;
+
+  for (guint i = 1; i <= 3; i++) {
+    gint64 late_ms = gw_clock_boot_ms() + 2 * REPORT_MS;
+
+    g_assert_null(gw_upstream_holds_back(upstream));
+    board.is_stuck = TRUE;
+    report(upstream, i);
+    await(&board.n_reports, i);
+    g_assert_false(gw_upstream_hangs(upstream, gw_clock_boot_ms(), &id));
+    g_assert_true(gw_upstream_hangs(upstream, late_ms, &id));
+    g_assert_cmpuint(id, ==, i);
+    g_assert_false(gw_upstream_hangs(upstream, late_ms, &id));
+    g_assert_nonnull(strstr(gw_upstream_holds_back(upstream), "held back"));
+    gw_upstream_poll(upstream, FALSE);
+    await(&board.n_polls, i + 1);
+    let_go();
+    while (i < 3 && gw_upstream_holds_back(upstream))
+      g_thread_yield();
+  }
+  g_assert_nonnull(strstr(gw_upstream_holds_back(upstream), "three"));
+  stop(upstream);
+  g_assert_cmpuint(board.n_reported, ==, 0);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -337,6 +414,7 @@ main(int argc, char *argv[])
   g_test_add_func("/wan/upstream/two-at-once-and-the-rest-waits", test_two_at_once_and_the_rest_waits);
   g_test_add_func("/wan/upstream/core-that-closes-the-pipe", test_core_that_closes_the_pipe);
   g_test_add_func("/wan/upstream/full-pipe-is-waited-for", test_full_pipe_is_waited_for);
+  g_test_add_func("/wan/upstream/plugin-that-hangs-in-a-report", test_hanging_report);
   g_test_add_func("/wan/upstream/ends-with-everything-under-way", test_ends_with_everything_under_way);
   return g_test_run();
 }
