@@ -203,7 +203,7 @@ gw_loading_run(GwCore *core, GError **error)
   match_images(core, change);
   drop_stray_pins(core, change);
   gw_verifications_resume(core, change);
-  gw_relay_name(core->relay, change);
+  gw_relay_begin(core->relay, change);
   say_start(core, change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
   watch_all(core);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define GONE "the upstream is not configured any more"
+
 struct GwOutbox {
   char *name;
   gint64 since_id;
@@ -273,6 +275,51 @@ gw_outbox_drop(GwOutbox *outbox, gint64 event_id, GwBatch *batch)
   if (item)
     erase(outbox, item, batch);
   return item != NULL;
+}
+
+/* Ids of all (FALSE), or of those that died with their upstream. */
+static GArray *
+ids_of(const GwOutbox *outbox, gboolean is_gone)
+{
+  GArray *ids = g_array_new(FALSE, FALSE, sizeof(gint64));
+
+  for (GTreeNode *node = g_tree_node_first(outbox->items); node; node = g_tree_node_next(node)) {
+    const GwOutboxItem *item = g_tree_node_value(node);
+
+    if (!is_gone || (item->is_dead && g_strcmp0(item->error, GONE) == 0))
+      g_array_append_val(ids, item->event->id);
+  }
+  return ids;
+}
+
+guint
+gw_outbox_retire(GwOutbox *outbox, GwBatch *batch)
+{
+  g_autoptr(GArray) ids = ids_of(outbox, FALSE);
+  guint n = 0;
+
+  for (guint i = 0; i < ids->len; i++) {
+    GwOutboxItem *item = find(outbox, g_array_index(ids, gint64, i));
+
+    if (item->is_dead)
+      continue;
+    n += item->event->is_final;
+    if (item->event->is_final)
+      gw_outbox_refused(outbox, item->event->id, GONE, batch);
+    else
+      erase(outbox, item, batch);
+  }
+  return n;
+}
+
+void
+gw_outbox_return(GwOutbox *outbox, gint64 since_id, GwBatch *batch)
+{
+  g_autoptr(GArray) ids = ids_of(outbox, TRUE);
+
+  outbox->since_id = MAX(outbox->since_id, since_id);
+  for (guint i = 0; i < ids->len; i++)
+    (void)gw_outbox_revive(outbox, g_array_index(ids, gint64, i), batch);
 }
 
 guint

@@ -38,6 +38,11 @@ GPtrArray *gw_outbox_pick(const GwOutbox *outbox, const GwOutboxPick *pick);
 void gw_outbox_taken(GwOutbox *outbox, gint64 event_id, GwBatch *batch);
 void gw_outbox_refused(GwOutbox *outbox, gint64 event_id, const char *why, GwBatch *batch);
 
+/* Its upstream went: what says an end of an update becomes dead, the rest goes. Returns how many died now. */
+guint gw_outbox_retire(GwOutbox *outbox, GwBatch *batch);
+/* It is back: those that died of that live again. No event with an id up to @since_id is taken. */
+void gw_outbox_return(GwOutbox *outbox, gint64 since_id, GwBatch *batch);
+
 /* Of the dead: back among the living, or gone. FALSE = there is none of that id. */
 gboolean gw_outbox_revive(GwOutbox *outbox, gint64 event_id, GwBatch *batch);
 gboolean gw_outbox_drop(GwOutbox *outbox, gint64 event_id, GwBatch *batch);

@@ -2,6 +2,7 @@
 #include "control/problems.h"
 
 #include "control/core-private.h"
+#include "control/relay.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
 #include "store/unpacker.h"
@@ -59,6 +60,21 @@ add_plugins(Problems *problems)
 }
 
 static void
+add_gone(Problems *problems)
+{
+  g_autoptr(GPtrArray) outboxes = gw_relay_gone(problems->core->relay);
+
+  for (guint i = 0; i < outboxes->len; i++) {
+    const char *name = gw_outbox_name(outboxes->pdata[i]);
+
+    add(problems,
+        "upstream %s is not configured any more, and %u events wait for it: configure it again, or "
+        "\"gatewayctl deadletter drop %s\"",
+        name, gw_outbox_count(outboxes->pdata[i]), name);
+  }
+}
+
+static void
 add_upstreams(Problems *problems)
 {
   GwCore *core = problems->core;
@@ -71,7 +87,10 @@ add_upstreams(Problems *problems)
       add(problems, "upstream %s: %s", *name, gw_upstream_words(upstream));
     if (upstream && upstream->is_stale)
       add(problems, "upstream %s: its catalog has expired", *name);
+    if (upstream && upstream->is_well && *gw_relay_trouble(core->relay, *name))
+      add(problems, "upstream %s takes no events: %s", *name, gw_relay_trouble(core->relay, *name));
   }
+  add_gone(problems);
 }
 
 /* Asked again by whoever looks: the next one sees whether it is over. */

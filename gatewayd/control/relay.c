@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "base/json.h"
 #include "base/log.h"
+#include "control/report.h"
 #include "control/workers.h"
 #include "link/messages.h"
 #include "model/rhythm.h"
@@ -14,7 +14,6 @@
 #define REFUSED "upstream.report-refused"
 #define RETRY_MS 5000 /* after the first failure; doubles */
 #define BATCH_BYTES ((gsize)64 * 1024)
-#define DATA_MAX 16384
 
 /* One upstream that reports. */
 typedef struct {
@@ -30,6 +29,7 @@ typedef struct {
   guint n_failures;
   guint n_alone;        /* so many are sent one by one, to find the one that is refused */
   gboolean is_refusing; /* said that it does */
+  gboolean is_gone;     /* not configured any more: what it did not take waits for an operator */
   char *trouble;
 } Receiver;
 
@@ -86,65 +86,6 @@ find(const GwRelay *relay, const char *upstream)
   return NULL;
 }
 
-/* ---- one report ---- */
-
-static void
-add_member(json_t *object, const char *key, gint64 number)
-{
-  if (number)
-    json_object_set_new(object, key, json_integer(number));
-}
-
-static char *
-data_of(const GwEvent *event)
-{
-  g_autoptr(json_t) object = gw_json_parse(event->data, strlen(event->data), DATA_MAX, NULL);
-  char *encoded, *data;
-
-  if (!object)
-    object = json_object();
-  if (*event->node)
-    json_object_set_new(object, "node", json_string(event->node));
-  add_member(object, "firmware", event->firmware_id);
-  add_member(object, "rule", event->rule_id);
-  add_member(object, "update", event->update_id);
-  if (event->is_final)
-    json_object_set_new(object, "final", json_true());
-  encoded = json_dumps(object, JSON_COMPACT);
-  data = g_strdup(encoded ? encoded : "{}");
-  free(encoded);
-  return data;
-}
-
-static GwReportEvent
-make_event(const GwRelay *relay, const GwEvent *event)
-{
-  return (GwReportEvent){
-    .id = g_strdup_printf("%" G_GINT64_FORMAT, event->id),
-    .type = g_strconcat("org.gatewayd.", event->type, NULL),
-    .source = g_strdup(relay->source),
-    .subject = g_strconcat(event->subject_kind, *event->subject ? "/" : "", event->subject, NULL),
-    .time = gw_clock_format(event->wall_ms),
-    .data = data_of(event),
-  };
-}
-
-static GVariant *
-make_report(GwRelay *relay, const Receiver *receiver, const GPtrArray *events)
-{
-  GwReport report = { .id = receiver->report_id,
-                      .upstream = g_strdup(gw_outbox_name(receiver->outbox)),
-                      .events = g_new0(GwReportEvent, events->len),
-                      .n_events = events->len };
-  GVariant *payload;
-
-  for (guint i = 0; i < events->len; i++)
-    report.events[i] = make_event(relay, events->pdata[i]);
-  payload = gw_report_pack(&report);
-  gw_report_clear(&report);
-  return payload;
-}
-
 /* ---- sending ---- */
 
 static gint64
@@ -157,8 +98,9 @@ static gboolean
 transmit(GwRelay *relay, Receiver *receiver, const GPtrArray *events)
 {
   receiver->report_id = ++relay->last_report;
-  if (!gw_worker_send(gw_workers_wan(relay->core->workers), GW_MESSAGE_REPORT, 0,
-                      make_report(relay, receiver, events), -1)) {
+  if (!gw_worker_send(
+          gw_workers_wan(relay->core->workers), GW_MESSAGE_REPORT, 0,
+          gw_report_of(receiver->report_id, gw_outbox_name(receiver->outbox), relay->source, events), -1)) {
     receiver->report_id = 0;
     return FALSE;
   }
@@ -175,7 +117,7 @@ send_next(GwRelay *relay, Receiver *receiver)
   gint64 due_ms = MAX(receiver->next_ms, receiver->quiet_ms), now_ms = boot_ms(relay);
   g_autoptr(GPtrArray) events = NULL;
 
-  if (receiver->report_id || !relay->is_connected || relay->core->is_stopping ||
+  if (receiver->report_id || receiver->is_gone || !relay->is_connected || relay->core->is_stopping ||
       gw_outbox_count(receiver->outbox) == gw_outbox_count_dead(receiver->outbox))
     return;
   if (now_ms < due_ms) {
@@ -334,7 +276,7 @@ gw_relay_reported(GwRelay *relay, GVariant *payload)
 static gboolean
 is_wanted(const Receiver *receiver, const GwEvent *event)
 {
-  if (strcmp(event->type, REFUSED) == 0)
+  if (receiver->is_gone || strcmp(event->type, REFUSED) == 0)
     return FALSE;
   for (char **type = receiver->wanted; *type; type++)
     if (g_pattern_match_simple(*type, event->type))
@@ -405,58 +347,84 @@ may_report(const GwRelay *relay, const char *name)
   return type && (!plugin || plugin->traits & GATEWAY_REPORTS);
 }
 
-static void
-add_missing(GwRelay *relay, const char *const *names, gint64 since_id)
+static Receiver *
+add(GwRelay *relay, const char *name, gint64 since_id)
 {
-  for (const char *const *name = names; *name; name++) {
-    Receiver *receiver = find(relay, *name);
+  Receiver *receiver = g_new0(Receiver, 1);
 
-    if (!receiver && may_report(relay, *name)) {
-      receiver = g_new0(Receiver, 1);
-      receiver->outbox = gw_outbox_new(*name, since_id);
-      receiver->id = ++relay->last_id;
-      receiver->sent = g_array_new(FALSE, FALSE, sizeof(gint64));
-      receiver->trouble = g_strdup("");
-      g_ptr_array_add(relay->receivers, receiver);
-    }
-    if (receiver)
-      read_settings(relay, receiver);
-  }
+  receiver->outbox = gw_outbox_new(name, since_id);
+  receiver->id = ++relay->last_id;
+  receiver->sent = g_array_new(FALSE, FALSE, sizeof(gint64));
+  receiver->trouble = g_strdup("");
+  g_ptr_array_add(relay->receivers, receiver);
+  return receiver;
 }
 
 static void
-forget(GwBatch *batch, const char *upstream)
+come(GwRelay *relay, const char *name, gint64 since_id, GwBatch *batch)
 {
-  gw_info(GW_SUBJECT_UPSTREAM, upstream,
-          "takes no events any more: those that it did not take are forgotten");
-  gw_rows_clear_outbox(batch, upstream);
+  Receiver *receiver = find(relay, name);
+
+  if (!receiver)
+    receiver = add(relay, name, since_id);
+  else if (receiver->is_gone)
+    gw_outbox_return(receiver->outbox, since_id, batch);
+  receiver->is_gone = FALSE;
+  read_settings(relay, receiver);
 }
 
 static void
-drop_gone(GwRelay *relay, const char *const *names)
+forget(GwRelay *relay, Receiver *receiver, GwBatch *batch)
 {
-  g_autoptr(GwBatch) batch = gw_batch_new();
+  gw_info(GW_SUBJECT_UPSTREAM, gw_outbox_name(receiver->outbox), "takes no events any more");
+  gw_rows_clear_outbox(batch, gw_outbox_name(receiver->outbox));
+  g_ptr_array_remove(relay->receivers, receiver);
+}
 
+/* How updates ended is not forgotten with the line of a configuration. */
+static void
+go(GwRelay *relay, Receiver *receiver, GwChange *change)
+{
+  const char *name = gw_outbox_name(receiver->outbox);
+  guint n = gw_outbox_retire(receiver->outbox, gw_change_batch(change));
+
+  receiver->is_gone = TRUE;
+  receiver->report_id = 0;
+  if (n > 0)
+    gw_change_say(change, "upstream.gone", &(GwAbout){ .name = name },
+                  "%s is not configured any more, and did not hear how %u updates ended: configure it again, "
+                  "or \"gatewayctl deadletter drop %s\"",
+                  name, n, name);
+  if (gw_outbox_count(receiver->outbox) == 0)
+    forget(relay, receiver, gw_change_batch(change));
+}
+
+static void
+drop_gone(GwRelay *relay, const char *const *names, GwChange *change)
+{
   for (guint i = relay->receivers->len; i > 0; i--) {
-    const Receiver *receiver = relay->receivers->pdata[i - 1];
+    Receiver *receiver = relay->receivers->pdata[i - 1];
     const char *name = gw_outbox_name(receiver->outbox);
 
-    if (g_strv_contains(names, name) && may_report(relay, name))
-      continue;
-    forget(batch, name);
-    g_ptr_array_remove_index(relay->receivers, i - 1);
+    if (!g_strv_contains(names, name))
+      go(relay, receiver, change);
+    else if (!may_report(relay, name))
+      forget(relay, receiver, gw_change_batch(change));
   }
-  if (!gw_batch_is_empty(batch))
-    gw_db_submit(relay->core->db, g_steal_pointer(&batch), NULL, NULL);
 }
 
 void
 gw_relay_configure(GwRelay *relay)
 {
   g_auto(GStrv) names = gw_config_instances(relay->core->config, "upstream");
+  gint64 since_id = gw_db_next_id(relay->core->db, GW_SEQUENCE_EVENT);
+  g_autoptr(GwChange) change = gw_change_new(relay->core, NULL);
 
-  drop_gone(relay, (const char *const *)names);
-  add_missing(relay, (const char *const *)names, gw_db_next_id(relay->core->db, GW_SEQUENCE_EVENT));
+  drop_gone(relay, (const char *const *)names, change);
+  for (char **name = names; *name; name++)
+    if (may_report(relay, *name))
+      come(relay, *name, since_id, gw_change_batch(change));
+  gw_change_commit_if_any(g_steal_pointer(&change));
   send_all(relay);
 }
 
@@ -484,49 +452,27 @@ gw_relay_lost(GwRelay *relay)
 
 /* ---- start ---- */
 
-typedef struct {
-  GwRelay *relay;
-  GHashTable *strays; /* names of upstreams that are not configured any more */
-} Loading;
-
+/* Also of upstreams that are not configured: see gw_relay_begin(). */
 static void
 take_row(const GwOutboxRow *row, const GwEventRow *event, gpointer user)
 {
-  Loading *loading = user;
-  Receiver *receiver = find(loading->relay, row->upstream);
+  GwRelay *relay = user;
+  Receiver *receiver = find(relay, row->upstream);
 
-  if (receiver)
-    gw_outbox_load(receiver->outbox, row, event);
-  else
-    g_hash_table_add(loading->strays, g_strdup(row->upstream));
-}
-
-static void
-forget_strays(GwRelay *relay, GHashTable *strays)
-{
-  g_autoptr(GwBatch) batch = gw_batch_new();
-  GHashTableIter iter;
-  gpointer name;
-
-  g_hash_table_iter_init(&iter, strays);
-  while (g_hash_table_iter_next(&iter, &name, NULL))
-    forget(batch, name);
-  if (!gw_batch_is_empty(batch))
-    gw_db_submit(relay->core->db, g_steal_pointer(&batch), NULL, NULL);
+  if (!receiver)
+    receiver = add(relay, row->upstream, 0);
+  gw_outbox_load(receiver->outbox, row, event);
 }
 
 gboolean
 gw_relay_load(GwRelay *relay, GError **error)
 {
   g_auto(GStrv) names = gw_config_instances(relay->core->config, "upstream");
-  g_autoptr(GHashTable) strays = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  Loading loading = { relay, strays };
 
-  add_missing(relay, (const char *const *)names, 0);
-  if (!gw_rows_load_outbox(relay->core->db, take_row, &loading, error))
-    return FALSE;
-  forget_strays(relay, strays);
-  return TRUE;
+  for (char **name = names; *name; name++)
+    if (may_report(relay, *name))
+      read_settings(relay, add(relay, *name, 0));
+  return gw_rows_load_outbox(relay->core->db, take_row, relay, error);
 }
 
 void
@@ -538,19 +484,46 @@ gw_relay_load_meta(GwRelay *relay, const char *key, const char *value)
   relay->source = g_strconcat("urn:uuid:", value, NULL);
 }
 
-void
-gw_relay_name(GwRelay *relay, GwChange *change)
+static void
+take_name(GwRelay *relay, GwBatch *batch)
 {
-  g_autofree char *uuid = NULL;
+  g_autofree char *uuid = g_uuid_string_random();
 
-  if (relay->source)
-    return;
-  uuid = g_uuid_string_random();
   relay->source = g_strconcat("urn:uuid:", uuid, NULL);
-  gw_rows_put_meta(gw_change_batch(change), META_KEY, uuid);
+  gw_rows_put_meta(batch, META_KEY, uuid);
+}
+
+void
+gw_relay_begin(GwRelay *relay, GwChange *change)
+{
+  g_auto(GStrv) names = gw_config_instances(relay->core->config, "upstream");
+
+  if (!relay->source)
+    take_name(relay, gw_change_batch(change));
+  drop_gone(relay, (const char *const *)names, change);
+  for (guint i = 0; i < relay->receivers->len; i++) {
+    Receiver *receiver = relay->receivers->pdata[i];
+
+    if (!receiver->is_gone)
+      gw_outbox_return(receiver->outbox, 0, gw_change_batch(change));
+  }
 }
 
 /* ---- questions ---- */
+
+GPtrArray *
+gw_relay_gone(const GwRelay *relay)
+{
+  GPtrArray *outboxes = g_ptr_array_new();
+
+  for (guint i = 0; i < relay->receivers->len; i++) {
+    Receiver *receiver = relay->receivers->pdata[i];
+
+    if (receiver->is_gone && gw_outbox_count(receiver->outbox) > 0)
+      g_ptr_array_add(outboxes, receiver->outbox);
+  }
+  return outboxes;
+}
 
 GwOutbox *
 gw_relay_outbox(const GwRelay *relay, const char *upstream)

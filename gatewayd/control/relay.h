@@ -11,9 +11,10 @@ void gw_relay_free(GwRelay *relay);
 /* At start: the outboxes of the configured upstreams. */
 void gw_relay_load_meta(GwRelay *relay, const char *key, const char *value);
 gboolean gw_relay_load(GwRelay *relay, GError **error);
-/* Gives the gateway its name as a source of events, once. A database that was rebuilt, or lost its end,
- * may use numbers of events again, so it gets another. */
-void gw_relay_name(GwRelay *relay, GwChange *change);
+/* Then: gives the gateway its name as a source of events, once (a database that was rebuilt, or lost its end,
+ * may use numbers of events again, so it gets another), and parts with upstreams that are not configured any
+ * more. */
+void gw_relay_begin(GwRelay *relay, GwChange *change);
 /* The configuration changed: outboxes come and go. */
 void gw_relay_configure(GwRelay *relay);
 
@@ -33,5 +34,8 @@ void gw_relay_hurry(GwRelay *relay, const char *upstream);
 GwOutbox *gw_relay_outbox(const GwRelay *relay, const char *upstream);
 /* Why nothing gets through; "" = it does. */
 const char *gw_relay_trouble(const GwRelay *relay, const char *upstream);
+/* Outboxes of upstreams that are not configured any more, while they hold something; borrowed until the next
+ * change. Caller frees the array. */
+GPtrArray *gw_relay_gone(const GwRelay *relay);
 /* All dead letters: GwOutboxItem, borrowed until the next change. Caller frees the array. */
 GPtrArray *gw_relay_dead(const GwRelay *relay);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "control/problems.h"
 #include "rig.h"
 
 #define CONFIG                                                                                               \
@@ -451,6 +452,28 @@ test_C4_a_month_offline(void)
 /* ---- outboxes come and go ---- */
 
 static void
+restart_with(Rig *rig, const char *config)
+{
+  rig_stop_core(rig);
+  g_free(rig->config);
+  rig->config = g_strdup(config);
+  rig_start_core(rig);
+  rig_settle(rig);
+}
+
+static void
+assert_problem(Rig *rig, const char *text)
+{
+  g_autoptr(GVariant) problems = g_variant_ref_sink(gw_problems_variant(rig->core));
+  g_autofree const char **texts = g_variant_get_strv(problems, NULL);
+
+  for (const char **one = texts; *one; one++)
+    if (strstr(*one, text))
+      return;
+  g_error("no problem says \"%s\"", text);
+}
+
+static void
 test_configured_away(void)
 {
   g_autoptr(Rig) rig = site(CONFIG);
@@ -459,16 +482,32 @@ test_configured_away(void)
   g_clear_pointer(&rig->wan, gw_link_free);
   enter(rig, "m");
   rig_assert_column(rig, "upstreams", "name", "cloud", "queued", "1");
-  rig_stop_core(rig);
-  g_free(rig->config);
-  rig->config = g_strdup("");
-  rig_start_core(rig);
-  rig_settle(rig);
-  rig_stop_core(rig);
-  g_free(rig->config);
-  rig->config = g_strdup(CONFIG);
-  rig_start_core(rig);
+  restart_with(rig, "");
+  restart_with(rig, CONFIG);
   rig_assert_column(rig, "upstreams", "name", "cloud", "queued", "0");
+}
+
+/* How an update ended is kept when its upstream goes: for an operator, and for the upstream when it returns.
+ */
+static void
+test_E1_final_states_outlive_the_configuration(void)
+{
+  g_autoptr(Rig) rig = site(CONFIG);
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+  take_all(rig);
+  g_clear_pointer(&rig->wan, gw_link_free);
+  succeed(rig, 0, 1);
+  restart_with(rig, "");
+  g_assert_cmpuint(rig_count_events(rig, "upstream.gone"), ==, 1);
+  rig_assert_column(rig, "deadletters", "upstream", "cloud", "type", "update.succeeded");
+  assert_problem(rig, "cloud is not configured any more, and 1 events wait");
+  restart_with(rig, "");
+  g_assert_cmpuint(rig_count_events(rig, "upstream.gone"), ==, 1);
+  restart_with(rig, CONFIG);
+  rig_assert_column(rig, "upstreams", "name", "cloud", "refused", "0");
+  rig_connect_wan(rig);
+  g_assert_cmpuint(drain(rig, seen), ==, 1);
 }
 
 /* While the worker is away everything is kept; an upstream that turns out not to report costs nothing. */
@@ -502,6 +541,8 @@ main(int argc, char **argv)
   g_test_add_func("/promise/E3/bounded", test_E3_bounded);
   g_test_add_func("/promise/C4/a-month-offline", test_C4_a_month_offline);
   g_test_add_func("/control/relay/configured-away", test_configured_away);
+  g_test_add_func("/promise/E1/final-states-outlive-the-configuration",
+                  test_E1_final_states_outlive_the_configuration);
   g_test_add_func("/control/relay/worker-away", test_worker_away);
   return g_test_run();
 }
