@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "control/commands-private.h"
 #include "control/form.h"
+#include "control/house.h"
 #include "control/scheduler.h"
 
 #define NODES_MAX 1000
@@ -133,6 +134,7 @@ gw_command_account_set(GwCore *core, const GwCaller *caller, const char *login, 
   gw_accounts_put(core->accounts, g_steal_pointer(&account));
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_scheduler_changed(core);
+  gw_house_snapshot_soon(core);
 }
 
 void
@@ -153,4 +155,5 @@ gw_command_account_remove(GwCore *core, const GwCaller *caller, const char *logi
   gw_accounts_remove(core->accounts, login);
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_scheduler_changed(core);
+  gw_house_snapshot_soon(core);
 }

@@ -12,6 +12,7 @@
 
 #define MINUTE_MS G_GINT64_CONSTANT(60000)
 #define HOUR_MS (60 * MINUTE_MS)
+#define SOON_MS 1000
 #define MENDED_MS (30 * 24 * HOUR_MS)
 /* Of all nodes, and as many final ones: 2 x 500,000 rows of at most some 250 bytes are 256 MiB. */
 #define TIMELINE_ROWS_MAX 500000
@@ -175,6 +176,12 @@ plan(GwCore *core, GwHouseWork work)
 
   gw_core_alarm(core, GW_ALARM_HOUSE, work,
                 wait_ms == G_MAXINT64 ? wait_ms : gw_core_now(core).boot_ms + wait_ms);
+}
+
+void
+gw_house_snapshot_soon(GwCore *core)
+{
+  gw_core_alarm(core, GW_ALARM_HOUSE, GW_HOUSE_SNAPSHOT, gw_core_now(core).boot_ms + SOON_MS);
 }
 
 void

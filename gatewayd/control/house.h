@@ -14,6 +14,8 @@ typedef enum {
 
 void gw_house_begin(GwCore *core);
 void gw_house_alarm(GwCore *core, gint64 work);
+/* What a lost database must not undo is in a snapshot within a second: logins that were withdrawn. */
+void gw_house_snapshot_soon(GwCore *core);
 void gw_house_flush(GwCore *core, gboolean is_all);
 /* 80 % of the partition that holds @dir_fd. */
 guint64 gw_house_partition_share(int dir_fd);

@@ -185,7 +185,7 @@ say_start(GwCore *core, GwChange *change)
       core->restored_ms ? gw_clock_format(core->restored_ms) : g_strdup("nothing could be restored");
   gw_change_say(change, "daemon.database-lost", &(GwAbout){ 0 },
                 "the database could not be read and was set aside; what is known is of the snapshot of %s: "
-                "what happened since is not known",
+                "what happened since is not known, and logins that were withdrawn since are in force again",
                 taken);
 }
 

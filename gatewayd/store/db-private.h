@@ -55,9 +55,6 @@ gboolean gw_connection_is_in_transaction(const GwConnection *connection);
 gboolean gw_connection_is_corrupt(const GwConnection *connection);
 /* Runs what the schema lacks. UNSUPPORTED = made by a newer version of this program. */
 gboolean gw_connection_migrate(GwConnection *connection, GError **error);
-/* Is @head the beginning of a write-ahead log? SQLite passes over one that is not, without a word. */
-#define GW_LOG_HEAD_SIZE 32
-gboolean gw_log_has_head(const guint8 head[GW_LOG_HEAD_SIZE]);
 /* SQLite's own quick check, of one table or (NULL) of everything. */
 gboolean gw_connection_check(GwConnection *connection, const char *table, GError **error);
 
@@ -76,7 +73,8 @@ void gw_db_query_batch(GwDb *db, GwBatch *questions, guint max, GwDbRows done, g
 typedef struct {
   int dir_fd; /* of the database; snapshots/ is below */
   char *name;
-  gboolean has_gap; /* the log could not be read: what was committed last is missing */
+  gboolean has_gap;    /* the log could not be read: what was committed last is missing */
+  gboolean is_log_cut; /* something stands behind its last good frame */
 } GwDbPlace;
 /* "/proc/self/fd/N/NAME<suffix>": SQLite takes paths only. Caller frees. */
 char *gw_place_path(const GwDbPlace *place, const char *suffix);

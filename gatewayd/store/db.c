@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The one file that knows SQLite: a connection with its prepared statements, and the way from one version of
  * the schema to the next. Threads and files around it are db-thread.c's and snapshot.c's. */
+#include <errno.h>
 #include <sqlite3.h>
 #include <string.h>
 
@@ -26,8 +27,21 @@ struct GwRow {
   sqlite3_stmt *stmt;
 };
 
+/* Of the log's last write that failed. */
+static int
+errno_of_log(sqlite3 *sqlite)
+{
+  sqlite3_file *log = NULL;
+  int error = 0;
+
+  if (sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log &&
+      log->pMethods)
+    (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+  return error;
+}
+
 static GwErrorCode
-code_of(int extended)
+code_of(sqlite3 *sqlite, int extended)
 {
   switch (extended & 0xff) {
   case SQLITE_FULL:
@@ -45,6 +59,8 @@ code_of(int extended)
   case SQLITE_CONSTRAINT:
     return GW_ERROR_EXISTS;
   case SQLITE_IOERR:
+    if (extended == SQLITE_IOERR_WRITE && errno_of_log(sqlite) == EDQUOT) /* which SQLite does not know */
+      return GW_ERROR_NO_SPACE;
     return extended == SQLITE_IOERR_READ ? GW_ERROR_CORRUPT : GW_ERROR_INTERNAL;
   default:
     return GW_ERROR_INTERNAL;
@@ -54,7 +70,7 @@ code_of(int extended)
 static gboolean
 fail(GwConnection *connection, const char *doing, GError **error)
 {
-  GwErrorCode code = code_of(sqlite3_extended_errcode(connection->sqlite));
+  GwErrorCode code = code_of(connection->sqlite, sqlite3_extended_errcode(connection->sqlite));
 
   connection->is_corrupt |= code == GW_ERROR_CORRUPT;
   return gw_fail(error, code, "cannot %s the database: %s", doing, sqlite3_errmsg(connection->sqlite));
@@ -317,29 +333,6 @@ gw_connection_copy(GwConnection *connection, const char *script, GBytes **ret_im
     (void)gw_connection_exec(connection, "ROLLBACK", NULL);
   (void)gw_connection_exec(connection, "DETACH snapshot", NULL);
   return is_done;
-}
-
-static guint32
-word_at(const guint8 *bytes, gboolean is_big_endian)
-{
-  return is_big_endian
-             ? (guint32)bytes[0] << 24 | (guint32)bytes[1] << 16 | (guint32)bytes[2] << 8 | bytes[3]
-             : (guint32)bytes[3] << 24 | (guint32)bytes[2] << 16 | (guint32)bytes[1] << 8 | bytes[0];
-}
-
-/* https://www.sqlite.org/fileformat2.html#walformat: the last two words are the sum of the six before. */
-gboolean
-gw_log_has_head(const guint8 head[GW_LOG_HEAD_SIZE])
-{
-  guint32 magic = word_at(head, TRUE), a = 0, b = 0;
-
-  if ((magic | 1) != 0x377f0683)
-    return FALSE;
-  for (guint i = 0; i < 24; i += 8) {
-    a += word_at(head + i, magic & 1) + b;
-    b += word_at(head + i + 4, magic & 1) + a;
-  }
-  return a == word_at(head + 24, TRUE) && b == word_at(head + 28, TRUE);
 }
 
 static void

@@ -16,12 +16,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "store/db-private.h"
+#include "store/log.h"
 #include "store/rows-private.h"
 
 #define SNAPSHOTS "snapshots"
 #define MAX_SNAPSHOTS 24
 #define MAX_SET_ASIDE 3
 #define MAX_SNAPSHOT_SIZE ((gsize)512 * 1024 * 1024)
+#define MAX_LOG_SIZE ((gsize)64 * 1024 * 1024)
 #define DIGEST_CHARS 16
 /* Up to here the whole file is checked at start-up, above only what start-up reads. */
 #define WHOLE_CHECK_SIZE ((goffset)8 * 1024 * 1024)
@@ -222,6 +224,13 @@ has_version(GwConnection *connection, GError **error)
   return version != 0 || gw_fail(error, GW_ERROR_CORRUPT, "the database is empty");
 }
 
+/* What stands behind the last good frame must not be met again. */
+static gboolean
+cut_log(const GwDbPlace *place, GwConnection *connection, GError **error)
+{
+  return !place->is_log_cut || gw_connection_exec(connection, "PRAGMA wal_checkpoint(TRUNCATE)", error);
+}
+
 static GwConnection *
 open_what_is_there(const GwDbPlace *place, goffset size, GError **error)
 {
@@ -229,7 +238,7 @@ open_what_is_there(const GwDbPlace *place, goffset size, GError **error)
   g_autoptr(GwConnection) connection = gw_connection_open(path, TRUE, error);
 
   if (!connection || !has_version(connection, error) || !gw_connection_migrate(connection, error) ||
-      !check(place, connection, size, error))
+      !check(place, connection, size, error) || !cut_log(place, connection, error))
     return NULL;
   drop(place, ".suspect");
   return g_steal_pointer(&connection);
@@ -255,15 +264,17 @@ is_marked_lost(GwConnection *connection)
   return gw_connection_int(connection, "SELECT count(*) FROM meta WHERE key = 'lost'", &n, NULL) && n > 0;
 }
 
-static gboolean
-has_good_log(const GwDbPlace *place)
+/* One that cannot be looked at is left to SQLite. */
+static GwLogState
+state_of_log(const GwDbPlace *place)
 {
   g_autofree char *name = g_strconcat(place->name, "-wal", NULL);
-  GW_AUTO_FD int fd = openat(place->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  guint8 head[GW_LOG_HEAD_SIZE];
-  ssize_t n = fd < 0 ? 0 : pread(fd, head, sizeof head, 0);
+  g_autofree char *log = NULL;
+  gsize size = 0;
 
-  return n <= 0 || (n == sizeof head && gw_log_has_head(head));
+  if (!gw_file_read(place->dir_fd, name, MAX_LOG_SIZE, &log, &size, NULL))
+    return GW_LOG_GOOD;
+  return gw_log_check((const guint8 *)log, size);
 }
 
 /* The database alone is whole, or half of a checkpoint: every page is looked at. */
@@ -272,12 +283,16 @@ drop_bad_log(GwDbPlace *place)
 {
   g_autofree char *prefix = g_strconcat(place->name, ".bad-", NULL);
   g_autoptr(GArray) bad = numbered(place->dir_fd, ".", prefix);
+  GwLogState state = state_of_log(place);
 
-  if (has_good_log(place))
+  place->is_log_cut = state == GW_LOG_HAS_TAIL || state == GW_LOG_HAS_GAP;
+  if (state == GW_LOG_GOOD || state == GW_LOG_HAS_TAIL)
     return;
-  gw_warning(GW_SUBJECT_DAEMON, NULL, "the log of the database %s cannot be read and is set aside",
-             place->name);
-  move_aside(place, next_number(bad), "-wal");
+  gw_warning(GW_SUBJECT_DAEMON, NULL, "the log of the database %s %s", place->name,
+             state == GW_LOG_HAS_GAP ? "is damaged in its middle: what follows is lost"
+                                     : "cannot be read and is set aside");
+  if (state == GW_LOG_UNREADABLE)
+    move_aside(place, next_number(bad), "-wal");
   gw_place_suspect(place);
   place->has_gap = TRUE;
 }

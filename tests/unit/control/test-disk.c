@@ -130,6 +130,43 @@ test_C5_starts_on_a_full_disk(void)
   rig_free_on_disk(rig);
 }
 
+static int
+introduce(Rig *rig, const char *secret)
+{
+  GwAnswer answer = rig_introduce(rig, &(RigAsker){ .plugin = RIG_TOLD, .node = "n1", .credential = secret });
+  int kind = answer.kind;
+
+  gw_answer_clear(&answer);
+  return kind;
+}
+
+/* A secret that nobody saw opens nothing, and shuts nobody out. */
+static void
+test_C5_a_login_that_could_not_be_shown(void)
+{
+  Rig *rig = two_nodes();
+  g_autoptr(GVariant) result = NULL;
+  g_autoptr(GError) error = NULL;
+  const char *secret;
+
+  gw_command_credential_make(rig->core, &rig_caller, "n1", rig_then());
+  result = rig_result(rig, &error);
+  g_assert_no_error(error);
+  g_variant_get(result, "(&s)", &secret);
+  g_assert_cmpint(introduce(rig, secret), ==, GATEWAY_ANSWER_ACCEPTED);
+  rig_hold_database(rig);
+  gw_command_credential_make(rig->core, &rig_caller, "n1", rig_then());
+  rig_fill_disk(rig);
+  rig_release_database(rig);
+  rig_refused(rig, GW_ERROR_NO_SPACE, "was not changed", (void)0);
+  g_assert_cmpint(introduce(rig, secret), ==, GATEWAY_ANSWER_ACCEPTED);
+  rig_empty_disk(rig);
+  wait_for_room(rig);
+  restart(rig);
+  g_assert_cmpint(introduce(rig, secret), ==, GATEWAY_ANSWER_ACCEPTED);
+  rig_free_on_disk(rig);
+}
+
 /* Whatever else keeps a change from the disk: the core ends, and starts again from what is there. */
 static void
 test_memory_never_outlives_a_failed_write(void)
@@ -162,5 +199,6 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/C5/starts-on-a-full-disk", test_C5_starts_on_a_full_disk);
   g_test_add_func("/control/disk/memory-never-outlives-a-failed-write",
                   test_memory_never_outlives_a_failed_write);
+  g_test_add_func("/promise/C5/a-login-that-could-not-be-shown", test_C5_a_login_that_could_not_be_shown);
   return g_test_run();
 }

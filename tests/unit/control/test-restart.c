@@ -302,6 +302,30 @@ test_database_is_lost(void)
   g_free(rig_expect_offer(rig, &TOLD, "5"));
 }
 
+/* A snapshot of before would let it in again. */
+static void
+test_withdrawn_login_stays_withdrawn(void)
+{
+  g_autoptr(Rig) rig = pushed(NULL, &TOLD);
+  g_autoptr(GVariant) result = NULL;
+  g_autoptr(GError) error = NULL;
+  RigAsker asker = { .plugin = RIG_TOLD, .node = "n1" };
+  GwAnswer answer;
+
+  gw_command_credential_make(rig->core, &rig_caller, "n1", rig_then());
+  result = rig_result(rig, &error);
+  g_assert_no_error(error);
+  g_variant_get(result, "(&s)", &asker.credential);
+  rig_pass(rig, 3600000); /* a snapshot is taken */
+  rig_run(rig, gw_command_credential_revoke(rig->core, &rig_caller, "n1", rig_then()));
+  rig_pass(rig, 2000);
+  spoil_database(rig);
+  rig_assert_column(rig, "nodes", "id", "n1", "adopted", "true");
+  answer = rig_introduce(rig, &asker);
+  g_assert_cmpint(answer.kind, ==, GATEWAY_ANSWER_DENIED);
+  gw_answer_clear(&answer);
+}
+
 /* Nothing of it could be read again: it starts all the same, and says so. */
 static void
 test_database_is_lost_without_a_snapshot(void)
@@ -360,6 +384,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/restart/told-twice", test_told_twice);
   g_test_add_func("/control/restart/verb", test_verb_waits_for_its_node);
   g_test_add_func("/promise/C7/database-is-lost", test_database_is_lost);
+  g_test_add_func("/promise/C7/withdrawn-login-stays-withdrawn", test_withdrawn_login_stays_withdrawn);
   g_test_add_func("/promise/C7/without-a-snapshot", test_database_is_lost_without_a_snapshot);
   g_test_add_func("/control/restart/image-is-gone", test_image_is_gone);
   status = g_test_run();
