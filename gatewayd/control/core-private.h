@@ -56,9 +56,10 @@ struct GwCore {
   void (*broken)(gpointer user);
   gpointer broken_user;
   gint64 started_ms;
-  gboolean is_stopping; /* what is called back now is not acted upon */
-  gboolean was_lost;    /* the database was set aside at start */
-  gint64 restored_ms;   /* wall: the snapshot that replaced it is of then; 0 = none */
+  gint64 clock_offset_ms; /* wall before boot clock, as it was reckoned with */
+  gboolean is_stopping;   /* what is called back now is not acted upon */
+  gboolean was_lost;      /* the database was set aside at start */
+  gint64 restored_ms;     /* wall: the snapshot that replaced it is of then; 0 = none */
 
   GwDb *db;
   GHashTable *changes; /* GwChange on its way to the disk */

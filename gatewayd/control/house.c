@@ -7,12 +7,14 @@
 #include "control/catalog.h"
 #include "control/logins.h"
 #include "control/progress.h"
+#include "control/scheduler.h"
 #include "control/tells.h"
 #include "control/timeline.h"
 
 #define MINUTE_MS G_GINT64_CONSTANT(60000)
 #define HOUR_MS (60 * MINUTE_MS)
 #define SOON_MS 1000
+#define JUMP_MS 2000
 #define MENDED_MS (30 * 24 * HOUR_MS)
 /* Of all nodes, and as many final ones: 2 x 500,000 rows of at most some 250 bytes are 256 MiB. */
 #define TIMELINE_ROWS_MAX 500000
@@ -154,6 +156,25 @@ until_expiry_ms(const GwCore *core)
   return MIN(MINUTE_MS, gw_accounts_next_end_ms(core->accounts, wall_ms) - wall_ms);
 }
 
+/* Windows and ends of rules were reckoned with a clock that has been set since. */
+static void
+note_jump(GwCore *core)
+{
+  GwNow now = gw_core_now(core);
+  gint64 offset_ms = now.wall_ms - now.boot_ms, jump_ms = offset_ms - core->clock_offset_ms;
+  GHashTableIter iter;
+  gpointer rule;
+
+  if (ABS(jump_ms) < JUMP_MS)
+    return;
+  gw_notice(GW_SUBJECT_DAEMON, NULL, "the clock was set by %" G_GINT64_FORMAT " s", jump_ms / 1000);
+  core->clock_offset_ms = offset_ms;
+  gw_rules_iter(core->rules, &iter);
+  while (g_hash_table_iter_next(&iter, NULL, &rule))
+    gw_scheduler_watch_rule(core, rule);
+  gw_scheduler_changed(core);
+}
+
 static gint64
 interval_ms(const GwCore *core, GwHouseWork work)
 {
@@ -187,6 +208,9 @@ gw_house_snapshot_soon(GwCore *core)
 void
 gw_house_begin(GwCore *core)
 {
+  GwNow now = gw_core_now(core);
+
+  core->clock_offset_ms = now.wall_ms - now.boot_ms;
   for (GwHouseWork work = GW_HOUSE_FLUSH; work <= GW_HOUSE_TRIM; work++)
     plan(core, work);
 }
@@ -199,6 +223,7 @@ gw_house_alarm(GwCore *core, gint64 work)
     gw_house_flush(core, FALSE);
     break;
   case GW_HOUSE_EXPIRY:
+    note_jump(core);
     gw_catalog_check_expiry(core);
     gw_logins_check_expiry(core);
     gw_catalog_ask_again(core);

@@ -412,54 +412,6 @@ test_C7_garbage_log(void)
   }
 }
 
-#define FRAME (24 + 4096)
-
-/* A log of several transactions, each synced, as a core leaves that was killed. */
-static Folder
-folder_with_log(void)
-{
-  Folder folder = folder_new();
-  GwDb *db = db_open(&folder, FALSE);
-  g_autofree char *from = g_build_filename(folder.path, "state.db-wal", NULL);
-  g_autofree char *log = NULL;
-  gsize size = 0;
-
-  gw_db_close(db);
-  db = db_open(&folder, FALSE);
-  for (guint i = 0; i < 5; i++) {
-    g_autofree char *key = g_strdup_printf("key %u", i);
-
-    g_assert_cmpint(put(db, key, "1"), ==, 0);
-  }
-  g_assert_true(g_file_get_contents(from, &log, &size, NULL));
-  gw_db_close(db);
-  g_assert_cmpuint(size, >=, 32 + 5 * FRAME);
-  g_assert_true(g_file_set_contents(from, log, (gssize)size, NULL));
-  return folder;
-}
-
-/* In the middle it is damage; at the end it may be what a power cut left of a write that nobody was promised.
- */
-static void
-test_C7_garbage_in_the_log(void)
-{
-  for (guint frame = 0; frame < 5; frame++) {
-    Folder folder = folder_with_log();
-    goffset n_frames = (folder_size(&folder, "state.db-wal") - 32) / FRAME;
-    goffset at = frame < 4 ? frame : n_frames - 1;
-    GwDb *db;
-
-    folder_spoil(&folder, "state.db-wal", 32 + at * FRAME + 100, 8, 0xa5);
-    db = db_open(&folder, FALSE);
-    g_assert_cmpint(gw_db_has_gap(db), ==, at < n_frames - 1);
-    gw_db_close(db);
-    db = db_open(&folder, FALSE); /* said once */
-    g_assert_false(gw_db_has_gap(db));
-    gw_db_close(db);
-    folder_clear(&folder);
-  }
-}
-
 static char *
 newest_snapshot(const Folder *folder)
 {
@@ -632,7 +584,6 @@ main(int argc, char **argv)
   g_test_add_func("/promise/C7/truncated", test_C7_truncated);
   g_test_add_func("/promise/C7/corrupted", test_C7_corrupted);
   g_test_add_func("/promise/C7/garbage-log", test_C7_garbage_log);
-  g_test_add_func("/promise/C7/garbage-in-the-log", test_C7_garbage_in_the_log);
   g_test_add_func("/promise/C7/missing", test_C7_missing);
   g_test_add_func("/promise/C7/a-bad-snapshot-is-left-out", test_C7_a_bad_snapshot_is_left_out);
   g_test_add_func("/promise/C7/without-a-snapshot", test_C7_without_a_snapshot);
