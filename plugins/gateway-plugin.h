@@ -399,6 +399,7 @@ typedef enum {
   GATEWAY_REASON_BUSY,
   GATEWAY_REASON_RETRY_WAIT, /* an attempt failed: the next one is due in wait_s */
   GATEWAY_REASON_SENT,       /* it has every byte, and was not heard with its version since */
+  GATEWAY_REASON_GROUP,      /* the rule serves other nodes first */
 } GatewayReason;
 
 #define GATEWAY_MODE_NORMAL 0u

@@ -304,6 +304,13 @@ run_rule_pause(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_rule_approve(const GwMethodCall *call, GError **error)
+{
+  gw_command_rule_approve(call->core, call->caller, id_of(call), call->then);
+  return TRUE;
+}
+
+static gboolean
 run_rule_stop(const GwMethodCall *call, GError **error)
 {
   gw_command_rule_stop(call->core, call->caller, id_of(call), call->then);
@@ -513,6 +520,7 @@ static const GwMethod METHODS[] = {
   { "PreviewRule", GW_ROLE_READ, NULL, run_rule_preview },
   { "StartRule", GW_ROLE_OPERATE, NULL, run_rule_start },
   { "PauseRule", GW_ROLE_OPERATE, NULL, run_rule_pause, .is_remedy = TRUE },
+  { "ApproveRule", GW_ROLE_OPERATE, NULL, run_rule_approve },
   { "StopRule", GW_ROLE_OPERATE, NULL, run_rule_stop, .is_remedy = TRUE },
   { "DeleteRule", GW_ROLE_OPERATE, NULL, run_rule_delete, .is_remedy = TRUE },
   { "CancelUpdate", GW_ROLE_OPERATE, NULL, run_update_cancel, .is_remedy = TRUE },

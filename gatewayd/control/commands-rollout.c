@@ -9,6 +9,7 @@
 #include "control/numbering.h"
 #include "control/preseed.h"
 #include "control/progress.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/verifications.h"
 
@@ -66,6 +67,7 @@ gw_commands_run_rule(GwCore *core, GwRule *rule, GwChange *change)
                 what, *rule->number ? ", which nodes are told is " : "", rule->number,
                 *rule->overrides ? "; overridden: " : "", rule->overrides);
   gw_scheduler_fetch_rule(core, rule);
+  gw_rollouts_start(core, rule, change);
 }
 
 static gboolean
@@ -275,6 +277,19 @@ gw_command_rule_pause(GwCore *core, const GwCaller *caller, gint64 id, const cha
   gw_scheduler_changed(core);
 }
 
+void
+gw_command_rule_approve(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  g_autoptr(GError) error = NULL;
+  GwRule *rule = gw_commands_rule(core, id, &error);
+  g_autoptr(GwChange) change = gw_change_new(core, caller);
+
+  if (!rule || !gw_rollouts_approve(core, rule, change, &error))
+    gw_then_fail(core, then, g_steal_pointer(&error));
+  else
+    gw_change_finish(g_steal_pointer(&change), then, NULL);
+}
+
 /* What has all bytes is awaited: its outcome is a fact, whatever became of the rule. */
 static guint
 cancel_updates(GwCore *core, const GwRule *rule, const char *reason, GwChange *change)
@@ -294,8 +309,10 @@ cancel_updates(GwCore *core, const GwRule *rule, const char *reason, GwChange *c
 void
 gw_commands_stop_rule(GwCore *core, GwRule *rule, const char *reason, GwChange *change)
 {
-  guint n_going_on = cancel_updates(core, rule, reason, change);
+  guint n_going_on;
 
+  rule->state = GW_RULE_STOPPED; /* before its updates end: nothing follows from that any more */
+  n_going_on = cancel_updates(core, rule, reason, change);
   put_rule(core, rule, GW_RULE_STOPPED, change);
   gw_change_say(change, "rule.stopped", &(GwAbout){ .rule_id = rule->id },
                 "rule %s was stopped: %s; %u updates cannot be cut or are awaited", rule->name, reason,
@@ -350,6 +367,7 @@ gw_command_rule_delete(GwCore *core, const GwCaller *caller, gint64 id, GwThen t
   }
   change = gw_change_new(core, caller);
   gw_rows_delete_rule(gw_change_batch(change), id);
+  gw_rollouts_forget(core, id, change);
   gw_change_say(change, "rule.deleted", &(GwAbout){ .rule_id = id }, "rule %s was deleted", rule->name);
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_rules_remove(core->rules, rule);

@@ -127,6 +127,8 @@ void gw_command_rule_apply(GwCore *core, const GwCaller *caller, const char *tex
 void gw_command_rule_preview(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
 void gw_command_rule_start(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
 void gw_command_rule_pause(GwCore *core, const GwCaller *caller, gint64 id, const char *reason, GwThen then);
+/* Its next group may begin. BAD_INPUT: it does not wait for that. */
+void gw_command_rule_approve(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
 /* Open updates are cancelled as far as the transport can be cut. */
 void gw_command_rule_stop(GwCore *core, const GwCaller *caller, gint64 id, GwThen then);
 void gw_command_rule_delete(GwCore *core, const GwCaller *caller, gint64 id,

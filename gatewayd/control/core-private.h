@@ -28,6 +28,7 @@ typedef struct GwVerbs GwVerbs;
 typedef struct GwRelay GwRelay;
 typedef struct GwUnpacker GwUnpacker;
 typedef struct GwBulk GwBulk;
+typedef struct GwRollouts GwRollouts;
 
 /* [limits] of the configuration, read once per snapshot. */
 typedef struct {
@@ -72,6 +73,7 @@ struct GwCore {
   GwFirmwares *firmwares;
   GPtrArray *verifying; /* GwFirmware, borrowed; verifications.c's */
   GwRules *rules;
+  GwRollouts *rollouts;
   GwUpdates *updates;
   GwPins *pins;
   GwSlots *slots;

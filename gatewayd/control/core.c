@@ -14,6 +14,7 @@
 #include "control/progress.h"
 #include "control/recognition.h"
 #include "control/relay.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
 #include "control/upstreams.h"
@@ -74,6 +75,9 @@ run_alarm(GwCore *core, GwAlarmKind kind, gint64 id)
     break;
   case GW_ALARM_VERIFICATION:
     gw_verifications_alarm(core, id);
+    break;
+  case GW_ALARM_ROLLOUT:
+    gw_rollouts_alarm(core, id);
     break;
   }
 }
@@ -261,6 +265,7 @@ core_new(const GwCorePlaces *places)
   core->firmwares = gw_firmwares_new();
   core->verifying = g_ptr_array_new();
   core->rules = gw_rules_new(core->firmwares);
+  core->rollouts = gw_rollouts_new();
   core->updates = gw_updates_new();
   core->pins = gw_pins_new();
   core->plugins = gw_plugins_new();
@@ -285,6 +290,7 @@ free_nouns(GwCore *core)
   gw_accounts_free(core->accounts);
   gw_pins_free(core->pins);
   gw_updates_free(core->updates);
+  gw_rollouts_free(core->rollouts);
   gw_rules_free(core->rules);
   g_ptr_array_unref(core->verifying);
   gw_firmwares_free(core->firmwares);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "control/logins.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
 #include "link/table.h"
@@ -62,6 +63,7 @@ drop_strangers(GwCore *core)
     GwNode *node = oldest->pdata[i];
 
     gw_timeline_forget(core->timeline, node->id);
+    gw_rollouts_node_gone(core, node->id);
     gw_registry_remove(core->registry, node);
   }
 }

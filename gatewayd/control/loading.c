@@ -8,6 +8,7 @@
 #include "control/logins.h"
 #include "control/progress.h"
 #include "control/relay.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/upstreams.h"
 #include "control/verbs.h"
@@ -119,7 +120,8 @@ load_rows(gpointer user, GError **error)
          gw_rows_load_updates(db, &now, take_update, core, error) &&
          gw_rows_load_pins(db, &now, take_pin, core, error) &&
          gw_rows_load_upstreams(db, gw_upstreams_load, core->upstreams, error) &&
-         gw_rows_load_meta(db, take_meta, core, error) && gw_relay_load(core->relay, error);
+         gw_rows_load_meta(db, take_meta, core, error) && gw_rollouts_load(core, error) &&
+         gw_relay_load(core->relay, error);
 }
 
 /* ---- images ---- */
@@ -205,6 +207,7 @@ gw_loading_run(GwCore *core, GError **error)
   gw_verifications_resume(core, change);
   gw_relay_begin(core->relay, change);
   say_start(core, change);
+  gw_rollouts_resume(core, change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
   watch_all(core);
   gw_scheduler_fetch_needed(core);

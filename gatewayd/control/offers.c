@@ -10,6 +10,7 @@
 #include "control/logins.h"
 #include "control/numbering.h"
 #include "control/progress.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
 #include "link/table.h"
@@ -323,6 +324,8 @@ ask_offer(GwAsked *asked)
   end_spared_offer(asked);
   asked->verdict = decide_offer(asked);
   note(asked);
+  if (asked->verdict.reason == GW_REASON_UP_TO_DATE && asked->verdict.rule)
+    gw_rollouts_satisfied(core, asked->verdict.rule, asked->node, asked->change);
   if (asked->verdict.is_offer) {
     give_offer(asked);
     return;

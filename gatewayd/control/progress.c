@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/verifications.h"
 #include "control/workers.h"
@@ -257,6 +258,7 @@ gw_progress_fact(GwCore *core, GwUpdate *update, GwFact fact, const char *detail
   if (what)
     gw_progress_say(core, update, what, detail, change);
   gw_progress_watch(core, update);
+  gw_rollouts_update(core, update, change);
   if (update->state >= GW_UPDATE_DOWNLOADED || update->state == GW_UPDATE_SCHEDULED)
     gw_scheduler_node_changed(core, update->node);
   return TRUE;

@@ -5,6 +5,7 @@
 #include "control/numbering.h"
 #include "control/preseed.h"
 #include "control/progress.h"
+#include "control/rollouts.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
 #include "link/messages.h"
@@ -28,6 +29,14 @@ static const GwUpdate *
 view_ended(gpointer user, gint64 rule_id, const GwNode *node, const char *type)
 {
   return gw_updates_ended(((GwCore *)user)->updates, node->id, rule_id);
+}
+
+static GwTurn
+view_turn(gpointer user, const GwRule *rule, const GwNode *node)
+{
+  GwNow now = gw_core_now(user);
+
+  return gw_rollouts_turn(user, rule, node, &now);
 }
 
 static GPtrArray *
@@ -87,7 +96,7 @@ GwVerdict
 gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now)
 {
   g_autoptr(GPtrArray) rules = collect_rules(core, situation);
-  GwCatalogView view = { view_firmware, view_product, view_ended, core };
+  GwCatalogView view = { view_firmware, view_product, view_ended, view_turn, core };
   GwQuestion question = {
     .node = situation->node,
     .type = situation->type,
@@ -271,6 +280,15 @@ gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware)
   }
 }
 
+void
+gw_scheduler_wake_rule(GwCore *core, const GwRule *rule)
+{
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, rule->firmware_id);
+
+  if (rule->state == GW_RULE_RUNNING && firmware)
+    gw_scheduler_wake_targets(core, firmware);
+}
+
 /* ---- rules in time ---- */
 
 void
@@ -313,14 +331,10 @@ gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id)
     return;
   }
   change = gw_change_new(core, NULL);
+  rule->state = GW_RULE_COMPLETED; /* before its updates end: nothing follows from that any more */
   expire_updates(core, rule, change);
-  rule->state = GW_RULE_COMPLETED;
-  rule->changed_ms = now.wall_ms;
-  gw_rows_put_rule(gw_change_batch(change), rule);
-  gw_change_say(change, "rule.completed", &(GwAbout){ .rule_id = rule->id }, "rule %s is over: its dates are",
-                rule->name);
+  gw_rollouts_complete(core, rule, "its dates are", change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
-  gw_rules_reindex(core->rules);
   gw_scheduler_changed(core);
 }
 

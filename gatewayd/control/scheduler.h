@@ -38,6 +38,7 @@ void gw_scheduler_nodes_changed(GwCore *core, const char *const *nodes);
 void gw_scheduler_wake(GwCore *core, const GwNode *node);
 /* The same for all nodes that a running rule of this firmware is for; at most 1000. */
 void gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware);
+void gw_scheduler_wake_rule(GwCore *core, const GwRule *rule);
 /* The rule's dates, and when its images are due: sets its alarm; when it is over, ends what it has not begun.
  */
 void gw_scheduler_watch_rule(GwCore *core, const GwRule *rule);

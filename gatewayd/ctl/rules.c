@@ -252,7 +252,7 @@ run_pause(GwCtl *ctl, const GwArgs *args, GError **error)
   return TRUE;
 }
 
-/* StopRule and DeleteRule: an id, and a sentence. */
+/* ApproveRule, StopRule and DeleteRule: an id, and a sentence. */
 static gboolean
 act(GwCtl *ctl, const GwArgs *args, const char *method, const char *sentence, GError **error)
 {
@@ -265,6 +265,12 @@ act(GwCtl *ctl, const GwArgs *args, const char *method, const char *sentence, GE
   if (!gw_ctl_print_result(ctl, method, result))
     g_print("rule %s %s\n", args->operands[0], sentence);
   return TRUE;
+}
+
+static gboolean
+run_approve(GwCtl *ctl, const GwArgs *args, GError **error)
+{
+  return act(ctl, args, "ApproveRule", "goes on with its next group", error);
 }
 
 static gboolean
@@ -351,6 +357,8 @@ const GwCommand gw_commands_rules[] = {
     run_start },
   { "rules", "pause", "RULE", 1, 1, PAUSE_ARGS, "offer nothing new; begun downloads go on", RULE_MORE,
     run_pause },
+  { "rules", "approve", "RULE", 1, 1, NULL, "let its next group begin, where it waits for that", RULE_MORE,
+    run_approve },
   { "rules", "stop", "RULE", 1, 1, NULL, "end it for good, and its open updates", RULE_MORE, run_stop },
   { "rules", "delete", "RULE", 1, 1, NULL, "delete a draft or an ended rule", RULE_MORE, run_delete },
   { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },

@@ -30,6 +30,8 @@ static const struct {
                                            "over" },
   [GW_REASON_SENT] = { "sent", "the node has the whole image: nothing more is sent before it says which "
                                "version it runs, or the time for that is over" },
+  [GW_REASON_GROUP] = { "group", "the rule serves its groups one after the other, and it is not this node's "
+                                 "turn: see \"gatewayctl rules show\"" },
 };
 
 const char *
@@ -372,6 +374,14 @@ why_other_dates(Decision *decision, const GwRule *rule)
   return !window.is_open && window.edge_ms == G_MAXINT64 ? "the rule's dates are over" : NULL;
 }
 
+static GwTurn
+turn_of(const Decision *decision, const GwRule *rule)
+{
+  const GwCatalogView *catalog = decision->question->catalog;
+  return catalog->turn ? catalog->turn(catalog->user, rule, decision->question->node)
+                       : (GwTurn){ GW_TURN_NOW, NULL, 0 };
+}
+
 static Judgement
 judge(Decision *decision, const GwRule *rule, const GwFirmware *firmware)
 {
@@ -408,6 +418,9 @@ judge(Decision *decision, const GwRule *rule, const GwFirmware *firmware)
     return judged(&it, NOT_RELEASED, GW_REASON_WITHDRAWN, text);
   if ((text = why_other_dates(decision, rule)))
     return judged(&it, OTHER_DATES, GW_REASON_WINDOW, text);
+  GwTurn turn = turn_of(decision, rule);
+  if (turn.kind == GW_TURN_NEVER)
+    return judged(&it, NOT_A_TARGET, GW_REASON_NO_RULE, turn.text);
   it.is_push = rule->is_push && rule->state == GW_RULE_RUNNING;
   return judged(&it, HOLDS, GW_REASON_NONE, NULL);
 }
@@ -461,6 +474,12 @@ decide_in_charge(Decision *decision, const Judgement *judgement)
   const char *text = why_not_now(decision, judgement->rule);
   if (text)
     return decided(decision, GW_REASON_WINDOW, text);
+  GwTurn turn = turn_of(decision, judgement->rule);
+  if (turn.kind != GW_TURN_NOW) {
+    decision->verdict.wait_ms = turn.wait_ms;
+    note_edge(decision, turn.wait_ms ? decision->now->wall_ms + turn.wait_ms : G_MAXINT64);
+    return decided(decision, GW_REASON_GROUP, turn.text);
+  }
   if (open && open->rule_id == judgement->rule->id && is_waiting(decision, open))
     return decide_wait(decision, open);
   return decide_image(decision, judgement->firmware);

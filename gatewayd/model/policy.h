@@ -22,6 +22,7 @@ typedef enum {
   GW_REASON_BUSY,
   GW_REASON_RETRY_WAIT,
   GW_REASON_SENT,
+  GW_REASON_GROUP,
 } GwReason;
 const char *gw_reason_name(GwReason reason);
 /* One sentence for a person, with what to do about it. Static. */
@@ -34,6 +35,8 @@ typedef struct {
   /* The latest ended update of this node and component under this rule, or NULL. May be absent (NULL): then
    * a rule that is through with a node would begin anew. */
   const GwUpdate *(*ended)(gpointer user, gint64 rule_id, const GwNode *node, const char *type);
+  /* Its place in the rule's rollout. May be absent (NULL): then it is always its turn. */
+  GwTurn (*turn)(gpointer user, const GwRule *rule, const GwNode *node);
   gpointer user;
 } GwCatalogView;
 
@@ -55,7 +58,7 @@ typedef struct {
   const GwRule *rule; /* the rule that decided, or came closest; borrowed from the question, or NULL */
   const GwFirmware *firmware; /* what is offered, or would be; NULL = none */
   gint64 until_wall_ms; /* the answer cannot change by the clock alone before this; G_MAXINT64 = never */
-  gint64 wait_ms;       /* RETRY_WAIT: how long; else 0 */
+  gint64 wait_ms;       /* RETRY_WAIT, GROUP: how long, where time alone ends it; else 0 */
 } GwVerdict;
 /* One rule is in charge of a node and component: among those that run or are paused, whose targets it belongs
  * to and whose firmware fits it, a push before the others, then the greatest priority, then the newest. It

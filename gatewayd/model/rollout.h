@@ -59,6 +59,14 @@ typedef enum {
 const char *gw_group_state_name(GwGroupState state);
 gboolean gw_group_state_parse(const char *name, GwGroupState *ret_state);
 
+/* May a node of the rule begin, as far as the rollout goes? */
+typedef enum { GW_TURN_NOW, GW_TURN_LATER, GW_TURN_NEVER } GwTurnKind;
+typedef struct {
+  GwTurnKind kind;
+  const char *text; /* why not; static, NULL for NOW */
+  gint64 wait_ms;   /* LATER: time alone brings its turn then; 0 = something must happen */
+} GwTurn;
+
 /* Where one group stands. Counts are of the latest outcomes of its nodes; the others are under way or to
  * come. */
 typedef struct {

@@ -8,6 +8,8 @@
 #include "model/inference.h"
 #include "model/rule.h"
 #include "model/tally.h"
+#include "model/targets.h"
+#include "model/update.h"
 #include "store/db.h"
 
 /* Names for gw_db_next_id(). */
@@ -35,6 +37,17 @@ void gw_rows_put_account(GwBatch *batch, const GwAccount *account);
 void gw_rows_delete_account(GwBatch *batch, const char *login);
 void gw_rows_put_rule(GwBatch *batch, const GwRule *rule);
 void gw_rows_delete_rule(GwBatch *batch, gint64 id);
+
+/* --- where the rules' rollouts stand --- */
+typedef struct {
+  gint64 rule_id;       /* key, with number */
+  guint number;         /* from 0 */
+  const GwGroup *group; /* its counts are not kept: the updates say them */
+} GwGroupRow;
+/* Who is in which group. The rule's groups are gone and must be put again. */
+void gw_rows_put_rollout(GwBatch *batch, gint64 rule_id, const GwTargets *targets);
+void gw_rows_put_group(GwBatch *batch, const GwGroupRow *row, const GwNow *now);
+void gw_rows_delete_rollout(GwBatch *batch, gint64 rule_id);
 
 /* --- updates and pins; boot clock times are kept across reboots as what was left of them at @now --- */
 void gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now);
@@ -137,6 +150,11 @@ gboolean gw_rows_load_accounts(GwDb *db, void (*each)(GwAccount *account, gpoint
                                GError **error);
 gboolean gw_rows_load_rules(GwDb *db, void (*each)(GwRule *rule, gpointer user), gpointer user,
                             GError **error);
+/* Each rule's targets, which are the caller's, then each of the groups. What cannot be read is left out. */
+gboolean gw_rows_load_rollouts(GwDb *db, const GwNow *now,
+                               void (*each)(gint64 rule_id, GwTargets *targets, gpointer user),
+                               void (*each_group)(const GwGroupRow *row, gpointer user), gpointer user,
+                               GError **error);
 /* The open ones, and the latest ended one of each node, type and rule that is running or paused. Times on
  * the boot clock are @now's. */
 gboolean gw_rows_load_updates(GwDb *db, const GwNow *now, void (*each)(GwUpdate *update, gpointer user),

@@ -352,3 +352,23 @@ ALTER TABLE product ADD COLUMN family TEXT NOT NULL DEFAULT '';
 ALTER TABLE product ADD COLUMN labels TEXT NOT NULL DEFAULT '[]'; -- JSON array
 ALTER TABLE product ADD COLUMN is_self_verifying INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE contact ADD COLUMN habit INTEGER NOT NULL DEFAULT 0; -- see model/habit.h
+
+-- Where a rule's rollout stands. Who is in which group: 9 bytes each, a hash and the group's number.
+CREATE TABLE rollout (rule INTEGER PRIMARY KEY, targets BLOB NOT NULL);
+
+CREATE TABLE rule_group (
+  rule INTEGER NOT NULL,
+  number INTEGER NOT NULL, -- from 0
+  state TEXT NOT NULL,
+  n_let_failed INTEGER NOT NULL,
+  n_let_ended INTEGER NOT NULL,
+  opened_ms INTEGER NOT NULL,
+  passed_ms INTEGER NOT NULL,
+  spread_boot_id TEXT NOT NULL,
+  spread_boot_ms INTEGER NOT NULL,
+  spread_remaining_ms INTEGER NOT NULL,
+  watched_boot_id TEXT NOT NULL,
+  watched_boot_ms INTEGER NOT NULL,
+  watched_remaining_ms INTEGER NOT NULL,
+  PRIMARY KEY (rule, number)
+) WITHOUT ROWID;

@@ -39,6 +39,8 @@ static const struct {
   { "firmware", NULL },
   { "node", NULL },
   { "rule", NULL },
+  { "rollout", NULL },
+  { "rule_group", NULL },
   { "node_update", GW_SQL_LIVE_UPDATES },
   { "pin", NULL },
   { "upstream", NULL },

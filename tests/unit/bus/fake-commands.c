@@ -418,6 +418,12 @@ gw_command_rule_pause(GwCore *core, const GwCaller *caller, gint64 id, const cha
 }
 
 void
+gw_command_rule_approve(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
+{
+  note_id(core, "rule-stop", caller, id, then);
+}
+
+void
 gw_command_rule_stop(GwCore *core, const GwCaller *caller, gint64 id, GwThen then)
 {
   note_id(core, "rule-stop", caller, id, then);

@@ -62,6 +62,7 @@ static const struct {
   { "PreviewRule", "(int64 2, @a{sv} {})", "(2,)", "({'matching': <uint32 0>, 'unknown': <uint32 0>},)" },
   { "StartRule", "(int64 2, @a{sv} {})", "(2,)", "()" },
   { "PauseRule", "(int64 2, 'lunch', @a{sv} {})", "(2, 'lunch')", "()" },
+  { "ApproveRule", "(int64 2, @a{sv} {})", "(2,)", "()" },
   { "StopRule", "(int64 2, @a{sv} {})", "(2,)", "()" },
   { "DeleteRule", "(int64 2, @a{sv} {})", "(2,)", "()" },
   { "CancelUpdate", "(int64 9, @a{sv} {})", "(9,)", "()" },

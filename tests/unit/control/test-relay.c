@@ -317,7 +317,7 @@ test_readings_replace_one_another(void)
   rig_settle(rig);
   token = rig_download(rig, &TOLD_3, "5");
   rig_assert_column(rig, "upstreams", "name", "cloud", "queued", "1");
-  rig_expect_nothing(rig, &TOLD_5, GATEWAY_REASON_UP_TO_DATE);
+  rig_expect_nothing(rig, &TOLD_5, GATEWAY_REASON_NO_RULE); /* the rule is through with everybody */
   rig_assert_column(rig, "upstreams", "name", "cloud", "queued", "2");
   rig_stop_core(rig); /* on disk likewise */
   rig_start_core(rig);

@@ -83,7 +83,7 @@ site_up(Site *site, gconstpointer data)
   site->open->id = 1;
   site->open->firmware_id = 2;
   site->open->rule_id = 1;
-  site->catalog = (GwCatalogView){ find_firmware, find_product, find_ended, site };
+  site->catalog = (GwCatalogView){ find_firmware, find_product, find_ended, NULL, site };
   site->question = (GwQuestion){
     .node = site->node,
     .type = "",

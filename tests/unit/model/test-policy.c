@@ -336,11 +336,11 @@ test_components_are_told_apart(Site *site, gconstpointer data)
 static void
 test_reasons_have_words(void)
 {
-  for (GwReason reason = GW_REASON_NONE; reason <= GW_REASON_SENT; reason++) {
+  for (GwReason reason = GW_REASON_NONE; reason <= GW_REASON_GROUP; reason++) {
     g_assert_nonnull(gw_reason_name(reason));
     g_assert_cmpuint(strlen(gw_reason_advice(reason)), >, 10);
   }
-  g_assert_cmpstr(gw_reason_name(GW_REASON_SENT + 1), ==, "unknown");
+  g_assert_cmpstr(gw_reason_name(GW_REASON_GROUP + 1), ==, "unknown");
   g_assert_cmpstr(gw_reason_name((GwReason)-1), ==, "unknown");
 }
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Where each rule's rollout stands: who is in which group, what became of them, and what follows: the next
+ * group opens, the rule pauses by itself, or it is completed. What happens is decided by model/rollout.h; it
+ * is made durable here in the very change that caused it. Main thread. */
+#pragma once
+#include "control/core-private.h"
+#include "model/targets.h"
+
+GwRollouts *gw_rollouts_new(void);
+void gw_rollouts_free(GwRollouts *rollouts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwRollouts, gw_rollouts_free)
+/* The rows; then, when everything else is loaded, what became of the targets, and what follows from that. */
+gboolean gw_rollouts_load(GwCore *core, GError **error);
+void gw_rollouts_resume(GwCore *core, GwChange *change);
+
+/* The rule runs: for the first time, and its targets are divided; or on, in spite of what failed so far. */
+void gw_rollouts_start(GwCore *core, GwRule *rule, GwChange *change);
+void gw_rollouts_forget(GwCore *core, gint64 rule_id, GwChange *change);
+/* An operator lets the next group open. FALSE = the rule does not wait for that. */
+gboolean gw_rollouts_approve(GwCore *core, GwRule *rule, GwChange *change, GError **error);
+
+/* The update has another state. Newcomers join the last group. */
+void gw_rollouts_update(GwCore *core, const GwUpdate *update, GwChange *change);
+/* The node runs already what the rule wants: nothing is to be done. */
+void gw_rollouts_satisfied(GwCore *core, const GwRule *rule, const GwNode *node, GwChange *change);
+void gw_rollouts_node_gone(GwCore *core, const char *node);
+void gw_rollouts_alarm(GwCore *core, gint64 rule_id);
+/* The rule is over: with its numbers, once. */
+void gw_rollouts_complete(GwCore *core, GwRule *rule, const char *why, GwChange *change);
+
+GwTurn gw_rollouts_turn(const GwCore *core, const GwRule *rule, const GwNode *node, const GwNow *now);
+/* NULL and 0 = the rule has not started. */
+const GwGroup *gw_rollouts_groups(const GwCore *core, gint64 rule_id, guint *ret_n);
