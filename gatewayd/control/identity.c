@@ -63,7 +63,6 @@ drop_strangers(GwCore *core)
     GwNode *node = oldest->pdata[i];
 
     gw_timeline_forget(core->timeline, node->id);
-    gw_rollouts_node_gone(core, node->id);
     gw_registry_remove(core->registry, node);
   }
 }
@@ -477,5 +476,6 @@ gw_identity_forget(GwCore *core, GwNode *node, GwChange *change)
   gw_change_say(change, "node.forgotten", &(GwAbout){ .node = node->id }, "%s was forgotten", node->id);
   gw_rows_delete_node(gw_change_batch(change), node->id);
   gw_timeline_forget(core->timeline, node->id);
+  gw_rollouts_node_gone(core, node->id);
   gw_registry_remove(core->registry, node);
 }
