@@ -73,7 +73,7 @@ has_room_for_member(const GwAsked *asked, const GwRule *rule)
   const GwSlots *slots = asked->core->slots;
 
   return asked->pin->is_never_cut || gw_slots_members(slots, asked->update->id) == 0 ||
-         gw_slots_has_room(slots, rule ? rule->id : 0, rule ? rule->cap : 0);
+         gw_scheduler_has_room(asked->core, asked->node, rule, NULL);
 }
 
 static void

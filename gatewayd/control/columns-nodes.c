@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "control/columns.h"
+
+#include "control/scheduler.h"
 #include "control/verbs.h"
 
 static GPtrArray *

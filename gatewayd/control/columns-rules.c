@@ -2,6 +2,8 @@
 /* Columns of rules. What a rule says in full is its written form. */
 #include "control/columns.h"
 
+#include "control/scheduler.h"
+
 static GPtrArray *
 values_of(GHashTableIter *iter)
 {
@@ -138,7 +140,9 @@ rule_who(GwCore *core, gconstpointer item)
 static GVariant *
 rule_transfers(GwCore *core, gconstpointer item)
 {
-  return g_variant_new_int64(gw_slots_count_of(core->slots, ((const GwRule *)item)->id));
+  g_autofree char *place = g_strdup_printf(GW_PLACE_OF_RULE, ((const GwRule *)item)->id);
+
+  return g_variant_new_int64(gw_slots_count_of(core->slots, place));
 }
 
 static const GwColumn RULES[] = {

@@ -34,10 +34,10 @@ fill_in(const char *text, const GwFirmware *firmware, const char *version)
 }
 
 static gboolean
-has_room(const GwCore *core, const GwUpdate *update, const GwRule *rule)
+has_room(const GwCore *core, const GwNode *node, const GwUpdate *update, const GwRule *rule)
 {
   return (update && gw_slots_is_held(core->slots, update->id)) ||
-         gw_slots_has_room(core->slots, rule ? rule->id : 0, rule ? rule->cap : 0);
+         gw_scheduler_has_room(core, node, rule, NULL);
 }
 
 static char *
@@ -49,7 +49,7 @@ word_offer(GwCore *core, const GwNode *node, const GatewayPlugin *plugin)
   gboolean is_begun = update && update->state != GW_UPDATE_SCHEDULED;
   const char *version;
 
-  if (!verdict.is_offer || (!is_begun && !has_room(core, update, verdict.rule)))
+  if (!verdict.is_offer || (!is_begun && !has_room(core, node, update, verdict.rule)))
     return g_strdup(plugin->nothing_text);
   version = verdict.rule ? gw_rule_version(verdict.rule, verdict.firmware)
             : is_begun   ? gw_firmwares_version_of(core->firmwares, update)

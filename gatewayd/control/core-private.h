@@ -38,6 +38,7 @@ typedef struct {
   gint64 timeline_age_ms, events;
   gint64 verification_ms, stay_ms, online_ms;
   guint outbox;
+  char **locations; /* "PATH:N" */
   guint64 max_image;
 } GwLimits;
 

@@ -116,6 +116,25 @@ make_timer(GwCore *core)
   g_source_attach(core->timer, core->context);
 }
 
+/* "PATH:N", as far as they are that. */
+static char **
+read_locations(const GwConfig *config)
+{
+  g_auto(GStrv) list = gw_config_list(config, "limits", NULL, "location-transfers");
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+  for (char **text = list; text && *text; text++) {
+    const char *colon = strrchr(*text, ':');
+    guint64 n;
+
+    if (colon && colon > *text && g_ascii_string_to_unsigned(colon + 1, 10, 1, 100000, &n, NULL))
+      g_strv_builder_add(builder, *text);
+    else
+      gw_warning(GW_SUBJECT_DAEMON, NULL, "[limits] location-transfers: \"%.64s\" is no PATH:N", *text);
+  }
+  return g_strv_builder_end(builder);
+}
+
 static GwLimits
 read_limits(const GwConfig *config)
 {
@@ -124,6 +143,7 @@ read_limits(const GwConfig *config)
   return (GwLimits){
     .attempts = (guint)NUMBER("attempts"),
     .strangers = (guint)NUMBER("strangers"),
+    .locations = read_locations(config),
     .timeline_rows = (guint)NUMBER("timeline-rows"),
     .events = NUMBER("events"),
     .outbox = (guint)NUMBER("outbox"),
@@ -151,6 +171,7 @@ gw_core_take_config(GwCore *core, GwConfig *config)
   gw_config_ref(config);
   g_clear_pointer(&core->config, gw_config_unref);
   core->config = config;
+  g_strfreev(core->limits.locations);
   core->limits = read_limits(config);
   gw_slots_set_cap(core->slots, (guint)gw_config_integer(config, "limits", NULL, "transfers"));
   gw_clock_trust_always(strcmp(gw_config_text(config, "clock", NULL, "trust"), "always") == 0);
@@ -327,6 +348,7 @@ gw_core_stop(GwCore *core)
   gw_events_free(core->events);
   g_clear_pointer(&core->config, gw_config_unref);
   g_free(core->config_path);
+  g_strfreev(core->limits.locations);
   g_main_context_unref(core->context);
   g_free(core);
 }

@@ -284,15 +284,19 @@ static void
 say_caps(Explanation *it)
 {
   const GwSlots *slots = it->core->slots;
-  const GwRule *rule = it->verdict.rule;
+  g_autofree char *full = NULL;
 
-  if (it->verdict.is_offer && !(it->update && gw_slots_is_held(slots, it->update->id)) &&
-      !gw_slots_has_room(slots, rule ? rule->id : 0, rule ? rule->cap : 0)) {
+  if (!it->verdict.is_offer || (it->update && gw_slots_is_held(slots, it->update->id)) ||
+      gw_scheduler_has_room(it->core, it->node, it->verdict.rule, &full))
+    return;
+  if (*full)
+    say(it, "But as many downloads as allowed are running in its place (%s: %u): it is served when one ends.",
+        full, gw_slots_count_of(slots, full));
+  else
     say(it, "But as many downloads as allowed are running (%u of %u): it is served when one ends.",
         gw_slots_count(slots), gw_slots_cap(slots));
-    it->verdict.reason = GW_REASON_CAP;
-    it->verdict.is_offer = FALSE;
-  }
+  it->verdict.reason = GW_REASON_CAP;
+  it->verdict.is_offer = FALSE;
 }
 
 static void

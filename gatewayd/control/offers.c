@@ -186,7 +186,7 @@ has_room(const GwAsked *asked)
 
   if (asked->update && gw_slots_is_held(slots, asked->update->id) && !is_other_offer(asked))
     return TRUE;
-  return gw_slots_has_room(slots, rule ? rule->id : 0, rule ? rule->cap : 0);
+  return gw_scheduler_has_room(asked->core, asked->node, rule, NULL);
 }
 
 /* What it was promised already needs no room on the disk. */

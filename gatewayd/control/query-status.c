@@ -57,6 +57,7 @@ gw_query_status(GwCore *core, GwThen then)
   add_updates(core, &builder);
   add_number(&builder, "slots", gw_slots_count(core->slots));
   add_number(&builder, "slots-max", gw_slots_cap(core->slots));
+  add_number(&builder, "slots-over", gw_slots_over(core->slots));
   add_cache(core, &builder);
   add_number(&builder, "newest-event", (guint64)gw_events_newest(core->events));
   g_variant_builder_add(&builder, "{sv}", "workers", gw_workers_variant(core->workers));

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "control/scheduler.h"
 
+#include <string.h>
+
 #include "control/fetching.h"
+#include "control/identity.h"
 #include "control/numbering.h"
 #include "control/preseed.h"
 #include "control/progress.h"
@@ -160,11 +163,92 @@ gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now, const G
 /* ---- slots ---- */
 
 static void
+add_rule_places(GwPlaces *places, const GwRule *rule, const GwNode *node, const char *segment)
+{
+  const GwRollout *rollout = &rule->rollout;
+
+  gw_places_add(places, rule->cap, GW_PLACE_OF_RULE, rule->id);
+  if (rollout->cap_transport && *node->plugin)
+    gw_places_add(places, rollout->cap_transport, GW_PLACE_OF_RULE " %s", rule->id, node->plugin);
+  if (rollout->cap_segment && *segment)
+    gw_places_add(places, rollout->cap_segment, GW_PLACE_OF_RULE " segment %s", rule->id, segment);
+  if (rollout->cap_location && *node->location)
+    gw_places_add(places, rollout->cap_location, GW_PLACE_OF_RULE " location %s", rule->id, node->location);
+}
+
+/* "Plant 2" holds "Plant 2/Roof", and not "Plant 21". */
+static gboolean
+is_below(const char *path, gsize size, const char *location)
+{
+  return size > 0 && strncmp(path, location, size) == 0 && (location[size] == '/' || location[size] == '\0');
+}
+
+static void
+add_location_places(const GwCore *core, GwPlaces *places, const GwNode *node)
+{
+  for (char **text = core->limits.locations; *text; text++) {
+    const char *colon = strrchr(*text, ':');
+
+    if (is_below(*text, (gsize)(colon - *text), node->location))
+      gw_places_add(places, (guint)g_ascii_strtoull(colon + 1, NULL, 10), "location %.*s",
+                    (int)(colon - *text), *text);
+  }
+}
+
+/* An IPv4 /24 or an IPv6 /64, as for the worker; "" where there is no address. Caller frees. */
+static char *
+segment_of(const GwNode *node)
+{
+  g_autofree char *plain = g_strdup(gw_identity_plain_address(node->address));
+  g_autoptr(GInetAddress) address = g_inet_address_new_from_string(plain);
+  const guint8 *bytes = address ? g_inet_address_to_bytes(address) : NULL;
+
+  if (!address)
+    return g_strdup("");
+  if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV4)
+    return g_strdup_printf("%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
+  return g_strdup_printf("%x:%x:%x:%x::/64", bytes[0] << 8 | bytes[1], bytes[2] << 8 | bytes[3],
+                         bytes[4] << 8 | bytes[5], bytes[6] << 8 | bytes[7]);
+}
+
+static GwPlaces *
+places_of(const GwCore *core, const GwNode *node, const GwRule *rule)
+{
+  GwPlaces *places = gw_places_new();
+  g_autofree char *segment = NULL;
+
+  if (!node)
+    return places;
+  segment = segment_of(node);
+  if (*node->plugin)
+    gw_places_add(places, (guint)gw_config_integer(core->config, "plugin", node->plugin, "transfers"),
+                  "transport %s", node->plugin);
+  add_location_places(core, places, node);
+  if (rule)
+    add_rule_places(places, rule, node, segment);
+  return places;
+}
+
+gboolean
+gw_scheduler_has_room(const GwCore *core, const GwNode *node, const GwRule *rule, char **ret_full)
+{
+  g_autoptr(GwPlaces) places = places_of(core, node, rule);
+  const char *full = NULL;
+
+  if (gw_slots_has_room(core->slots, places, &full))
+    return TRUE;
+  if (ret_full)
+    *ret_full = g_strdup(full);
+  return FALSE;
+}
+
+static void
 take(GwCore *core, const GwUpdate *update, const GwRule *rule)
 {
   gint64 lapse_ms = gw_core_now(core).boot_ms + core->limits.slot_ms;
+  g_autoptr(GwPlaces) places = places_of(core, gw_registry_find(core->registry, update->node), rule);
 
-  gw_slots_take(core->slots, update->id, rule ? rule->id : 0, lapse_ms);
+  gw_slots_take(core->slots, update->id, places, lapse_ms);
   gw_core_alarm(core, GW_ALARM_SLOT, update->id, gw_slots_lapse_ms(core->slots, update->id));
 }
 
@@ -172,7 +256,7 @@ gboolean
 gw_scheduler_take(GwCore *core, const GwUpdate *update, const GwRule *rule, gboolean is_forced)
 {
   if (!is_forced && !gw_slots_is_held(core->slots, update->id) &&
-      !gw_slots_has_room(core->slots, rule ? rule->id : 0, rule ? rule->cap : 0))
+      !gw_scheduler_has_room(core, gw_registry_find(core->registry, update->node), rule, NULL))
     return FALSE;
   take(core, update, rule);
   return TRUE;

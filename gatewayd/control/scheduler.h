@@ -22,6 +22,11 @@ gboolean gw_scheduler_is_stale(const GwCore *core, const GwNode *node, const GwP
 GwVerdict gw_scheduler_foresee(GwCore *core, const GwNode *node, const GwNow *now,
                                const GwUpdate **ret_update);
 
+/* The place in which downloads of a rule count. */
+#define GW_PLACE_OF_RULE "rule %" G_GINT64_FORMAT
+/* Room for one more download by @node? @ret_full (or NULL), to be freed: where there is none, for people;
+ * "" = in the whole gateway. */
+gboolean gw_scheduler_has_room(const GwCore *core, const GwNode *node, const GwRule *rule, char **ret_full);
 /* Takes a slot, or renews the one held. FALSE = the caps are full; never with @is_forced. */
 gboolean gw_scheduler_take(GwCore *core, const GwUpdate *update, const GwRule *rule, gboolean is_forced);
 void gw_scheduler_release(GwCore *core, gint64 update_id);

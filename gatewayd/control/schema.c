@@ -24,6 +24,8 @@ static const GwOption OPTIONS[] = {
     "auto: no update begins before the clock is synchronised; always: it is right from the start" },
 
   { "limits", "transfers", GW_OPTION_INTEGER, "64", 1, 100000, NULL, "downloads by nodes at once" },
+  { "limits", "location-transfers", GW_OPTION_LIST, "", 0, 0, NULL,
+    "PATH:N separated by commas: at most N downloads at once by nodes whose location begins with PATH" },
   { "limits", "attempts", GW_OPTION_INTEGER, "3", 1, 100, NULL,
     "attempts of one update before it has failed" },
   { "limits", "retry-first", GW_OPTION_DURATION, "1h", 1, YEAR_MS, NULL,
@@ -127,6 +129,8 @@ static const GwOption OPTIONS[] = {
     "silent makes: bytes asked for within this make a request not count; default: the plugin's" },
   { "plugin", "inference-not-back", GW_OPTION_DURATION, NULL, 1, YEAR_MS, NULL,
     "silent makes: not heard for so long after a download is a failure; default: the plugin's, or 7d" },
+  { "plugin", "transfers", GW_OPTION_INTEGER, "0", 0, 100000, NULL,
+    "downloads at once by nodes that it serves; 0: only the gateway's limit" },
   { "plugin", "pin", GW_OPTION_DURATION, NULL, 1, YEAR_MS, NULL,
     "a new metadata request after so long without bytes may get newer firmware; default: the plugin's" },
 

@@ -2,25 +2,67 @@
 #include "control/slots.h"
 
 typedef struct {
-  gint64 update_id, rule_id, lapse_boot_ms;
+  gint64 update_id, lapse_boot_ms;
+  char **places;
   gboolean is_running;
   guint n_members; /* of a group, that are being sent it */
 } Slot;
 
 struct GwSlots {
   GHashTable *by_update; /* gint64 -> Slot, owns */
-  GHashTable *n_by_rule; /* gint64 -> count; the key is in memory of its own */
-  guint n_more;          /* members beyond the first of each group */
+  GHashTable *n_at;      /* place -> count */
+  guint64 n_over;
+  guint n_more; /* members beyond the first of each group */
   guint cap;
 };
+
+GwPlaces *
+gw_places_new(void)
+{
+  GwPlaces *places = g_new0(GwPlaces, 1);
+
+  places->names = g_ptr_array_new_with_free_func(g_free);
+  places->caps = g_array_new(FALSE, FALSE, sizeof(guint));
+  return places;
+}
+
+void
+gw_places_free(GwPlaces *places)
+{
+  if (!places)
+    return;
+  g_ptr_array_unref(places->names);
+  g_array_unref(places->caps);
+  g_free(places);
+}
+
+void
+gw_places_add(GwPlaces *places, guint cap, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  g_ptr_array_add(places->names, g_strdup_vprintf(format, args));
+  va_end(args);
+  g_array_append_val(places->caps, cap);
+}
+
+static void
+slot_free(gpointer data)
+{
+  Slot *slot = data;
+
+  g_strfreev(slot->places);
+  g_free(slot);
+}
 
 GwSlots *
 gw_slots_new(void)
 {
   GwSlots *slots = g_new0(GwSlots, 1);
 
-  slots->by_update = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
-  slots->n_by_rule = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+  slots->by_update = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, slot_free);
+  slots->n_at = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   slots->cap = 64;
   return slots;
 }
@@ -31,7 +73,7 @@ gw_slots_free(GwSlots *slots)
   if (!slots)
     return;
   g_hash_table_unref(slots->by_update);
-  g_hash_table_unref(slots->n_by_rule);
+  g_hash_table_unref(slots->n_at);
   g_free(slots);
 }
 
@@ -54,40 +96,70 @@ gw_slots_count(const GwSlots *slots)
 }
 
 guint
-gw_slots_count_of(const GwSlots *slots, gint64 rule_id)
+gw_slots_count_of(const GwSlots *slots, const char *place)
 {
-  return GPOINTER_TO_UINT(g_hash_table_lookup(slots->n_by_rule, &rule_id));
+  return GPOINTER_TO_UINT(g_hash_table_lookup(slots->n_at, place));
+}
+
+guint64
+gw_slots_over(const GwSlots *slots)
+{
+  return slots->n_over;
 }
 
 gboolean
-gw_slots_has_room(const GwSlots *slots, gint64 rule_id, guint rule_cap)
+gw_slots_has_room(const GwSlots *slots, const GwPlaces *places, const char **ret_full)
 {
+  const char *full = NULL;
+
   if (gw_slots_count(slots) >= slots->cap)
-    return FALSE;
-  return rule_cap == 0 || gw_slots_count_of(slots, rule_id) < rule_cap;
+    full = "";
+  for (guint i = 0; !full && i < places->names->len; i++) {
+    const char *place = places->names->pdata[i];
+    guint cap = g_array_index(places->caps, guint, i);
+
+    if (cap > 0 && gw_slots_count_of(slots, place) >= cap)
+      full = place;
+  }
+  if (full && ret_full)
+    *ret_full = full;
+  return full == NULL;
 }
 
 static void
-count_rule(GwSlots *slots, gint64 rule_id, int change)
+count_places(GwSlots *slots, const Slot *slot, int change)
 {
-  guint count = gw_slots_count_of(slots, rule_id) + (guint)change;
+  for (char **place = slot->places; change && *place; place++) {
+    guint count = gw_slots_count_of(slots, *place) + (guint)change;
 
-  if (count)
-    g_hash_table_replace(slots->n_by_rule, g_memdup2(&rule_id, sizeof(rule_id)), GUINT_TO_POINTER(count));
-  else
-    g_hash_table_remove(slots->n_by_rule, &rule_id);
+    if (count)
+      g_hash_table_replace(slots->n_at, g_strdup(*place), GUINT_TO_POINTER(count));
+    else
+      g_hash_table_remove(slots->n_at, *place);
+  }
+}
+
+static char **
+copy_names(const GwPlaces *places)
+{
+  char **names = g_new0(char *, places->names->len + 1);
+
+  for (guint i = 0; i < places->names->len; i++)
+    names[i] = g_strdup(places->names->pdata[i]);
+  return names;
 }
 
 void
-gw_slots_take(GwSlots *slots, gint64 update_id, gint64 rule_id, gint64 lapse_boot_ms)
+gw_slots_take(GwSlots *slots, gint64 update_id, const GwPlaces *places, gint64 lapse_boot_ms)
 {
   Slot *slot = g_hash_table_lookup(slots->by_update, &update_id);
 
   if (!slot) {
+    slots->n_over += gw_slots_has_room(slots, places, NULL) ? 0 : 1;
     slot = g_new(Slot, 1);
-    *slot = (Slot){ .update_id = update_id, .rule_id = rule_id };
+    *slot = (Slot){ .update_id = update_id, .places = copy_names(places) };
     g_hash_table_insert(slots->by_update, &slot->update_id, slot);
-    count_rule(slots, rule_id, 1);
+    count_places(slots, slot, 1);
   }
   slot->lapse_boot_ms = lapse_boot_ms;
 }
@@ -124,7 +196,7 @@ gw_slots_set_members(GwSlots *slots, gint64 update_id, guint n_members)
   n_before = count_more(slot);
   slot->n_members = n_members;
   slots->n_more += count_more(slot) - n_before;
-  count_rule(slots, slot->rule_id, (int)count_more(slot) - (int)n_before);
+  count_places(slots, slot, (int)count_more(slot) - (int)n_before);
 }
 
 guint
@@ -151,6 +223,6 @@ gw_slots_release(GwSlots *slots, gint64 update_id)
   if (!slot)
     return;
   gw_slots_set_members(slots, update_id, 0);
-  count_rule(slots, slot->rule_id, -1);
+  count_places(slots, slot, -1);
   g_hash_table_remove(slots->by_update, &update_id);
 }

@@ -33,30 +33,66 @@ test_alarms(void)
   g_assert_false(gw_alarms_take(alarms, G_MAXINT64 - 1, &kind, &id));
 }
 
+static GwPlaces *
+places(const char *name, guint cap)
+{
+  GwPlaces *places = gw_places_new();
+
+  gw_places_add(places, cap, "%s", name);
+  return places;
+}
+
 static void
 test_slots(void)
 {
   g_autoptr(GwSlots) slots = gw_slots_new();
+  g_autoptr(GwPlaces) seven = places("7", 1), eight = places("8", 0), nine = places("9", 0);
+  const char *full = NULL;
 
   gw_slots_set_cap(slots, 2);
-  g_assert_true(gw_slots_has_room(slots, 7, 1));
-  gw_slots_take(slots, 1, 7, 100);
-  g_assert_false(gw_slots_has_room(slots, 7, 1));
-  g_assert_true(gw_slots_has_room(slots, 8, 0));
-  gw_slots_take(slots, 1, 7, 150); /* renewed, not doubled */
+  g_assert_true(gw_slots_has_room(slots, seven, NULL));
+  gw_slots_take(slots, 1, seven, 100);
+  g_assert_false(gw_slots_has_room(slots, seven, &full));
+  g_assert_cmpstr(full, ==, "7");
+  g_assert_true(gw_slots_has_room(slots, eight, NULL));
+  gw_slots_take(slots, 1, seven, 150); /* renewed, not doubled */
   g_assert_cmpuint(gw_slots_count(slots), ==, 1);
   g_assert_cmpint(gw_slots_lapse_ms(slots, 1), ==, 150);
   gw_slots_begin(slots, 1);
   g_assert_cmpint(gw_slots_lapse_ms(slots, 1), ==, G_MAXINT64);
-  gw_slots_take(slots, 2, 8, 100);
-  g_assert_false(gw_slots_has_room(slots, 9, 0));
-  gw_slots_take(slots, 3, 9, 100); /* over the cap, and counted */
+  gw_slots_take(slots, 2, eight, 100);
+  g_assert_false(gw_slots_has_room(slots, nine, &full));
+  g_assert_cmpstr(full, ==, "");
+  g_assert_cmpuint(gw_slots_over(slots), ==, 0);
+  gw_slots_take(slots, 3, nine, 100); /* over the cap, and counted */
   g_assert_cmpuint(gw_slots_count(slots), ==, 3);
+  g_assert_cmpuint(gw_slots_over(slots), ==, 1);
   gw_slots_release(slots, 1);
   gw_slots_release(slots, 1);
   g_assert_cmpuint(gw_slots_count(slots), ==, 2);
-  g_assert_cmpuint(gw_slots_count_of(slots, 7), ==, 0);
+  g_assert_cmpuint(gw_slots_count_of(slots, "7"), ==, 0);
   g_assert_cmpint(gw_slots_lapse_ms(slots, 1), ==, 0);
+}
+
+/* One download counts in each of its places, and leaves all of them. */
+static void
+test_places(void)
+{
+  g_autoptr(GwSlots) slots = gw_slots_new();
+  g_autoptr(GwPlaces) both = gw_places_new(), roof = places("location roof", 2);
+  g_autoptr(GwPlaces) rule = places("rule 1", 1);
+
+  gw_places_add(both, 1, "rule %d", 1);
+  gw_places_add(both, 2, "location %s", "roof");
+  gw_slots_take(slots, 1, both, 100);
+  g_assert_false(gw_slots_has_room(slots, rule, NULL));
+  g_assert_true(gw_slots_has_room(slots, roof, NULL));
+  gw_slots_set_members(slots, 1, 3); /* of a group: all count */
+  g_assert_false(gw_slots_has_room(slots, roof, NULL));
+  g_assert_cmpuint(gw_slots_count_of(slots, "location roof"), ==, 3);
+  gw_slots_release(slots, 1);
+  g_assert_true(gw_slots_has_room(slots, rule, NULL));
+  g_assert_cmpuint(gw_slots_count_of(slots, "location roof"), ==, 0);
 }
 
 static void
@@ -154,6 +190,7 @@ main(int argc, char *argv[])
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/control/alarms", test_alarms);
   g_test_add_func("/control/slots", test_slots);
+  g_test_add_func("/control/places", test_places);
   g_test_add_func("/control/tokens", test_tokens);
   g_test_add_func("/control/registry/macs", test_macs_behind_a_router);
   g_test_add_func("/control/registry/aliases", test_aliases);

@@ -146,8 +146,35 @@ test_stopping_is_no_pause(void)
   rig_run(rig, gw_command_rule_stop(rig->core, &rig_caller, rule, rig_then()));
   rig_assert_column(rig, "rules", "name", "all", "state", "stopped");
   g_assert_cmpuint(rig_count_events(rig, "rule.paused"), ==, 0);
+  g_assert_cmpuint(rig_count_events(rig, "rule.completed"), ==, 0);
   rig_refused(rig, GW_ERROR_BAD_INPUT, "waits for no approval",
               gw_command_rule_approve(rig->core, &rig_caller, rule, rig_then()));
+}
+
+/* Two makes, two places: each has its own limit, and what is full is told. */
+static void
+test_caps_of_places(void)
+{
+  g_autoptr(Rig) rig =
+      fleet("[limits]\nlocation-transfers=Plant 2/Roof:1,nonsense\n[plugin " RIG_TOLD "]\ntransfers=2\n", 4);
+  RigAsker a = node(0, "3"), b = node(1, "3"), c = node(2, "3"), d = node(3, "3");
+  g_autoptr(GVariant) roof = g_variant_ref_sink(g_variant_new_parsed("{'location': <'Plant 2/Roof/East'>}"));
+  g_autoptr(GVariant) other = g_variant_ref_sink(g_variant_new_parsed("{'location': <'Plant 2/Roofs'>}"));
+  g_autofree char *lines = NULL;
+
+  rig_run(rig, gw_command_node_set(rig->core, &rig_caller, "n0", roof, rig_then()));
+  rig_run(rig, gw_command_node_set(rig->core, &rig_caller, "n1", roof, rig_then()));
+  rig_run(rig, gw_command_node_set(rig->core, &rig_caller, "n2", other, rig_then()));
+  rig_rule(rig, "all", rig_verified(rig, "weather", "5"), NULL);
+  g_free(rig_expect_offer(rig, &a, "5"));
+  rig_expect_nothing(rig, &b, GATEWAY_REASON_CAP);
+  lines = rig_explain(rig, "n1");
+  g_assert_nonnull(strstr(lines, "location Plant 2/Roof: 1"));
+  g_free(rig_expect_offer(rig, &c, "5"));
+  rig_expect_nothing(rig, &d, GATEWAY_REASON_CAP); /* its transport has two */
+  rig_pass(rig, 11 * MINUTE_MS);                   /* nobody asked for a byte: the places lapse */
+  g_free(rig_expect_offer(rig, &b, "5"));
+  g_free(rig_expect_offer(rig, &d, "5"));
 }
 
 int
@@ -158,5 +185,6 @@ main(int argc, char **argv)
   g_test_add_func("/control/rollouts/completes", test_completes);
   g_test_add_func("/control/rollouts/completes-without-doing", test_completes_without_doing);
   g_test_add_func("/control/rollouts/stopping-is-no-pause", test_stopping_is_no_pause);
+  g_test_add_func("/control/rollouts/caps-of-places", test_caps_of_places);
   return g_test_run();
 }
