@@ -13,7 +13,8 @@ typedef enum {
   GW_ALARM_HOUSE,        /* id: GwHouseWork */
   GW_ALARM_RELAY,        /* id: receiver that may be sent to again */
   GW_ALARM_VERIFICATION, /* id: firmware whose verification takes too long */
-  GW_ALARM_ROLLOUT,      /* id: rule whose group has been watched long enough, or whose window ends */
+  GW_ALARM_ROLLOUT,      /* id: rule whose group has been watched long enough */
+  GW_ALARM_WINDOW,       /* id: rule of which a window may have ended */
 } GwAlarmKind;
 
 typedef struct GwAlarms GwAlarms;

@@ -2,6 +2,7 @@
 /* Columns of rules. What a rule says in full is its written form. */
 #include "control/columns.h"
 
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 
 static GPtrArray *
@@ -145,6 +146,49 @@ rule_transfers(GwCore *core, gconstpointer item)
   return g_variant_new_int64(gw_slots_count_of(core->slots, place));
 }
 
+/* "1 passed 5/5, 2 open 3/20": how many of each succeeded; "" = it has not started. */
+static GVariant *
+rule_groups(GwCore *core, gconstpointer item)
+{
+  GString *text = g_string_new(NULL);
+  guint n;
+  const GwGroup *groups = gw_rollouts_groups(core, ((const GwRule *)item)->id, &n);
+
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf(text, "%s%u %s %u/%u", i > 0 ? ", " : "", i + 1,
+                           gw_group_state_name(groups[i].state), groups[i].n_succeeded, groups[i].n_targets);
+  return g_variant_new_take_string(g_string_free(text, FALSE));
+}
+
+static GVariant *
+sum_of(GwCore *core, gconstpointer item, gsize offset)
+{
+  guint n, sum = 0;
+  const GwGroup *groups = gw_rollouts_groups(core, ((const GwRule *)item)->id, &n);
+
+  for (guint i = 0; i < n; i++)
+    sum += G_STRUCT_MEMBER(guint, &groups[i], offset);
+  return g_variant_new_int64(sum);
+}
+
+static GVariant *
+rule_targets(GwCore *core, gconstpointer item)
+{
+  return sum_of(core, item, G_STRUCT_OFFSET(GwGroup, n_targets));
+}
+
+static GVariant *
+rule_succeeded(GwCore *core, gconstpointer item)
+{
+  return sum_of(core, item, G_STRUCT_OFFSET(GwGroup, n_succeeded));
+}
+
+static GVariant *
+rule_failed(GwCore *core, gconstpointer item)
+{
+  return sum_of(core, item, G_STRUCT_OFFSET(GwGroup, n_failed));
+}
+
 static const GwColumn RULES[] = {
   { "id", TRUE, rule_id },
   { "name", TRUE, rule_name },
@@ -163,6 +207,10 @@ static const GwColumn RULES[] = {
   { "cut-at-edge", FALSE, rule_cut },
   { "cap", TRUE, rule_cap },
   { "transfers", TRUE, rule_transfers },
+  { "groups", FALSE, rule_groups },
+  { "targets", FALSE, rule_targets },
+  { "succeeded", FALSE, rule_succeeded },
+  { "failed", FALSE, rule_failed },
   { "attempts", FALSE, rule_attempts },
   { "priority", FALSE, rule_priority },
   { "require-heard", FALSE, rule_heard },

@@ -357,6 +357,7 @@ set_aside(GwNode *node, GVariant *form, const char *who)
     return;
   reason = g_strdup_printf("by %s", who);
   node->is_set_aside = gw_form_flag(form, "set-aside", FALSE);
+  node->n_failures = 0;
   gw_shared_text_set(&node->set_aside_reason, node->is_set_aside ? reason : "");
 }
 

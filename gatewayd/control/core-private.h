@@ -32,7 +32,7 @@ typedef struct GwRollouts GwRollouts;
 
 /* [limits] of the configuration, read once per snapshot. */
 typedef struct {
-  guint attempts, strangers, timeline_rows;
+  guint attempts, failures, strangers, timeline_rows;
   gint64 retry_first_ms, retry_max_ms, slot_ms, never_asked_ms, stalled_ms, not_back_ms, pin_idle_ms,
       preseed_ms;
   gint64 timeline_age_ms, events;

@@ -20,6 +20,7 @@
 #include "control/upstreams.h"
 #include "control/verbs.h"
 #include "control/verifications.h"
+#include "control/windows.h"
 #include "control/workers.h"
 
 #define DATABASE_NAME "gatewayd.db"
@@ -78,6 +79,9 @@ run_alarm(GwCore *core, GwAlarmKind kind, gint64 id)
     break;
   case GW_ALARM_ROLLOUT:
     gw_rollouts_alarm(core, id);
+    break;
+  case GW_ALARM_WINDOW:
+    gw_windows_alarm(core, id);
     break;
   }
 }
@@ -142,6 +146,7 @@ read_limits(const GwConfig *config)
 #define TIME(key) gw_config_duration_ms(config, "limits", NULL, key)
   return (GwLimits){
     .attempts = (guint)NUMBER("attempts"),
+    .failures = (guint)NUMBER("failures"),
     .strangers = (guint)NUMBER("strangers"),
     .locations = read_locations(config),
     .timeline_rows = (guint)NUMBER("timeline-rows"),

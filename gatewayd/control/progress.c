@@ -12,6 +12,7 @@
 
 /* Numbers of a plugin that is not here just now are asked for again. */
 #define PLUGIN_AWAY_MS 60000
+#define DAY_MS G_GINT64_CONSTANT(86400000)
 
 static void
 set_reason(GwUpdate *update, const char *reason)
@@ -60,18 +61,40 @@ gw_progress_drop_pin(GwCore *core, GwPin *pin, GwChange *change)
 
 /* ---- deadlines ---- */
 
+/* The limits of an update: its rule's where that has its own, else the configuration's. */
+static GwLimits
+limits_of(const GwCore *core, const GwUpdate *update)
+{
+  const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
+  GwLimits limits = core->limits;
+
+  if (!rule)
+    return limits;
+#define TAKE(own, general) limits.general = rule->own ? rule->own : limits.general
+  TAKE(max_attempts, attempts);
+  TAKE(rollout.retry_first_ms, retry_first_ms);
+  TAKE(rollout.retry_max_ms, retry_max_ms);
+  TAKE(rollout.never_asked_ms, never_asked_ms);
+  TAKE(rollout.stalled_ms, stalled_ms);
+  TAKE(rollout.not_back_ms, not_back_ms);
+  TAKE(rollout.max_failures, failures);
+#undef TAKE
+  limits.retry_max_ms = MAX(limits.retry_max_ms, limits.retry_first_ms);
+  return limits;
+}
+
 static gint64
-state_wait_ms(const GwCore *core, GwUpdateState state, gboolean is_silent)
+state_wait_ms(const GwLimits *limits, GwUpdateState state, gboolean is_silent)
 {
   switch (state) {
   case GW_UPDATE_OFFERED:
-    return core->limits.never_asked_ms;
+    return limits->never_asked_ms;
   case GW_UPDATE_DOWNLOADING:
-    return core->limits.stalled_ms;
+    return limits->stalled_ms;
   case GW_UPDATE_DOWNLOADED:
   case GW_UPDATE_INSTALLING:
   case GW_UPDATE_REPORTED:
-    return is_silent ? G_MAXINT64 : core->limits.not_back_ms; /* a silent make has its inference */
+    return is_silent ? G_MAXINT64 : limits->not_back_ms; /* a silent make has its inference */
   default:
     return G_MAXINT64;
   }
@@ -81,7 +104,8 @@ static void
 set_deadline(GwCore *core, GwUpdate *update, const GwPin *pin)
 {
   GwNow now = gw_core_now(core);
-  gint64 wait_ms = state_wait_ms(core, update->state, pin && pin->is_silent);
+  GwLimits limits = limits_of(core, update);
+  gint64 wait_ms = state_wait_ms(&limits, update->state, pin && pin->is_silent);
 
   update->deadline = wait_ms == G_MAXINT64 ? (GwDeadline){ 0 } : gw_deadline_in(&now, wait_ms);
 }
@@ -152,24 +176,55 @@ gw_progress_say(GwCore *core, const GwUpdate *update, const char *what, const ch
                 detail ? detail : "");
 }
 
+/* When the rule is one of "once a day", not before the next UTC day. */
+static gint64
+wait_for_day_ms(const GwCore *core, const GwUpdate *update)
+{
+  const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
+  GwNow now = gw_core_now(core);
+
+  return rule && rule->rollout.is_once_a_day && now.is_trusted ? DAY_MS - now.wall_ms % DAY_MS : 0;
+}
+
 /* The attempt failed: another one after a wait that doubles, or the end. */
 static void
 fail_attempt(GwCore *core, GwUpdate *update, gboolean is_silent)
 {
-  const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
-  guint max = rule && rule->max_attempts ? rule->max_attempts : core->limits.attempts;
+  GwLimits limits = limits_of(core, update);
   GwTransition end = gw_update_next(update->state, GW_FACT_GAVE_UP, is_silent);
+  gint64 wait_ms;
 
   update->n_attempts++;
-  if (update->n_attempts >= max && !end.is_ignored) {
+  if (update->n_attempts >= limits.attempts && !end.is_ignored) {
     update->state = end.next;
     return;
   }
   update->acked = 0; /* the next one begins anew, and keeps the hours */
+  wait_ms = gw_update_backoff_ms(update->n_attempts, limits.retry_first_ms, limits.retry_max_ms);
   if (update->state == GW_UPDATE_SCHEDULED)
-    update->retry_boot_ms =
-        gw_core_now(core).boot_ms +
-        gw_update_backoff_ms(update->n_attempts, core->limits.retry_first_ms, core->limits.retry_max_ms);
+    update->retry_boot_ms = gw_core_now(core).boot_ms + MAX(wait_ms, wait_for_day_ms(core, update));
+}
+
+/* Updates that failed one after the other, of whatever rule: somebody should look at the node. */
+static void
+count_failures(GwCore *core, const GwUpdate *update, GwChange *change)
+{
+  GwNode *node = gw_registry_find(core->registry, update->node);
+  GwLimits limits = limits_of(core, update);
+  gboolean is_failed = update->state == GW_UPDATE_FAILED;
+
+  if (!node || node->is_group || (!is_failed && (update->state != GW_UPDATE_SUCCEEDED || !node->n_failures)))
+    return;
+  node->n_failures = is_failed ? node->n_failures + 1 : 0;
+  if (is_failed && limits.failures && node->n_failures >= limits.failures && !node->is_set_aside) {
+    g_autofree char *reason = g_strdup_printf("%u updates failed one after the other", node->n_failures);
+
+    node->is_set_aside = TRUE;
+    gw_shared_text_set(&node->set_aside_reason, reason);
+    gw_change_say(change, "node.set-aside", &(GwAbout){ .node = node->id }, "%s was set aside: %s", node->id,
+                  reason);
+  }
+  gw_rows_put_node(gw_change_batch(change), node);
 }
 
 /* A push is done when its one update is. */
@@ -214,6 +269,7 @@ close_update(GwCore *core, GwUpdate *update, GwChange *change)
     learn_inferred(core, update, change);
   complete_push(core, update, change);
   gw_verifications_update_ended(core, update, change);
+  count_failures(core, update, change);
   if (!pin)
     return;
   pin->inference.is_open = FALSE;
@@ -304,14 +360,15 @@ static void
 check_stalled(GwCore *core, GwUpdate *update, GwPin *pin, GwChange *change)
 {
   GwNow now = gw_core_now(core);
+  gint64 stalled_ms = limits_of(core, update).stalled_ms;
   guint64 acked = update->acked;
 
   if (pin && gw_workers_gauge(core->workers, pin->token, &acked) && acked > update->acked) {
     update->acked = acked;
     pin->used_boot_ms = now.boot_ms;
   }
-  if (pin && pin->used_boot_ms && pin->used_boot_ms + core->limits.stalled_ms > now.boot_ms) {
-    update->deadline = gw_deadline_in(&now, pin->used_boot_ms + core->limits.stalled_ms - now.boot_ms);
+  if (pin && pin->used_boot_ms && pin->used_boot_ms + stalled_ms > now.boot_ms) {
+    update->deadline = gw_deadline_in(&now, pin->used_boot_ms + stalled_ms - now.boot_ms);
     gw_progress_watch(core, update);
     return;
   }
@@ -326,7 +383,9 @@ wake(GwCore *core, const GwUpdate *update)
 {
   const GwNode *node = gw_registry_find(core->registry, update->node);
 
-  if (node)
+  const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
+
+  if (node && (!rule || gw_rollouts_may_wake(core, rule, node)))
     gw_scheduler_wake(core, node);
 }
 

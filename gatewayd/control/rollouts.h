@@ -28,6 +28,15 @@ void gw_rollouts_alarm(GwCore *core, gint64 rule_id);
 /* The rule is over: with its numbers, once. */
 void gw_rollouts_complete(GwCore *core, GwRule *rule, const char *why, GwChange *change);
 
+/* May the gateway tell the node to ask for what the rule has? Once a UTC day where the rule says so; then it
+ * counts as told. */
+gboolean gw_rollouts_may_wake(GwCore *core, const GwRule *rule, const GwNode *node);
+/* Has its turn come, and has nothing become of it yet? */
+gboolean gw_rollouts_is_waiting(const GwCore *core, const GwRule *rule, const GwNode *node);
+/* Up to which wall time it was said which windows passed unused; 0 = nothing yet, or no rollout. */
+gint64 gw_rollouts_missed_ms(const GwCore *core, gint64 rule_id);
+void gw_rollouts_set_missed(GwCore *core, gint64 rule_id, gint64 wall_ms, GwChange *change);
+
 GwTurn gw_rollouts_turn(const GwCore *core, const GwRule *rule, const GwNode *node, const GwNow *now);
 /* NULL and 0 = the rule has not started. */
 const GwGroup *gw_rollouts_groups(const GwCore *core, gint64 rule_id, guint *ret_n);

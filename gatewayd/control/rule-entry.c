@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/form.h"
+#include "model/rollout-form.h"
 
 /* Where each key stands in the document. A text of several, "a, b", becomes a list. */
 static const struct {
@@ -19,6 +20,10 @@ static const struct {
   { { "cap", 'i' }, NULL, "cap", FALSE },
   { { "attempts", 'i' }, NULL, "attempts", FALSE },
   { { "require-heard", 'b' }, NULL, "require-heard", FALSE },
+  { { "groups", 'a' }, NULL, "groups", FALSE },
+  { { "targets", 's' }, NULL, "targets", FALSE },
+  { { "jitter", 's' }, NULL, "jitter", FALSE },
+  { { "once-a-day", 'b' }, NULL, "once-a-day", FALSE },
   { { "nodes", 'a' }, "who", "nodes", FALSE },
   { { "prefixes", 'a' }, "who", "prefixes", FALSE },
   { { "macs", 'a' }, "who", "macs", FALSE },
@@ -68,13 +73,13 @@ write_words(const char *text)
 }
 
 static json_t *
-write_texts(GVariant *value)
+write_texts(GVariant *value, json_t *(*write)(const char *text))
 {
   g_autofree const char **texts = g_variant_get_strv(value, NULL);
   json_t *list = json_array();
 
   for (const char **text = texts; *text; text++)
-    json_array_append_new(list, json_string(*text));
+    json_array_append_new(list, write(*text));
   return list;
 }
 
@@ -96,7 +101,7 @@ write_value(GVariant *form, gsize i)
   case 'b':
     return json_boolean(g_variant_get_boolean(value));
   case 'a':
-    return write_texts(value);
+    return write_texts(value, strcmp(key, "groups") == 0 ? gw_rollout_group_from_text : json_string);
   case 's':
     return write_text(g_variant_get_string(value, NULL), i);
   default:

@@ -10,6 +10,7 @@
 #include "control/progress.h"
 #include "control/rollouts.h"
 #include "control/upstreams.h"
+#include "control/windows.h"
 #include "control/workers.h"
 #include "link/messages.h"
 
@@ -319,7 +320,7 @@ gw_scheduler_wake(GwCore *core, const GwNode *node)
 }
 
 static gboolean
-is_target(const GwCore *core, const GwNode *node, const GwFirmware *firmware, GPtrArray *rules)
+is_target(GwCore *core, const GwNode *node, const GwFirmware *firmware, GPtrArray *rules)
 {
   const char *text;
 
@@ -329,7 +330,7 @@ is_target(const GwCore *core, const GwNode *node, const GwFirmware *firmware, GP
     const GwRule *rule = rules->pdata[i];
 
     if (rule->state == GW_RULE_RUNNING && gw_rule_has_firmware(rule, firmware->id) &&
-        gw_rule_targets(rule, node, firmware, &text))
+        gw_rule_targets(rule, node, firmware, &text) && gw_rollouts_may_wake(core, rule, node))
       return TRUE;
   }
   return FALSE;
@@ -367,10 +368,12 @@ gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware)
 void
 gw_scheduler_wake_rule(GwCore *core, const GwRule *rule)
 {
-  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, rule->firmware_id);
+  for (guint i = 0; rule->state == GW_RULE_RUNNING && i < rule->firmwares->len; i++) {
+    const GwFirmware *firmware = gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i));
 
-  if (rule->state == GW_RULE_RUNNING && firmware)
-    gw_scheduler_wake_targets(core, firmware);
+    if (firmware)
+      gw_scheduler_wake_targets(core, firmware);
+  }
 }
 
 /* ---- rules in time ---- */
@@ -415,6 +418,7 @@ gw_scheduler_rule_alarm(GwCore *core, gint64 rule_id)
     return;
   }
   change = gw_change_new(core, NULL);
+  gw_windows_look(core, rule, change);
   rule->state = GW_RULE_COMPLETED; /* before its updates end: nothing follows from that any more */
   expire_updates(core, rule, change);
   gw_rollouts_complete(core, rule, "its dates are", change);

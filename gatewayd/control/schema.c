@@ -28,6 +28,8 @@ static const GwOption OPTIONS[] = {
     "PATH:N separated by commas: at most N downloads at once by nodes whose location begins with PATH" },
   { "limits", "attempts", GW_OPTION_INTEGER, "3", 1, 100, NULL,
     "attempts of one update before it has failed" },
+  { "limits", "failures", GW_OPTION_INTEGER, "5", 0, 1000, NULL,
+    "updates of a node that failed one after the other before it is set aside; 0: never" },
   { "limits", "retry-first", GW_OPTION_DURATION, "1h", 1, YEAR_MS, NULL,
     "wait after the first failed attempt; doubles with each" },
   { "limits", "retry-max", GW_OPTION_DURATION, "24h", 1, YEAR_MS, NULL, "longest wait between attempts" },

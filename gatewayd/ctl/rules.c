@@ -314,6 +314,13 @@ static const GwArg CREATE_ARGS[] = {
   { "weekdays", GW_ARG_TEXT, "weekdays", "DAYS", "days in UTC on which the hours begin: mon,tue" },
   { "blackouts", GW_ARG_TEXT, "blackouts", "DATES", "not on these: 2026-12-24,2026-12-30..2027-01-01" },
   { "cut-at-edge", GW_ARG_FLAG, "cut-at-edge", NULL, "stop begun downloads when the hours end, if possible" },
+  { "group", GW_ARG_TEXTS, "groups", "GROUP",
+    "first so many (\"2\", \"10%\"), then the next; more in docs/operator.md: "
+    "\"2,health-wait=1h,approval\"" },
+  { "targets", GW_ARG_TEXT, "targets", "WHICH",
+    "live: nodes that match later join the last group; or frozen" },
+  { "jitter", GW_ARG_TEXT, "jitter", "TIME", "the nodes of a group begin spread over this time" },
+  { "once-a-day", GW_ARG_FLAG, "once-a-day", NULL, "start at most one attempt for a node on a UTC day" },
   { "cap", GW_ARG_NUMBER, "cap", "N", "downloads at once; 0: the gateway's limit" },
   { "attempts", GW_ARG_NUMBER, "attempts", "N", "attempts before an update has failed; 0: the gateway's" },
   { "priority", GW_ARG_SIGNED, "priority", "N", "the greater wins where several rules match" },

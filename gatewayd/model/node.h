@@ -43,6 +43,7 @@ typedef struct {
   const char *set_aside_reason; /* a shared text */
   gboolean needs_power_cycle;   /* a never-cut make whose transfer broke: silent until it is reset */
   char credential_digest[65];   /* keyed, hex; "" = none */
+  guint n_failures;             /* updates that failed since one succeeded, or it was returned */
   gint64 told_number;           /* the greatest that it was told with an offer; 0 = none. See GwRule.number */
   gint64 told_firmware;         /* id of the firmware that it was told it for; 0 = none */
   gint64 first_ms, last_ms;     /* wall, first and last contact */

@@ -213,6 +213,34 @@ gw_rollout_read(const json_t *document, GwRollout *ret_rollout, GError **error)
   return TRUE;
 }
 
+/* ---- as typed ---- */
+
+static void
+add_word(json_t *group, const char *word)
+{
+  const char *equals = strchr(word, '=');
+  g_autofree char *key = equals ? g_strndup(word, (gsize)(equals - word)) : g_strdup("");
+  char *end;
+  json_int_t n = g_ascii_strtoll(equals ? equals + 1 : word, &end, 10);
+  gboolean is_number = end > (equals ? equals + 1 : word) && (*end == '\0' || strcmp(end, "%") == 0);
+  if (equals)
+    json_object_set_new(group, key, is_number ? json_integer(n) : json_string(equals + 1));
+  else if (is_number)
+    json_object_set_new(group, *end ? "percent" : "count", json_integer(n));
+  else if (strcmp(word, "rest") != 0)
+    json_object_set_new(group, word, json_true());
+}
+
+json_t *
+gw_rollout_group_from_text(const char *text)
+{
+  g_auto(GStrv) words = g_strsplit(text, ",", -1);
+  json_t *group = json_object();
+  for (char **word = words; *word; word++)
+    add_word(group, g_strstrip(*word));
+  return group;
+}
+
 /* ---- writing ---- */
 
 static json_t *

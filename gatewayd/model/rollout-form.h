@@ -14,6 +14,9 @@
 
 /* Is the member @key of a rule's document read here? */
 gboolean gw_rollout_has_key(const char *key);
+/* One group as a person types it: "1", "10%" or "rest", then what is unusual, "10%,success=95,approval". What
+ * is wrong is found when the document is read. Caller owns the object. */
+json_t *gw_rollout_group_from_text(const char *text);
 /* Other members are not looked at. Errors begin with the path: "/groups/1/count: ...". */
 gboolean gw_rollout_read(const json_t *document, GwRollout *ret_rollout, GError **error);
 /* Sets the members that say something. What is written is read as the same. */

@@ -82,12 +82,12 @@ gw_rows_put_node(GwBatch *batch, const GwNode *node)
 
   gw_batch_add(
       batch,
-      "INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "sssssssssssiiisisiii", node->id, node->product, node->plugin, node->location, node->address, node->mac,
-      aliases, labels, attributes, components, gw_identity_name(node->identity), (gint64)node->is_adopted,
-      (gint64)node->is_group, (gint64)node->is_set_aside, node->set_aside_reason,
+      "INSERT OR REPLACE INTO node VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "sssssssssssiiisisiiii", node->id, node->product, node->plugin, node->location, node->address,
+      node->mac, aliases, labels, attributes, components, gw_identity_name(node->identity),
+      (gint64)node->is_adopted, (gint64)node->is_group, (gint64)node->is_set_aside, node->set_aside_reason,
       (gint64)node->needs_power_cycle, node->credential_digest, node->first_ms, node->told_number,
-      node->told_firmware);
+      node->told_firmware, (gint64)node->n_failures);
   gw_rows_put_contact(batch, node);
 }
 
@@ -146,9 +146,10 @@ read_node(const GwRow *row, gpointer user)
   node->first_ms = gw_row_int(row, 17);
   node->told_number = gw_row_int(row, 18);
   node->told_firmware = gw_row_int(row, 19);
-  node->last_ms = gw_row_int(row, 21); /* 20 is contact.node */
-  node->n_contacts = (guint64)gw_row_int(row, 22);
-  node->habit = (guint64)gw_row_int(row, 23);
+  node->n_failures = (guint)gw_row_int(row, 20);
+  node->last_ms = gw_row_int(row, 22); /* 21 is contact.node */
+  node->n_contacts = (guint64)gw_row_int(row, 23);
+  node->habit = (guint64)gw_row_int(row, 24);
   reader->each(node, reader->user);
 }
 

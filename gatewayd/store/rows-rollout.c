@@ -9,7 +9,13 @@ gw_rows_put_rollout(GwBatch *batch, gint64 rule_id, const GwTargets *targets)
   g_autofree guint8 *bytes = gw_targets_write(targets, &size);
 
   gw_batch_add(batch, "DELETE FROM rule_group WHERE rule = ?", "i", rule_id);
-  gw_batch_add(batch, "INSERT OR REPLACE INTO rollout VALUES (?, ?)", "ib", rule_id, bytes, size);
+  gw_batch_add(batch, "INSERT OR REPLACE INTO rollout VALUES (?, ?, 0)", "ib", rule_id, bytes, size);
+}
+
+void
+gw_rows_put_missed(GwBatch *batch, gint64 rule_id, gint64 missed_ms)
+{
+  gw_batch_add(batch, "UPDATE rollout SET missed_ms = ? WHERE rule = ?", "ii", missed_ms, rule_id);
 }
 
 void
@@ -38,7 +44,7 @@ gw_rows_delete_rollout(GwBatch *batch, gint64 rule_id)
 
 typedef struct {
   const GwNow *now;
-  void (*each)(gint64 rule_id, GwTargets *targets, gpointer user);
+  void (*each)(const GwRolloutRow *row, gpointer user);
   void (*each_group)(const GwGroupRow *row, gpointer user);
   gpointer user;
 } RolloutReader;
@@ -52,7 +58,7 @@ read_rollout(const GwRow *row, gpointer user)
   GwTargets *targets = gw_targets_read(bytes, size, (guint)gw_row_int(row, 2));
 
   if (targets)
-    reader->each(gw_row_int(row, 0), targets, reader->user);
+    reader->each(&(GwRolloutRow){ gw_row_int(row, 0), targets, gw_row_int(row, 3) }, reader->user);
 }
 
 static GwDeadline
@@ -86,15 +92,14 @@ read_group(const GwRow *row, gpointer user)
 }
 
 gboolean
-gw_rows_load_rollouts(GwDb *db, const GwNow *now,
-                      void (*each)(gint64 rule_id, GwTargets *targets, gpointer user),
+gw_rows_load_rollouts(GwDb *db, const GwNow *now, void (*each)(const GwRolloutRow *row, gpointer user),
                       void (*each_group)(const GwGroupRow *row, gpointer user), gpointer user, GError **error)
 {
   RolloutReader reader = { now, each, each_group, user };
 
   return gw_db_load(db,
                     "SELECT rule, targets, (SELECT count(*) FROM rule_group WHERE rule_group.rule = "
-                    "rollout.rule) FROM rollout ORDER BY rule",
+                    "rollout.rule), missed_ms FROM rollout ORDER BY rule",
                     read_rollout, &reader, error) &&
          gw_db_load(db, "SELECT * FROM rule_group ORDER BY rule, number", read_group, &reader, error);
 }

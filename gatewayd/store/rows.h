@@ -44,6 +44,8 @@ typedef struct {
   guint number;         /* from 0 */
   const GwGroup *group; /* its counts are not kept: the updates say them */
 } GwGroupRow;
+/* Up to here (wall) it was said which windows passed unused. */
+void gw_rows_put_missed(GwBatch *batch, gint64 rule_id, gint64 missed_ms);
 /* Who is in which group. The rule's groups are gone and must be put again. */
 void gw_rows_put_rollout(GwBatch *batch, gint64 rule_id, const GwTargets *targets);
 void gw_rows_put_group(GwBatch *batch, const GwGroupRow *row, const GwNow *now);
@@ -150,9 +152,14 @@ gboolean gw_rows_load_accounts(GwDb *db, void (*each)(GwAccount *account, gpoint
                                GError **error);
 gboolean gw_rows_load_rules(GwDb *db, void (*each)(GwRule *rule, gpointer user), gpointer user,
                             GError **error);
-/* Each rule's targets, which are the caller's, then each of the groups. What cannot be read is left out. */
+typedef struct {
+  gint64 rule_id;
+  GwTargets *targets; /* the caller's */
+  gint64 missed_ms;
+} GwRolloutRow;
+/* Each rule's row, then each of the groups. What cannot be read is left out. */
 gboolean gw_rows_load_rollouts(GwDb *db, const GwNow *now,
-                               void (*each)(gint64 rule_id, GwTargets *targets, gpointer user),
+                               void (*each)(const GwRolloutRow *row, gpointer user),
                                void (*each_group)(const GwGroupRow *row, gpointer user), gpointer user,
                                GError **error);
 /* The open ones, and the latest ended one of each node, type and rule that is running or paused. Times on

@@ -353,8 +353,14 @@ ALTER TABLE product ADD COLUMN labels TEXT NOT NULL DEFAULT '[]'; -- JSON array
 ALTER TABLE product ADD COLUMN is_self_verifying INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE contact ADD COLUMN habit INTEGER NOT NULL DEFAULT 0; -- see model/habit.h
 
+ALTER TABLE node ADD COLUMN n_failures INTEGER NOT NULL DEFAULT 0;
+
 -- Where a rule's rollout stands. Who is in which group: 9 bytes each, a hash and the group's number.
-CREATE TABLE rollout (rule INTEGER PRIMARY KEY, targets BLOB NOT NULL);
+CREATE TABLE rollout (
+  rule INTEGER PRIMARY KEY,
+  targets BLOB NOT NULL,
+  missed_ms INTEGER NOT NULL -- up to here it was said which windows passed unused
+);
 
 CREATE TABLE rule_group (
   rule INTEGER NOT NULL,

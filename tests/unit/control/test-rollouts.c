@@ -177,6 +177,193 @@ test_caps_of_places(void)
   g_free(rig_expect_offer(rig, &d, "5"));
 }
 
+static char *
+groups_of(Rig *rig)
+{
+  return rig_column(rig, "rules", "name", "all", "groups");
+}
+
+#define assert_groups(rig, expected)                                                                         \
+  G_STMT_START                                                                                               \
+  {                                                                                                          \
+    g_autofree char *groups = groups_of(rig);                                                                \
+    g_assert_cmpstr(groups, ==, expected);                                                                   \
+  }                                                                                                          \
+  G_STMT_END
+
+/* Which of the first @n nodes are offered something now; the first of them in *ret_first. */
+static guint
+count_offers(Rig *rig, int n, int *ret_first)
+{
+  guint n_offers = 0;
+
+  for (int i = n - 1; i >= 0; i--) {
+    RigAsker asker = node(i, "3");
+    GwAnswer answer = rig_ask(rig, &asker);
+
+    if (answer.kind == GATEWAY_ANSWER_OFFER) {
+      n_offers++;
+      *ret_first = i;
+    } else {
+      g_assert_cmpint(answer.reason, ==, GATEWAY_REASON_GROUP);
+    }
+    gw_answer_clear(&answer);
+  }
+  return n_offers;
+}
+
+static void
+restart(Rig *rig)
+{
+  rig_stop_core(rig);
+  rig_start_core(rig);
+  rig_connect_lan(rig);
+}
+
+/* One node first, watched for an hour; then a person says yes; then all the others. */
+static void
+test_two_groups(void)
+{
+  g_autoptr(Rig) rig = fleet(NULL, 6);
+  gint64 rule =
+      rig_rule(rig, "all", rig_verified(rig, "weather", "5"), "'groups': <['1,health-wait=1h,approval']>");
+  g_autofree char *lines = NULL;
+  int first = -1, other = -1;
+
+  assert_groups(rig, "1 open 0/1, 2 closed 0/5");
+  g_assert_cmpuint(count_offers(rig, 6, &first), ==, 1);
+  lines = rig_explain(rig, first == 0 ? "n1" : "n0");
+  g_assert_nonnull(strstr(lines, "the one before must prove the firmware first"));
+  succeed(rig, first);
+  assert_groups(rig, "1 watched 1/1, 2 closed 0/5");
+  rig_pass(rig, 59 * MINUTE_MS);
+  restart(rig); /* the rest of the watch is kept */
+  assert_groups(rig, "1 watched 1/1, 2 closed 0/5");
+  rig_pass(rig, 2 * MINUTE_MS);
+  assert_groups(rig, "1 awaits-approval 1/1, 2 closed 0/5");
+  g_assert_cmpuint(rig_count_events(rig, "rule.awaits-approval"), ==, 1);
+  restart(rig);
+  rig_run(rig, gw_command_rule_approve(rig->core, &rig_caller, rule, rig_then()));
+  assert_groups(rig, "1 passed 1/1, 2 open 0/5");
+  rig_refused(rig, GW_ERROR_BAD_INPUT, "waits for no approval",
+              gw_command_rule_approve(rig->core, &rig_caller, rule, rig_then()));
+  for (int i = 0; i < 6; i++)
+    if (i != first)
+      succeed(rig, other = i);
+  rig_assert_column(rig, "rules", "name", "all", "state", "completed");
+  g_assert_cmpuint(rig_count_events(rig, "rule.group-opened"), ==, 2);
+  g_assert_cmpint(other, >=, 0);
+}
+
+/* The one that tries it fails: nobody else gets it, until an operator goes on in spite of that. */
+static void
+test_first_fails(void)
+{
+  g_autoptr(Rig) rig = fleet(NULL, 4);
+  gint64 rule = rig_rule(rig, "all", rig_verified(rig, "weather", "5"), "'groups': <['1', 'rest']>");
+  int first = -1;
+
+  g_assert_cmpuint(count_offers(rig, 4, &first), ==, 1);
+  refuse(rig, first);
+  rig_assert_column(rig, "rules", "name", "all", "state", "paused");
+  rig_assert_column(rig, "rules", "name", "all", "pause-reason",
+                    "group 1 can no longer pass: 1 of 1 failed, 0 ended without an outcome");
+  restart(rig);
+  rig_assert_column(rig, "rules", "name", "all", "state", "paused");
+  rig_run(rig, gw_command_rule_start(rig->core, &rig_caller, rule, rig_then()));
+  assert_groups(rig, "1 passed 0/1, 2 open 0/3");
+}
+
+/* Frozen: who comes later gets nothing. Spread: not all at once. */
+static void
+test_frozen_and_spread(void)
+{
+  g_autoptr(Rig) rig = fleet(NULL, 8);
+  RigAsker late = { .plugin = RIG_TOLD, .node = "late", .version = "3" };
+  int first = -1;
+  guint n;
+
+  rig_rule(rig, "all", rig_verified(rig, "weather", "5"), "'targets': <'frozen'>, 'jitter': <'1h'>");
+  rig_expect_nothing(rig, &late, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "late", "weather");
+  n = count_offers(rig, 8, &first);
+  g_assert_cmpuint(n, <, 8);
+  rig_pass(rig, HOUR_MS / 2);
+  g_assert_cmpuint(count_offers(rig, 8, &first), >, n);
+  rig_pass(rig, HOUR_MS / 2);
+  g_assert_cmpuint(count_offers(rig, 8, &first), ==, 8);
+  rig_expect_nothing(rig, &late, GATEWAY_REASON_NO_RULE);
+}
+
+/* A day is one attempt, and the answers are as many as are asked for. */
+static void
+test_once_a_day(void)
+{
+  g_autoptr(Rig) rig = fleet("[limits]\nretry-first=1min\n", 1);
+  RigAsker asker = node(0, "3");
+
+  rig_rule(rig, "all", rig_verified(rig, "weather", "5"), "'once-a-day': <true>");
+  for (int i = 0; i < 3; i++)
+    g_free(rig_expect_offer(rig, &asker, "5"));
+  rig_report(rig, &asker, GATEWAY_TELL_FAILED, "E1");
+  rig_pass(rig, HOUR_MS);
+  rig_expect_nothing(rig, &asker, GATEWAY_REASON_RETRY_WAIT);
+  rig_pass(rig, RIG_DAY_MS - rig->wall_ms % RIG_DAY_MS + 1000); /* the next UTC day */
+  g_free(rig_expect_offer(rig, &asker, "5"));
+}
+
+static void
+test_set_aside_after_failures(void)
+{
+  g_autoptr(Rig) rig = fleet("[limits]\nattempts=1\nfailures=2\n", 1);
+  gint64 firmware = rig_verified(rig, "weather", "5");
+  RigAsker asker = node(0, "3");
+  g_autoptr(GVariant) back = g_variant_ref_sink(g_variant_new_parsed("{'set-aside': <false>}"));
+
+  for (int i = 0; i < 2; i++) {
+    rig_push(rig, firmware, "n0");
+    g_free(rig_expect_offer(rig, &asker, "5"));
+    rig_report(rig, &asker, GATEWAY_TELL_FAILED, "E1");
+    restart(rig);
+  }
+  g_assert_cmpuint(rig_count_events(rig, "node.set-aside"), ==, 1);
+  rig_expect_nothing(rig, &asker, GATEWAY_REASON_SET_ASIDE);
+  rig_run(rig, gw_command_node_set(rig->core, &rig_caller, "n0", back, rig_then()));
+  rig_push(rig, firmware, "n0");
+  g_free(rig_expect_offer(rig, &asker, "5"));
+  rig_report(rig, &asker, GATEWAY_TELL_FAILED, "E1"); /* counted anew */
+  g_assert_cmpuint(rig_count_events(rig, "node.set-aside"), ==, 1);
+}
+
+/* Each window is said once, whatever the clock does; nodes that began are not in it. */
+static void
+test_missed_windows(void)
+{
+  g_autoptr(Rig) rig = fleet(NULL, 3);
+  RigAsker asker = node(0, "3");
+  gint64 midnight_ms = rig->wall_ms - rig->wall_ms % RIG_DAY_MS + RIG_DAY_MS;
+
+  rig_pass(rig, midnight_ms - rig->wall_ms);
+  rig_rule(rig, "all", rig_verified(rig, "weather", "5"), "'hours': <'01:00-02:00'>");
+  rig_pass(rig, 90 * MINUTE_MS);
+  g_free(rig_download(rig, &asker, "5"));
+  g_assert_cmpuint(rig_count_events(rig, "node.missed"), ==, 0);
+  rig_pass(rig, 31 * MINUTE_MS); /* 02:01 */
+  g_assert_cmpuint(rig_count_events(rig, "node.missed"), ==, 2);
+  rig->wall_ms -= HOUR_MS; /* the clock goes back: the window ends again, and was said */
+  rig_pass(rig, HOUR_MS + MINUTE_MS);
+  g_assert_cmpuint(rig_count_events(rig, "node.missed"), ==, 2);
+  restart(rig);
+  rig_pass(rig, HOUR_MS);
+  g_assert_cmpuint(rig_count_events(rig, "node.missed"), ==, 2);
+  rig_stop_core(rig); /* away for three nights: one event for them, for each node */
+  rig->wall_ms += 3 * RIG_DAY_MS;
+  rig->boot_ms += 3 * RIG_DAY_MS;
+  rig_start_core(rig);
+  rig_connect_lan(rig);
+  g_assert_cmpuint(rig_count_events(rig, "node.missed"), ==, 5); /* n0 has not said what it runs */
+}
+
 int
 main(int argc, char **argv)
 {
@@ -186,5 +373,11 @@ main(int argc, char **argv)
   g_test_add_func("/control/rollouts/completes-without-doing", test_completes_without_doing);
   g_test_add_func("/control/rollouts/stopping-is-no-pause", test_stopping_is_no_pause);
   g_test_add_func("/control/rollouts/caps-of-places", test_caps_of_places);
+  g_test_add_func("/control/rollouts/two-groups", test_two_groups);
+  g_test_add_func("/control/rollouts/first-fails", test_first_fails);
+  g_test_add_func("/control/rollouts/frozen-and-spread", test_frozen_and_spread);
+  g_test_add_func("/control/rollouts/once-a-day", test_once_a_day);
+  g_test_add_func("/control/rollouts/set-aside-after-failures", test_set_aside_after_failures);
+  g_test_add_func("/control/rollouts/missed-windows", test_missed_windows);
   return g_test_run();
 }

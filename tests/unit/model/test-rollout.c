@@ -484,6 +484,21 @@ test_form_again(void)
 }
 
 static void
+test_groups_as_typed(void)
+{
+  static const char *const typed[] = { "2,health-wait=1h,approval", "10%, success=95%", "rest", "soon",
+                                       "5,count=x" };
+  static const char *const written[] = { "{\"count\": 2, \"health-wait\": \"1h\", \"approval\": true}",
+                                         "{\"percent\": 10, \"success\": 95}", "{}", "{\"soon\": true}",
+                                         "{\"count\": \"x\"}" };
+  for (gsize i = 0; i < G_N_ELEMENTS(typed); i++) {
+    g_autoptr(json_t) group = gw_rollout_group_from_text(typed[i]);
+    g_autofree char *text = json_dumps(group, 0);
+    g_assert_cmpstr(text, ==, written[i]);
+  }
+}
+
+static void
 test_form_rest(void)
 {
   GwRollout rollout = rollout_of("{\"groups\":[{\"percent\":20,\"success\":70}], \"name\": 1}");
@@ -508,6 +523,7 @@ main(int argc, char **argv)
   g_test_add_func("/model/rollout/hash", test_hash);
   g_test_add_func("/model/rollout/bad-forms", test_bad_forms);
   g_test_add_func("/model/rollout/form-again", test_form_again);
+  g_test_add_func("/model/rollout/groups-as-typed", test_groups_as_typed);
   g_test_add_func("/model/rollout/form-rest", test_form_rest);
   return g_test_run();
 }
