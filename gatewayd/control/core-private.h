@@ -39,7 +39,7 @@ typedef struct {
   gint64 verification_ms, stay_ms, online_ms;
   guint outbox;
   char **locations; /* "PATH:N" */
-  guint64 max_image;
+  guint64 max_image, wan_month;
 } GwLimits;
 
 /* So many of something in an hour. */
@@ -47,6 +47,12 @@ typedef struct {
   gint64 boot_ms; /* begin of the hour */
   guint n;
 } GwAllowance;
+
+/* Bytes that came over the WAN. */
+typedef struct {
+  int month; /* 12 for each year, 0 = none yet */
+  guint64 used;
+} GwBudget;
 
 struct GwCore {
   GMainContext *context;
@@ -89,6 +95,8 @@ struct GwCore {
   GwRelay *relay;
   GwWorkers *workers;
 
+  GwBudget budget;
+  guint rates_hash; /* of the rates that the workers were told; rates.c's */
   GwAllowance seen, refused; /* events about strangers, and about wrong logins */
   GwBulk *bulk;              /* a command about many nodes that is being done, or NULL */
   GHashTable *imports;       /* set of those that run; commands-import.c's */

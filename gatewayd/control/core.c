@@ -13,6 +13,7 @@
 #include "control/loading.h"
 #include "control/progress.h"
 #include "control/recognition.h"
+#include "control/rates.h"
 #include "control/relay.h"
 #include "control/rollouts.h"
 #include "control/scheduler.h"
@@ -164,6 +165,7 @@ read_limits(const GwConfig *config)
     .verification_ms = TIME("verification"),
     .stay_ms = TIME("verification-stay"),
     .online_ms = TIME("online"),
+    .wan_month = (guint64)gw_config_size(config, "limits", NULL, "wan-month"),
     .max_image = (guint64)gw_config_size(config, "cache", NULL, "image"),
   };
 #undef NUMBER
@@ -178,6 +180,7 @@ gw_core_take_config(GwCore *core, GwConfig *config)
   core->config = config;
   g_strfreev(core->limits.locations);
   core->limits = read_limits(config);
+  core->rates_hash = gw_rates_hash(core); /* the workers are told anew */
   gw_slots_set_cap(core->slots, (guint)gw_config_integer(config, "limits", NULL, "transfers"));
   gw_clock_trust_always(strcmp(gw_config_text(config, "clock", NULL, "trust"), "always") == 0);
 }

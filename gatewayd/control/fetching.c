@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "control/budget.h"
 #include "control/imports.h"
 #include "control/workers.h"
 #include "link/table.h"
@@ -128,6 +129,14 @@ firmware_of(const Fetch *fetch)
   return gw_firmwares_find(fetch->fetching->core->firmwares, fetch->firmware_id);
 }
 
+/* What came of it, whatever came of that. */
+static void
+spend(Fetch *fetch, guint64 end)
+{
+  if (end > fetch->offset)
+    gw_budget_spend(fetch->fetching->core, end - fetch->offset);
+}
+
 /* The fetch does not run any more; it may run again. */
 static void
 end_run(Fetch *fetch)
@@ -225,6 +234,7 @@ on_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer us
   if (fetch->fetching->core->is_stopping)
     return;
   fetch->ingest = NULL;
+  spend(fetch, gw_ingest_received(ingest));
   if (!sealed || fetch->failure) {
     end_badly(fetch, fetch->failure ? fetch->failure : error);
     return;
@@ -350,12 +360,12 @@ start(Fetch *fetch)
 
   if (fetch->id || !firmware || start_with_all(fetch, firmware) || !gw_workers_wan(core->workers))
     return;
-  if (!open_pipe(fetch)) {
+  fetch->offset = part_of(fetch, firmware, validator);
+  if (!gw_budget_has_room(core, firmware->size - MIN(firmware->size, fetch->offset)) || !open_pipe(fetch)) {
     wait_for_retry(fetch);
     return;
   }
   fetch->id = ++fetch->fetching->last_id;
-  fetch->offset = part_of(fetch, firmware, validator);
   firmware->image_state = GW_IMAGE_FETCHING;
   if (fetch->offset == 0 && !start_ingest(fetch, 0))
     return;

@@ -8,6 +8,7 @@
 #include "control/logins.h"
 #include "control/progress.h"
 #include "control/scheduler.h"
+#include "control/rates.h"
 #include "control/tells.h"
 #include "control/timeline.h"
 
@@ -224,6 +225,7 @@ gw_house_alarm(GwCore *core, gint64 work)
     break;
   case GW_HOUSE_EXPIRY:
     note_jump(core);
+    gw_rates_look(core);
     gw_catalog_check_expiry(core);
     gw_logins_check_expiry(core);
     gw_catalog_ask_again(core);

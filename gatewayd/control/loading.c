@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/budget.h"
 #include "control/imports.h"
 #include "control/logins.h"
 #include "control/progress.h"
@@ -91,6 +92,7 @@ take_meta(const char *key, const char *value, gpointer user)
   gw_verbs_load(core->verbs, key, value);
   gw_relay_load_meta(core->relay, key, value);
   gw_logins_load(core, key, value);
+  gw_budget_load(core, key, value);
 }
 
 /* Read after it was written: the database does one thing after the other. */

@@ -3,6 +3,7 @@
 
 #include "control/core-private.h"
 #include "control/relay.h"
+#include "control/budget.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
 #include "store/unpacker.h"
@@ -116,6 +117,8 @@ gw_problems_variant(GwCore *core)
     add(&problems, "the disk of the database is full: nothing new begins before there is room");
   if (!gw_core_now(core).is_trusted)
     add(&problems, "the clock is not trusted yet, and no update begins before it is: see [clock] trust=");
+  if (core->limits.wan_month && gw_budget_used(core) >= core->limits.wan_month)
+    add(&problems, "the month's budget of the WAN is spent: no image is fetched before the next month");
   add_workers(&problems);
   add_plugins(&problems);
   add_upstreams(&problems);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the gateway is doing, in one dictionary. */
+#include "control/budget.h"
 #include "control/columns.h"
 #include "control/problems.h"
 #include "control/workers.h"
@@ -58,6 +59,8 @@ gw_query_status(GwCore *core, GwThen then)
   add_number(&builder, "slots", gw_slots_count(core->slots));
   add_number(&builder, "slots-max", gw_slots_cap(core->slots));
   add_number(&builder, "slots-over", gw_slots_over(core->slots));
+  add_number(&builder, "wan-month-used", gw_budget_used(core));
+  add_number(&builder, "wan-month-max", core->limits.wan_month);
   add_cache(core, &builder);
   add_number(&builder, "newest-event", (guint64)gw_events_newest(core->events));
   g_variant_builder_add(&builder, "{sv}", "workers", gw_workers_variant(core->workers));

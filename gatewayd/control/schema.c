@@ -60,6 +60,9 @@ static const GwOption OPTIONS[] = {
   { "limits", "events", GW_OPTION_INTEGER, "200000", 1000, 10000000, NULL,
     "events kept; final states of updates go last" },
 
+  { "limits", "wan-month", GW_OPTION_SIZE, "0", 0, 0, NULL,
+    "bytes of images from the clouds in a calendar month (UTC), told at 80 %; catalogs and reports pass; 0 = "
+    "unlimited" },
   { "limits", "outbox", GW_OPTION_INTEGER, "20000", 16, 10000000, NULL,
     "events kept for an upstream that does not take them; final states of updates are kept beyond it" },
 
@@ -78,6 +81,8 @@ static const GwOption OPTIONS[] = {
     "downloads at once by nodes of one network segment" },
   { "lan", "node-transfers", GW_OPTION_INTEGER, "2", 1, 1000, NULL, "downloads at once by one node" },
   { "lan", "rate", GW_OPTION_SIZE, "0", 0, 0, NULL, "bytes per second to all nodes together; 0 = unlimited" },
+  { "lan", "rate-hours", GW_OPTION_LIST, "", 0, 0, NULL,
+    "another rate at some hours (UTC), like \"22:00-06:00 4MiB, 06:00-08:00 0\"; the first that fits" },
   { "lan", "transfer-rate", GW_OPTION_SIZE, "0", 0, 0, NULL,
     "bytes per second of one download; 0 = unlimited" },
   { "lan", "tls-certificate", GW_OPTION_PATH, NULL, 0, 0, NULL, "PEM chain for listeners with TLS" },
@@ -89,6 +94,8 @@ static const GwOption OPTIONS[] = {
     "PEM file of the authorities to trust in place of the system's" },
   { "wan", "rate", GW_OPTION_SIZE, "0", 0, 0, NULL,
     "bytes per second of all downloads together; 0 = unlimited" },
+  { "wan", "rate-hours", GW_OPTION_LIST, "", 0, 0, NULL,
+    "another rate at some hours (UTC), like \"22:00-06:00 4MiB, 06:00-08:00 0\"; the first that fits" },
   { "wan", "connect-timeout", GW_OPTION_DURATION, "15s", 100, DAY_MS, NULL,
     "how long name, connection and TLS may take" },
   { "wan", "slow-window", GW_OPTION_DURATION, "60s", 100, DAY_MS, NULL,

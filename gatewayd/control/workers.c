@@ -17,6 +17,7 @@
 #include "control/core-private.h"
 #include "control/identity.h"
 #include "control/progress.h"
+#include "control/rates.h"
 #include "link/messages.h"
 
 #define WORKERS_MAX 16
@@ -208,6 +209,24 @@ section_values(const GwConfig *config, const char *section, const char *instance
   return g_variant_builder_end(&builder);
 }
 
+/* [lan] or [wan] itself, with the rate of this hour. */
+static GVariant *
+own_values(const GwCore *core, const char *section)
+{
+  g_autoptr(GVariant) values = g_variant_ref_sink(section_values(core->config, section, NULL));
+  g_autofree char *rate = gw_rates_now(core, section);
+  GVariantBuilder builder;
+  GVariantIter iter;
+  const char *key, *value;
+
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
+  g_variant_iter_init(&iter, values);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value))
+    if (strcmp(key, "rate-hours") != 0)
+      g_variant_builder_add(&builder, "{ss}", key, rate && strcmp(key, "rate") == 0 ? rate : value);
+  return g_variant_builder_end(&builder);
+}
+
 static void
 add_instances(GVariantBuilder *builder, const GwConfig *config, const char *section)
 {
@@ -224,7 +243,7 @@ gw_workers_config_sections(GwCore *core, gboolean is_lan)
   GVariantBuilder builder;
 
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a(ssa{ss})"));
-  g_variant_builder_add(&builder, "(ss@a{ss})", own, "", section_values(core->config, own, NULL));
+  g_variant_builder_add(&builder, "(ss@a{ss})", own, "", own_values(core, own));
   add_instances(&builder, core->config, "plugin");
   add_instances(&builder, core->config, is_lan ? "line" : "upstream");
   return g_variant_builder_end(&builder);

@@ -284,6 +284,39 @@ test_broken_fetch_is_tried_again(void)
   rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
 }
 
+/* Bytes over the WAN have a limit for the month: told before it is reached, kept over a restart, and over
+ * with the month. Catalogs pass. */
+static void
+test_month_of_the_wan(void)
+{
+  g_autofree char *more =
+      g_strdup_printf("prefetch=yes\n[limits]\nwan-month=%zu\n", sizeof(image) + sizeof(image) / 5);
+  g_autoptr(Rig) rig = site(more);
+  g_autoptr(RigMessage) first = NULL, second = NULL;
+
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_deliver(rig, first, image, sizeof(image), GATEWAY_OK);
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+  g_assert_cmpuint(rig_count_events(rig, "daemon.budget-low"), ==, 1);
+  publish(rig, 2, "weather", "6", 'b'); /* the catalog is read, its image does not fit */
+  g_assert_null(rig_take(rig, FALSE, GW_MESSAGE_FETCH));
+  rig_stop_core(rig);
+  rig_start_core(rig);
+  rig_connect_lan(rig);
+  rig_connect_wan(rig);
+  rig_pass(rig, RIG_DAY_MS / 24);
+  g_assert_null(rig_take(rig, FALSE, GW_MESSAGE_FETCH));
+  rig->wall_ms += 31 * RIG_DAY_MS;
+  publish(rig, 3, "weather", "6", 'b');
+  rig_pass(rig, RIG_DAY_MS / 24);
+  second = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(second);
+  rig_deliver(rig, second, image, sizeof(image), GATEWAY_OK);
+  g_assert_cmpuint(rig_count_events(rig, "daemon.budget-low"), ==, 2);
+  g_assert_cmpuint(rig_count_events(rig, "daemon.budget-spent"), ==, 0);
+}
+
 /* Room is made by what nothing needs; what is gone is not offered as if it were there. */
 static void
 test_room_is_made(void)
@@ -495,6 +528,7 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/U4/serves-on", test_expired_serves_on);
   g_test_add_func("/promise/C3/single-flight", test_single_flight);
   g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
+  g_test_add_func("/control/catalog/month-of-the-wan", test_month_of_the_wan);
   g_test_add_func("/control/catalog/room", test_room_is_made);
   g_test_add_func("/promise/C2/fetched-again", test_flipped_byte_is_fetched_again);
   g_test_add_func("/control/catalog/only-copy-stays", test_only_copy_stays);
