@@ -139,13 +139,28 @@ class Show:
         self.say("the firmware is verified now: rules may use it")
 
     def rule(self):
-        self.step("A push rule offers it to all nodes of the product, two at a time.")
-        self.gateway.ctl("rules", "create", "weather-5", f"--firmware={self.firmware}", "--include-unknown", "--cap=2")
+        self.step("A push rule offers it to the others in two groups: one node first; the rest when that one has "
+                  "succeeded and was watched for two seconds more.")
+        wait_for(f"{NODES[0]} succeeded", lambda: self.update_state(NODES[0]) == "succeeded", 60)
+        self.gateway.ctl("rules", "create", "weather-5", f"--firmware={self.firmware}", "--include-unknown",
+                         "--group=1,health-wait=2s", "--group=rest")
         self.gateway.ctl("rules", "start", "weather-5", "--yes")
+        first = wait_for("the first group to run it", self.first_of_rule, 60)
+        self.check_bytes(first)
+        self.say(f"{first} is the first group: it loaded it, verified its SHA-256 and rebooted. The rest must wait: "
+                 f"{self.groups()}")
         for name in NODES[1:]:
             wait_for(f"{name} to run it", lambda name=name: "running version 5" in self.nodes[name].text(), 60)
             self.check_bytes(name)
-            self.say(f"{name} loaded it, verified its SHA-256 and rebooted")
+        self.say(f"{', '.join(name for name in NODES[1:] if name != first)} followed: {self.groups()}")
+
+    def first_of_rule(self):
+        running = [name for name in NODES[1:] if "running version 5" in self.nodes[name].text()]
+        assert len(running) < 2, "the second group did not wait"
+        return running[0] if running else None
+
+    def groups(self):
+        return self.gateway.row("rules", "name", "weather-5")["groups"]
 
     def check_bytes(self, name):
         got = (self.folder / f"{name}.bin").read_bytes()
