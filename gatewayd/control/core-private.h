@@ -96,7 +96,7 @@ struct GwCore {
   GwWorkers *workers;
 
   GwBudget budget;
-  guint rates_hash; /* of the rates that the workers were told; rates.c's */
+  guint rates_hash;          /* of the rates that the workers were told; rates.c's */
   GwAllowance seen, refused; /* events about strangers, and about wrong logins */
   GwBulk *bulk;              /* a command about many nodes that is being done, or NULL */
   GHashTable *imports;       /* set of those that run; commands-import.c's */
