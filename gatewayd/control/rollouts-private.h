@@ -8,8 +8,9 @@ typedef struct {
   GwTargets *targets;
   guint n_groups;
   GwGroup groups[GW_ROLLOUT_GROUPS_MAX];
-  gint64 missed_ms;  /* wall: up to here it was said which windows passed unused; 0 = from now on */
-  GHashTable *woken; /* hash of a node -> UTC day on which it was last told to ask; NULL = nobody */
+  gint64 missed_ms;        /* wall: up to here it was said which windows passed unused; 0 = from now on */
+  gboolean is_window_open; /* at the last look */
+  GHashTable *woken;       /* hash of a node -> UTC day on which it was last told to ask; NULL = nobody */
 } GwRolloutState;
 
 struct GwRollouts {

@@ -338,6 +338,17 @@ gw_rollouts_is_waiting(const GwCore *core, const GwRule *rule, const GwNode *nod
          gw_targets_outcome(rollout->targets, hash) == GW_OUTCOME_NONE;
 }
 
+gboolean
+gw_rollouts_look_window(const GwCore *core, gint64 rule_id, gboolean is_open)
+{
+  GwRolloutState *rollout = gw_rollout_find(core, rule_id);
+  gboolean is_new = rollout && is_open && !rollout->is_window_open;
+
+  if (rollout)
+    rollout->is_window_open = is_open;
+  return is_new;
+}
+
 gint64
 gw_rollouts_missed_ms(const GwCore *core, gint64 rule_id)
 {

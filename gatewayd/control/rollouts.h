@@ -33,6 +33,8 @@ void gw_rollouts_complete(GwCore *core, GwRule *rule, const char *why, GwChange 
 gboolean gw_rollouts_may_wake(GwCore *core, const GwRule *rule, const GwNode *node);
 /* Has its turn come, and has nothing become of it yet? */
 gboolean gw_rollouts_is_waiting(const GwCore *core, const GwRule *rule, const GwNode *node);
+/* TRUE = a window has opened since the last look. */
+gboolean gw_rollouts_look_window(const GwCore *core, gint64 rule_id, gboolean is_open);
 /* Up to which wall time it was said which windows passed unused; 0 = nothing yet, or no rollout. */
 gint64 gw_rollouts_missed_ms(const GwCore *core, gint64 rule_id);
 void gw_rollouts_set_missed(GwCore *core, gint64 rule_id, gint64 wall_ms, GwChange *change);

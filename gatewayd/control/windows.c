@@ -2,6 +2,7 @@
 #include "control/windows.h"
 
 #include "control/rollouts.h"
+#include "control/scheduler.h"
 
 #define HOUR_MS G_GINT64_CONSTANT(3600000)
 #define COUNT_MAX 400 /* windows that are counted one by one: more than a year of nights */
@@ -95,6 +96,9 @@ gw_windows_look(GwCore *core, GwRule *rule, GwChange *change)
     if (passed.n > 0 || !from_ms)
       gw_rollouts_set_missed(core, rule->id, from_ms ? passed.end_ms : now.wall_ms, change);
     wait_ms = MIN(wait_ms, passed.edge_ms - now.wall_ms);
+    if (gw_rollouts_look_window(core, rule->id, gw_when_window(&rule->when, now.wall_ms).is_open) &&
+        core->workers)
+      gw_scheduler_wake_rule(core, rule);
   }
   /* Asked again within the hour: the wall clock may jump, or not be trusted yet. */
   gw_core_alarm(core, GW_ALARM_WINDOW, rule->id, is_watched ? now.boot_ms + MAX(wait_ms, 1000) : G_MAXINT64);

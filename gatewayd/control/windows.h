@@ -4,6 +4,7 @@
 #pragma once
 #include "control/core-private.h"
 
-/* Says what was missed up to now, and sets the alarm for the next end of a window. */
+/* Says what was missed up to now, has nodes with an open session ask when a window has opened, and sets the
+ * alarm for the next edge. */
 void gw_windows_look(GwCore *core, GwRule *rule, GwChange *change);
 void gw_windows_alarm(GwCore *core, gint64 rule_id);

@@ -177,6 +177,31 @@ test_caps_of_places(void)
   g_free(rig_expect_offer(rig, &d, "5"));
 }
 
+/* A rule's own limits: in each segment one at a time; and all of its waits. */
+static void
+test_limits_of_a_rule(void)
+{
+  g_autoptr(Rig) rig = fleet(NULL, 3);
+  RigAsker a = node(0, "3"), b = node(1, "3"), c = node(2, "3");
+  g_autofree char *lines = NULL;
+
+  b.address = "192.0.2.7";
+  rig_rule(rig, "all", rig_verified(rig, "weather", "5"),
+           "'cap-segment': <1>, 'retry-first': <'5min'>, 'never-asked': <'2h'>");
+  g_free(rig_expect_offer(rig, &a, "5"));
+  g_free(rig_expect_offer(rig, &b, "5"));
+  rig_expect_nothing(rig, &c, GATEWAY_REASON_CAP);
+  lines = rig_explain(rig, "n2");
+  g_assert_nonnull(strstr(lines, "segment 127.0.0.0/24: 1"));
+  rig_report(rig, &a, GATEWAY_TELL_FAILED, "E1");
+  rig_pass(rig, 4 * MINUTE_MS);
+  rig_expect_nothing(rig, &a, GATEWAY_REASON_RETRY_WAIT);
+  rig_pass(rig, 2 * MINUTE_MS);
+  g_free(rig_expect_offer(rig, &a, "5"));
+  rig_pass(rig, 2 * HOUR_MS); /* b never asked for a byte */
+  rig_assert_column(rig, "updates", "node", "n1", "state", "expired");
+}
+
 static char *
 groups_of(Rig *rig)
 {
@@ -412,6 +437,7 @@ main(int argc, char **argv)
   g_test_add_func("/control/rollouts/completes-without-doing", test_completes_without_doing);
   g_test_add_func("/control/rollouts/stopping-is-no-pause", test_stopping_is_no_pause);
   g_test_add_func("/control/rollouts/caps-of-places", test_caps_of_places);
+  g_test_add_func("/control/rollouts/limits-of-a-rule", test_limits_of_a_rule);
   g_test_add_func("/control/rollouts/two-groups", test_two_groups);
   g_test_add_func("/control/rollouts/first-fails", test_first_fails);
   g_test_add_func("/control/rollouts/frozen-and-spread", test_frozen_and_spread);
