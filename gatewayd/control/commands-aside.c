@@ -120,6 +120,7 @@ set_one(gpointer job, guint index)
     return;
   about.node = node->id;
   node->is_set_aside = aside->is_aside;
+  node->n_failures = 0;
   gw_shared_text_set(&node->set_aside_reason, aside->is_aside ? aside->reason : "");
   gw_rows_put_node(gw_change_batch(aside->change), node);
   if (aside->is_aside)
