@@ -12,8 +12,8 @@
 
 /* Keys of [plugin NAME] that are the host's or the core's. */
 static const char *const HOST_KEYS[] = {
-  "enabled",         "listen",          "certificate",        "key", "pin", "inference-requests",
-  "inference-apart", "inference-bytes", "inference-not-back", NULL
+  "enabled",         "listen",          "certificate",        "key",       "pin", "inference-requests",
+  "inference-apart", "inference-bytes", "inference-not-back", "transfers", NULL
 };
 
 GwHosted *
