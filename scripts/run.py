@@ -160,7 +160,7 @@ class Show:
         return running[0] if running else None
 
     def groups(self):
-        return self.gateway.row("rules", "name", "weather-5")["groups"]
+        return self.gateway.json("rules", "show", "weather-5")["groups"]
 
     def check_bytes(self, name):
         got = (self.folder / f"{name}.bin").read_bytes()
