@@ -58,7 +58,8 @@ be_ruled(Rig *rig)
 static void
 be_up_to_date(Rig *rig)
 {
-  be_ruled(rig);
+  set_node(rig, "n2", "{'product': <'weather'>, 'version': <'3'>}"); /* for which the rule goes on */
+  rig_rule(rig, "autumn", verified(rig), "'nodes': <['n1', 'n2']>");
   rig_expect_nothing(rig, &NEW, GATEWAY_REASON_UP_TO_DATE);
 }
 
