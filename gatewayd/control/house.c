@@ -7,8 +7,8 @@
 #include "control/catalog.h"
 #include "control/logins.h"
 #include "control/progress.h"
-#include "control/scheduler.h"
 #include "control/rates.h"
+#include "control/scheduler.h"
 #include "control/tells.h"
 #include "control/timeline.h"
 

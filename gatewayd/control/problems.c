@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "control/problems.h"
 
+#include "control/budget.h"
 #include "control/core-private.h"
 #include "control/relay.h"
-#include "control/budget.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
 #include "store/unpacker.h"

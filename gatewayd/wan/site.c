@@ -23,8 +23,11 @@ static const GatewaySetting WAN_SETTINGS[] = {
 };
 
 /* Keys of an upstream section that are the core's business. */
-static const char *const CORE_KEYS[] = { "type",   "require-signature", "keyring",         "prefetch",
-                                         "events", "report-batch",      "report-interval", NULL };
+static const char *const CORE_KEYS[] = {
+  "type",   "require-signature", "keyring",         "prefetch",
+  "events", "report-batch",      "report-interval", "trust-verification",
+  NULL
+};
 
 gboolean
 gw_site_read(GVariant *values, GwSite *ret_site, GError **error)

@@ -42,16 +42,6 @@ go_to(Rig *rig, gint64 wall_ms)
 
 /* ---- a node ---- */
 
-static Rig *
-site_at(gint64 wall_ms)
-{
-  Rig *rig = rig_new_at(g_mkdtemp(g_strdup("/dev/shm/gatewayd-clock-XXXXXX")), NULL);
-
-  rig->wall_ms = wall_ms;
-  rig_product(rig, "weather", RIG_TOLD);
-  return rig;
-}
-
 static RigAsker
 new_node(Rig *rig, const char *name)
 {
@@ -60,6 +50,17 @@ new_node(Rig *rig, const char *name)
   rig_expect_nothing(rig, &node, GATEWAY_REASON_NOT_ADOPTED);
   rig_adopt(rig, name, "weather");
   return node;
+}
+
+static Rig *
+site_at(gint64 wall_ms)
+{
+  Rig *rig = rig_new_at(g_mkdtemp(g_strdup("/dev/shm/gatewayd-clock-XXXXXX")), NULL);
+
+  rig->wall_ms = wall_ms;
+  rig_product(rig, "weather", RIG_TOLD);
+  new_node(rig, "keeper"); /* never asks again: for it every rule goes on */
+  return rig;
 }
 
 /* Asks, and takes what it is given, to its success. TRUE = it was given something. */
@@ -100,6 +101,7 @@ check_window(Rig *rig, guint day, gint64 open_ms, gint64 close_ms)
   g_assert_cmpuint(ask_at(rig, &node, open_ms - 1), ==, 0);
   if (day % 2 == 0) { /* every other day it is late: by the last moment, or by one more */
     g_assert_cmpuint(ask_at(rig, &node, close_ms - (day % 4 == 0 ? 1 : 0)), ==, day % 4 == 0 ? 1 : 0);
+    g_assert_cmpuint(ask_at(rig, &node, close_ms + MINUTE_MS), ==, 0);
     return;
   }
   g_assert_cmpuint(ask_at(rig, &node, open_ms), ==, 1);
@@ -219,6 +221,7 @@ test_thirty_years_on(void)
   g_assert_true(ask_and_take(rig, &late));
   g_assert_cmpuint(rig_count_events(rig, "update.offered"), ==, 2);
   pass(rig, 2 * HOUR_MS, then_ms); /* and now whoever says so is believed */
+  pass(rig, 2 * SECOND_MS, then_ms + 2 * SECOND_MS);
   check_state(rig, "june", "completed");
   pass(rig, 2 * HOUR_MS, now_ms);
   g_assert_false(ask_and_take(rig, &done));

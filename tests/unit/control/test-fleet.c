@@ -265,7 +265,8 @@ updated(void)
   set_node(rig, "old",
            "{'product': <'weather'>, 'location': <'Plant 2/Roof'>, 'labels': <['roof']>, "
            "'address': <'192.0.2.7'>}");
-  rig_rule(rig, "autumn", firmware, "'nodes': <['old']>");
+  set_node(rig, "other", "{'product': <'weather'>, 'version': <'3'>}"); /* for which the rule goes on */
+  rig_rule(rig, "autumn", firmware, "'nodes': <['old', 'other']>");
   g_free(rig_download(rig, &OLD, "5"));
   rig_expect_nothing(rig, &new, GATEWAY_REASON_UP_TO_DATE);
   account = g_variant_ref_sink(
@@ -286,7 +287,7 @@ test_takes_the_place(void)
     g_assert_null(rig_column(rig, "nodes", "id", "old", "id"));
     rig_assert_column(rig, "nodes", "id", "new", "location", "Plant 2/Roof");
     rig_assert_column(rig, "nodes", "id", "new", "labels", "['roof']");
-    rig_assert_column(rig, "rules", "name", "autumn", "who", "nodes new");
+    rig_assert_column(rig, "rules", "name", "autumn", "who", "nodes (2)");
     rig_assert_column(rig, "accounts", "login", "shared", "nodes", "['new']");
     rig_assert_column(rig, "updates", "node", "new", "state", "succeeded");
     rig_assert_column(rig, "updates", "node", "new", "former", "old");
