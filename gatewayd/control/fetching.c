@@ -382,9 +382,11 @@ void
 gw_fetching_want(GwFetching *fetching, GwFirmware *firmware)
 {
   Fetch *fetch = find(fetching, firmware);
+  /* Without a fetch, FETCHING is: all bytes are here, and are being looked into. */
+  gboolean is_here = firmware->image_state == GW_IMAGE_SEALED || firmware->image_state == GW_IMAGE_FETCHING;
 
-  if (fetch || firmware->image_state == GW_IMAGE_SEALED || !*firmware->url ||
-      firmware->state == GW_FIRMWARE_REJECTED || firmware->state == GW_FIRMWARE_WITHDRAWN)
+  if (fetch || is_here || !*firmware->url || firmware->state == GW_FIRMWARE_REJECTED ||
+      firmware->state == GW_FIRMWARE_WITHDRAWN)
     return;
   fetch = g_new0(Fetch, 1);
   fetch->fetching = fetching;

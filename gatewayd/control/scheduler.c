@@ -30,9 +30,9 @@ view_product(gpointer user, const char *name)
 }
 
 static const GwUpdate *
-view_ended(gpointer user, gint64 rule_id, const GwNode *node, const char *type)
+view_ended(gpointer user, gint64 rule_id, const GwNode *node, gint64 firmware_id)
 {
-  return gw_updates_ended(((GwCore *)user)->updates, node->id, rule_id);
+  return gw_updates_ended(((GwCore *)user)->updates, node->id, rule_id, firmware_id);
 }
 
 static GwTurn

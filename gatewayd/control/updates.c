@@ -6,7 +6,7 @@
 struct GwUpdates {
   GHashTable *by_id; /* &update->id -> GwUpdate, owned */
   GHashTable *of;    /* node -> GPtrArray of GwUpdate: those that are held, at most one open per component */
-  GHashTable *ended; /* set of GwUpdate by (node, rule): a rule has one firmware, so one component */
+  GHashTable *ended; /* set of GwUpdate by (node, rule, firmware): a rule may have one for each part */
 };
 
 static guint
@@ -14,7 +14,7 @@ ended_hash(gconstpointer key)
 {
   const GwUpdate *update = key;
 
-  return g_str_hash(update->node) * 31u + (guint)update->rule_id;
+  return (g_str_hash(update->node) * 31u + (guint)update->rule_id) * 31u + (guint)update->firmware_id;
 }
 
 static gboolean
@@ -22,7 +22,8 @@ ended_equal(gconstpointer a, gconstpointer b)
 {
   const GwUpdate *left = a, *right = b;
 
-  return left->rule_id == right->rule_id && strcmp(left->node, right->node) == 0;
+  return left->rule_id == right->rule_id && left->firmware_id == right->firmware_id &&
+         strcmp(left->node, right->node) == 0;
 }
 
 GwUpdates *
@@ -130,9 +131,9 @@ gw_updates_open(const GwUpdates *updates, const char *node, const char *type)
 }
 
 GwUpdate *
-gw_updates_ended(const GwUpdates *updates, const char *node, gint64 rule_id)
+gw_updates_ended(const GwUpdates *updates, const char *node, gint64 rule_id, gint64 firmware_id)
 {
-  GwUpdate key = { .node = (char *)node, .rule_id = rule_id };
+  GwUpdate key = { .node = (char *)node, .rule_id = rule_id, .firmware_id = firmware_id };
 
   return g_hash_table_lookup(updates->ended, &key);
 }

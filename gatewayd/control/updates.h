@@ -19,8 +19,8 @@ const GPtrArray *gw_updates_of_node(const GwUpdates *updates, const char *node);
 /* The open update of a node's component: of that very type; else type "" finds one of any type, and an update
  * of type "" is found by any. */
 GwUpdate *gw_updates_open(const GwUpdates *updates, const char *node, const char *type);
-/* How this rule ended on this node the last time, or NULL. */
-GwUpdate *gw_updates_ended(const GwUpdates *updates, const char *node, gint64 rule_id);
+/* How this firmware of the rule ended on this node the last time, or NULL. */
+GwUpdate *gw_updates_ended(const GwUpdates *updates, const char *node, gint64 rule_id, gint64 firmware_id);
 /* Call after its state became final. */
 void gw_updates_close(GwUpdates *updates, GwUpdate *update);
 /* Every update held: gint64 * -> GwUpdate. */

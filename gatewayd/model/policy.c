@@ -322,12 +322,12 @@ is_for_component(const GwQuestion *question, const GwFirmware *firmware)
 
 /* NULL = it may begin on this node. */
 static const char *
-why_ended(const Decision *decision, const GwRule *rule)
+why_ended(const Decision *decision, const GwRule *rule, const GwFirmware *firmware)
 {
   const GwQuestion *question = decision->question;
   const GwCatalogView *catalog = question->catalog;
   const GwUpdate *ended =
-      catalog->ended ? catalog->ended(catalog->user, rule->id, question->node, question->type) : NULL;
+      catalog->ended ? catalog->ended(catalog->user, rule->id, question->node, firmware->id) : NULL;
   switch (ended ? ended->state : GW_UPDATE_SCHEDULED) {
   case GW_UPDATE_SUCCEEDED:
     return "the rule's update succeeded on this node earlier; it is not brought twice";
@@ -412,7 +412,7 @@ judge(Decision *decision, const GwRule *rule, const GwFirmware *firmware)
 
   if ((text = why_not_version(decision, &it, order)))
     return judged(&it, OTHER_VERSION, GW_REASON_NO_RULE, text);
-  if ((text = why_ended(decision, rule)))
+  if ((text = why_ended(decision, rule, firmware)))
     return judged(&it, HAS_ENDED, GW_REASON_NO_RULE, text);
   if ((text = why_not_released(decision, firmware, rule)))
     return judged(&it, NOT_RELEASED, GW_REASON_WITHDRAWN, text);

@@ -32,9 +32,9 @@ typedef struct {
   /* What the core knows, by id; NULL = gone. */
   const GwFirmware *(*firmware)(gpointer user, gint64 id);
   const GwProduct *(*product)(gpointer user, const char *name);
-  /* The latest ended update of this node and component under this rule, or NULL. May be absent (NULL): then
-   * a rule that is through with a node would begin anew. */
-  const GwUpdate *(*ended)(gpointer user, gint64 rule_id, const GwNode *node, const char *type);
+  /* The latest ended update of this node to this firmware under this rule, or NULL. May be absent (NULL):
+   * then a rule that is through with a node would begin anew. */
+  const GwUpdate *(*ended)(gpointer user, gint64 rule_id, const GwNode *node, gint64 firmware_id);
   /* Its place in the rule's rollout. May be absent (NULL): then it is always its turn. */
   GwTurn (*turn)(gpointer user, const GwRule *rule, const GwNode *node);
   gpointer user;

@@ -32,11 +32,13 @@ find_product(gpointer user, const char *name)
 }
 
 static const GwUpdate *
-find_ended(gpointer user, gint64 rule_id, const GwNode *node, const char *type)
+find_ended(gpointer user, gint64 rule_id, const GwNode *node, gint64 firmware_id)
 {
   Site *site = user;
   g_assert_true(node == site->node);
-  return site->ended && site->ended->rule_id == rule_id ? site->ended : NULL;
+  return site->ended && site->ended->rule_id == rule_id && site->ended->firmware_id == firmware_id
+             ? site->ended
+             : NULL;
 }
 
 static GwFirmware *
@@ -126,6 +128,7 @@ end_in(Site *site, GwUpdateState state)
   gw_update_free(site->ended);
   site->ended = gw_update_new();
   site->ended->rule_id = 2;
+  site->ended->firmware_id = 3;
   site->ended->state = state;
 }
 
