@@ -20,6 +20,16 @@
   "UPDATE pin SET inference_started_boot_ms = ?2 + inference_started_boot_ms - " LAST ", "                   \
   "inference_last_boot_ms = ?2 + inference_last_boot_ms - " LAST ", boot_id = ?1, written_boot_ms = ?2 "     \
   "WHERE boot_id <> ?1"
+/* A deadline in three columns; when its row was written is said by what was left then. */
+#define LEFT_OF(which)                                                                                       \
+  "max(" which "_remaining_ms - max(iif(" which "_boot_id = " BOOT ", " NOTED " - (" which                   \
+  "_boot_ms - " which "_remaining_ms), 0), 0), 0)"
+/* clang-format off */
+#define CARRY(table, which)                                                                                  \
+  "UPDATE " table " SET " which "_remaining_ms = " LEFT_OF(which) ", "                                       \
+  which "_boot_ms = ?2 + " LEFT_OF(which) ", " which "_boot_id = ?1 "                                        \
+  "WHERE " which "_boot_id NOT IN ('', ?1)"
+/* clang-format on */
 
 void
 gw_rows_note_boot(GwBatch *batch, const GwNow *now)
@@ -35,5 +45,8 @@ gw_rows_carry_over(GwBatch *batch, const GwNow *now)
 {
   gw_batch_add(batch, CARRY_UPDATES, "si", gw_clock_boot_id(), now->boot_ms);
   gw_batch_add(batch, CARRY_PINS, "si", gw_clock_boot_id(), now->boot_ms);
+  gw_batch_add(batch, CARRY("rule_group", "spread"), "si", gw_clock_boot_id(), now->boot_ms);
+  gw_batch_add(batch, CARRY("rule_group", "watched"), "si", gw_clock_boot_id(), now->boot_ms);
+  gw_batch_add(batch, CARRY("firmware", "verification"), "si", gw_clock_boot_id(), now->boot_ms);
   gw_rows_note_boot(batch, now);
 }

@@ -116,6 +116,36 @@ find_rule(const Sim *sim, SimMake make, guint version)
   return -1;
 }
 
+/* Three fifths of the first group must have been heard to run it before anybody else is offered it. */
+static void
+check_group(const Sim *sim, const SimNode *node, int number)
+{
+  const SimRule *rule = &sim->rules[number];
+  guint n_begun = 0, n_good = 0;
+
+  for (guint i = 0; i < sim->n_nodes; i++) {
+    const SimNode *other = &sim->nodes[i];
+
+    if (other->n_updates[number] == 0)
+      continue;
+    n_begun++;
+    n_good += other->version >= rule->version && other->is_told ? 1 : 0;
+  }
+  if (rule->first_group && n_begun > rule->first_group && n_good * 10 < rule->first_group * 6)
+    fail_node(sim, node, "rule %s is offered to %u nodes, and %u of its first %u run it", rule->name, n_begun,
+              n_good, rule->first_group);
+}
+
+static void
+check_day(const Sim *sim, SimNode *node, int number)
+{
+  gint64 day = sim->now_ms / RIG_DAY_MS;
+
+  if (sim->rules[number].is_once_a_day && node->last_day[number] == day)
+    fail_node(sim, node, "rule %s begins twice on one day", sim->rules[number].name);
+  node->last_day[number] = day;
+}
+
 static void
 check_update_is_sole(Sim *sim, SimNode *node, const GwAnswer *answer, int rule)
 {
@@ -129,6 +159,7 @@ check_update_is_sole(Sim *sim, SimNode *node, const GwAnswer *answer, int rule)
     fail_node(sim, node, "rule %s fired %u times", by->name, node->n_updates[rule]);
   node->update = answer->update;
   node->n_downloads = 0;
+  check_group(sim, node, rule);
 }
 
 static void
@@ -136,6 +167,7 @@ check_promise(Sim *sim, SimNode *node, const GwAnswer *answer, int rule)
 {
   check_may_start(sim, node, &sim->rules[rule], "offered anew");
   check_update_is_sole(sim, node, answer, rule);
+  check_day(sim, node, rule);
   g_strlcpy(node->token, answer->token, sizeof node->token);
   node->rule = rule;
   node->has_begun = node->is_watched = FALSE;

@@ -63,6 +63,7 @@ typedef struct {
   gboolean has_begun, is_watched; /* bytes flowed in this attempt; all are there and it is silent */
   guint acked;
   guint n_updates[SIM_RULES_MAX]; /* different ones, by rule */
+  gint64 last_day[SIM_RULES_MAX]; /* on which an attempt began, by rule; days since 1970 */
   SimSlot slot;
 
   /* what the worker may answer from cache */
@@ -77,6 +78,8 @@ typedef struct {
   guint version;
   gint64 id, firmware;
   guint from_minute, until_minute, cap;
+  guint first_group; /* so many nodes before all others; 0 = there are no groups */
+  gboolean is_once_a_day;
   gboolean is_running;
   int only; /* a push: to this node alone; -1 = a rule for all of the make */
 } SimRule;

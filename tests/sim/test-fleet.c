@@ -105,9 +105,9 @@ verified_image(Sim *sim, SimMake make, guint version)
   return firmware;
 }
 
-/* A rule for all of a make: @hours "HH:MM-HH:MM", or NULL for always. */
+/* A rule for all of a make: @hours "HH:MM-HH:MM", or NULL for always; @more: text of further keys. */
 static SimRule *
-add_rule(Sim *sim, SimMake make, guint version, const char *hours)
+add_rule(Sim *sim, SimMake make, guint version, const char *hours, const char *more)
 {
   SimRule *rule = &sim->rules[sim->n_rules++];
   g_autofree char *form = NULL;
@@ -125,8 +125,8 @@ add_rule(Sim *sim, SimMake make, guint version, const char *hours)
                      .only = -1 };
   g_snprintf(rule->name, sizeof rule->name, "%s-%u", sim_products[make], version);
   rule->firmware = verified_image(sim, make, version);
-  form = hours ? g_strdup_printf("'hours': <'%s'>, 'cap': <uint32 %u>", hours, rule->cap)
-               : g_strdup_printf("'cap': <uint32 %u>", rule->cap);
+  form = g_strdup_printf("'cap': <uint32 %u>%s%s%s%s", rule->cap, hours ? ", 'hours': <'" : "",
+                         hours ? hours : "", hours ? "'>" : "", more);
   rule->id = rig_rule(sim->rig, rule->name, rule->firmware, form);
   return rule;
 }
@@ -185,9 +185,15 @@ resume_rule(Sim *sim, SimRule *rule)
 static void
 look_at_rules(Sim *sim)
 {
-  for (guint i = 0; i < sim->n_rules; i++)
-    if (sim->rules[i].is_running && sim->rules[i].only < 0)
-      resume_rule(sim, &sim->rules[i]);
+  for (guint i = 0; i < sim->n_rules; i++) {
+    SimRule *rule = &sim->rules[i];
+    g_autofree char *state = rig_column(sim->rig, "rules", "name", rule->name, "state");
+
+    if (!rule->is_running || rule->only >= 0 || g_strcmp0(state, "paused") != 0)
+      continue;
+    resume_rule(sim, rule);
+    rule->first_group = 0; /* in spite of what failed */
+  }
 }
 
 /* What is done on each day, at its first moment: when nothing is under way. */
@@ -197,7 +203,7 @@ run_script(Sim *sim, guint day)
   switch (day) {
   case 0:
     for (SimMake make = SIM_TOLD; make < SIM_N_MAKES; make++)
-      add_rule(sim, make, 2, make == SIM_SESSION ? NULL : "22:00-04:30");
+      add_rule(sim, make, 2, make == SIM_SESSION ? NULL : "22:00-04:30", "");
     break;
   case 2:
     add_trial(sim, SIM_TOLD);
@@ -209,13 +215,13 @@ run_script(Sim *sim, guint day)
     resume_rule(sim, &sim->rules[SIM_TOLD]);
     break;
   case 7:
-    add_rule(sim, SIM_TOLD, 3, "01:00-05:00");
-    add_rule(sim, SIM_SILENT, 3, "23:30-03:30");
+    add_rule(sim, SIM_TOLD, 3, "01:00-05:00", ", 'groups': <['5,success=60', 'rest']>")->first_group = 5;
+    add_rule(sim, SIM_SILENT, 3, "23:30-03:30", "");
     break;
   case 9: /* a rule without hours, while nobody knows the time */
     sim->trusted_ms = sim->now_ms + 2 * SIM_HOUR_MS;
     sim_set_clock(sim);
-    add_rule(sim, SIM_SESSION, 3, NULL);
+    add_rule(sim, SIM_SESSION, 3, NULL, ", 'once-a-day': <true>")->is_once_a_day = TRUE;
     break;
   default:
     break;
