@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "link/inspect.h"
 
-#define AT_ONCE 8 /* so many are looked at side by side */
+#define AT_ONCE 2 /* so many are looked at side by side; the units let a worker have no more children */
 
 /* As the code, the constants stay: list of GatewayPlugin. */
 static GSList *loaded;

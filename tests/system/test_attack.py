@@ -91,7 +91,7 @@ def test_firmware_on_its_way_is_not_renamed(site, tmp_path):
     path.write_bytes(one.cloud.image("ignored.bin"))
     one.gateway.ctl("push", path, "a", "--version=7")
     firmware = one.firmware(7)["id"]
-    assert "needs it" in refused(one, "firmware", "edit", firmware, "--version=9")
+    assert "is verifying" in refused(one, "firmware", "edit", firmware, "--version=9")
     one.says("a", "running version 7", 30)
     assert "version 9" not in one.nodes["a"].text()
 

@@ -107,6 +107,7 @@ def test_what_is_said_fits_its_schema(site, receiver, tmp_path):
     one.push(firmware, "n1")
     one.wait_update("n1", "succeeded", seconds=60)
     one.confirm(firmware, "n1", "5")
+    one.gateway.ctl("nodes", "set", "n3", "--product=weather", "--version=3")  # never comes: the rule goes on
     one.rule("all", firmware)
     one.wait_update("n2", "succeeded", seconds=60)
     one.gateway.ctl("rules", "pause", "all", "--reason=lunch")

@@ -115,4 +115,4 @@ def test_E3_offline_with_many_nodes(gateway, tmp_path):
     assert receiver.ids() == sorted(receiver.ids()) == sorted(int(event["id"]) for event in receiver.taken)
     times = [request["at"] for request in receiver.requests]
     assert len(times) >= max(3, N_NODES / BATCH) and max(len(request["events"]) for request in receiver.requests) <= BATCH
-    assert times[-1] - times[1] > 0.8 * INTERVAL_S * (len(times) - 2)  # the second may have been hurried, too
+    assert times[-1] - times[0] > 0.8 * INTERVAL_S * (len(times) - 2)  # one may have been hurried

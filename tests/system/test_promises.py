@@ -171,7 +171,7 @@ def test_C1_core_and_workers_killed_at_random_moments(site, seed):
         one.node("a")
     one.says("a", "running version 5", 60)
     assert one.got("a") == image
-    assert one.gateway.row("firmware", "version", "5")["state"] == "unverified"
+    assert one.gateway.row("firmware", "version", "5")["state"] == "verifying"
     assert one.wait_update("a", "succeeded", seconds=30)["inferred"] is True
 
 

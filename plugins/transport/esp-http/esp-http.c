@@ -15,7 +15,7 @@ static const GatewaySetting SETTINGS[] = {
     "type of the firmware that the sketch itself is, where products have several; empty: the only one" },
 };
 
-static const GatewayListen LISTENS[] = { { 80, NULL, "/", 0 } };
+static const GatewayListen LISTENS[] = { { 8266, NULL, "/", 0 } };
 
 static const GatewayField FORM[] = {
   { "version", "Version", "[A-Za-z0-9._+-]{1,64}", NULL, true,
@@ -267,11 +267,11 @@ GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .name = "esp-http",
   .title = "ESP8266 and ESP32: Arduino HTTP update, Tasmota, esp_https_ota",
   .version = "1.0",
-  .setup =
-      "Arduino: httpUpdate.update(client, \"http://GATEWAY/update\", \"1.0.0\") with the running version.\n"
-      "Tasmota: OtaUrl http://GATEWAY/tasmota.bin\n"
-      "ESP-IDF: http://GATEWAY/n/NODE/firmware.bin, and send the running version in the header "
-      "x-ESP32-version.",
+  .setup = "Arduino: httpUpdate.update(client, \"http://GATEWAY:8266/update.bin\", \"1.0.0\") with the "
+           "running version.\n"
+           "Tasmota: OtaUrl http://GATEWAY:8266/tasmota.bin\n"
+           "ESP-IDF: http://GATEWAY:8266/n/NODE/firmware.bin, and send the running version in the header "
+           "x-ESP32-version.",
   .settings = SETTINGS,
   .n_settings = GATEWAY_COUNT(SETTINGS),
   .listens = LISTENS,
