@@ -11,7 +11,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "link/inspect.h"
+#include "link/object-file.h"
 
+/* Kinds that one worker or another wants: of these, what is not ours is theirs. */
+#define HOSTED (1u << GATEWAY_REQUEST | 1u << GATEWAY_SESSION | 1u << GATEWAY_UPSTREAM | 1u << GATEWAY_FORMAT)
+#define PEEK_MAX (4 * 1024 * 1024)
 #define AT_ONCE 2 /* so many are looked at side by side; the units let a worker have no more children */
 
 /* As the code, the constants stay: list of GatewayPlugin. */
@@ -102,6 +106,23 @@ typedef struct {
   GError *error; /* why it is not */
 } Candidate;
 
+/* Another worker's: no child is made for it. The larger ones are looked at by one. */
+static gboolean
+is_of_others(const GwLoader *loader, int fd)
+{
+  g_autofree guint8 *data = NULL;
+  struct stat st;
+  ssize_t n;
+  guint kind;
+
+  if (fstat(fd, &st) < 0 || st.st_size > PEEK_MAX)
+    return FALSE;
+  data = g_malloc((gsize)st.st_size + 1);
+  n = pread(fd, data, (gsize)st.st_size, 0);
+  kind = gw_object_file_kind(data, n > 0 ? (gsize)n : 0);
+  return kind < 32 && (HOSTED & ~loader->kinds & (1u << kind)) != 0;
+}
+
 static void
 judge(const GwLoader *loader, const GPtrArray *files, Candidate *candidate, GError **error)
 {
@@ -126,10 +147,12 @@ judge(const GwLoader *loader, const GPtrArray *files, Candidate *candidate, GErr
 }
 
 static void
-begin(Candidate *candidate, const char *folder, int dir_fd, const char *name)
+begin(const GwLoader *loader, Candidate *candidate, const char *folder, int dir_fd, const char *name)
 {
   candidate->file = file_new(folder, name);
   candidate->fd = open_plugin(dir_fd, name, &candidate->error);
+  if (candidate->fd >= 0 && is_of_others(loader, candidate->fd))
+    gw_close(&candidate->fd);
   if (candidate->fd >= 0)
     candidate->look = gw_inspect_begin(candidate->fd);
 }
@@ -234,7 +257,7 @@ begin_folder(Run *run, const char *folder)
       end_all(run->loader, run->candidates, run->files);
     if (run->candidates->len + run->files->len >= GW_LOADER_MAX_FILES)
       return;
-    begin(&candidate, folder, dir_fd, names->pdata[i]);
+    begin(run->loader, &candidate, folder, dir_fd, names->pdata[i]);
     g_array_append_val(run->candidates, candidate);
   }
 }

@@ -13,11 +13,13 @@
 typedef Elf64_Ehdr Head;
 typedef Elf64_Phdr Segment;
 typedef Elf64_Shdr Section;
+typedef Elf64_Sym Symbol;
 #else
 #define ELF_CLASS ELFCLASS32
 typedef Elf32_Ehdr Head;
 typedef Elf32_Phdr Segment;
 typedef Elf32_Shdr Section;
+typedef Elf32_Sym Symbol;
 #endif
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define ELF_DATA ELFDATA2LSB
@@ -104,4 +106,72 @@ gw_object_file_check(const void *data, gsize size, GError **error)
 
   return check_head(&file, &head, error) && check_segments(&file, &head, error) &&
          check_sections(&file, &head, error);
+}
+
+/* ---- what kind of plugin ---- */
+
+static gboolean
+read_section(const File *file, const Head *head, guint i, Section *ret_section)
+{
+  guint64 offset = head->e_shoff + (guint64)i * sizeof *ret_section;
+
+  if (i >= head->e_shnum || !is_inside(file, offset, sizeof *ret_section))
+    return FALSE;
+  memcpy(ret_section, file->data + offset, sizeof *ret_section);
+  return ret_section->sh_type == SHT_NOBITS || is_inside(file, ret_section->sh_offset, ret_section->sh_size);
+}
+
+static gboolean
+is_named(const File *file, const Section *names, guint32 at, const char *name)
+{
+  gsize size = strlen(name) + 1;
+
+  return at < names->sh_size && size <= names->sh_size - at &&
+         memcmp(file->data + names->sh_offset + at, name, size) == 0;
+}
+
+static gboolean
+find_symbol(const File *file, const Head *head, const Section *table, const char *name, Symbol *ret_symbol)
+{
+  Section names;
+
+  if (!read_section(file, head, table->sh_link, &names) || names.sh_type != SHT_STRTAB)
+    return FALSE;
+  for (guint64 i = 0; i < table->sh_size / sizeof *ret_symbol; i++) {
+    memcpy(ret_symbol, file->data + table->sh_offset + i * sizeof *ret_symbol, sizeof *ret_symbol);
+    if (is_named(file, &names, ret_symbol->st_name, name))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The third of the constant's first numbers: they are there before anything is relocated. */
+static guint
+kind_at(const File *file, const Head *head, const Symbol *symbol)
+{
+  guint32 first[3];
+  Section section;
+
+  if (!read_section(file, head, symbol->st_shndx, &section) || section.sh_type == SHT_NOBITS ||
+      symbol->st_value < section.sh_addr || section.sh_size < sizeof first ||
+      symbol->st_value - section.sh_addr > section.sh_size - sizeof first)
+    return 0;
+  memcpy(first, file->data + section.sh_offset + (symbol->st_value - section.sh_addr), sizeof first);
+  return first[2];
+}
+
+guint
+gw_object_file_kind(const void *data, gsize size)
+{
+  File file = { data, size };
+  Head head = { 0 };
+  Section section;
+  Symbol symbol;
+
+  if (!check_head(&file, &head, NULL) || head.e_shentsize != sizeof(Section) || head.e_shnum > MAX_HEADERS)
+    return 0;
+  for (guint i = 0; i < head.e_shnum && read_section(&file, &head, i, &section); i++)
+    if (section.sh_type == SHT_DYNSYM && find_symbol(&file, &head, &section, "gateway_plugin", &symbol))
+      return kind_at(&file, &head, &symbol);
+  return 0;
 }

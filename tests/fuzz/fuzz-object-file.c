@@ -15,6 +15,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   gboolean is_whole = gw_object_file_check(data, size, &error);
 
   g_assert(is_whole == !error);
+  gw_object_file_kind(data, size);
   g_assert(!is_whole || size >= 64 + 56);
   if (is_whole)
     g_assert(!gw_object_file_check(data, 64, NULL));

@@ -205,6 +205,19 @@ test_foreign_owner(void)
   g_assert_nonnull(strstr(error->message, "uid 1000"));
 }
 
+/* What is another worker's is not even looked at: here each would be a child that dies or hangs. */
+static void
+test_of_others(void)
+{
+  GwLoader loader = { .folders = bad_folder, .kinds = 1u << GATEWAY_UPSTREAM };
+  g_autoptr(GPtrArray) files = gw_loader_run(&loader);
+
+  for (guint i = 0; i < files->len; i++) {
+    const char *path = ((const GwPluginFile *)files->pdata[i])->path;
+    g_assert_false(g_str_has_suffix(path, "/bad-crash.so") || g_str_has_suffix(path, "/bad-hang.so"));
+  }
+}
+
 /* Each of the bad ones is refused for its own reason; the sound one among them runs. */
 static void
 test_bad_constants(void)
@@ -314,6 +327,7 @@ main(int argc, char **argv)
   g_test_add_func("/promise/K8/writable", test_writable);
   g_test_add_func("/promise/K8/linked", test_linked);
   g_test_add_func("/promise/K8/foreign-owner", test_foreign_owner);
+  g_test_add_func("/loader/of-others", test_of_others);
   g_test_add_func("/promise/K8/bad-constants", test_bad_constants);
   return g_test_run();
 }
