@@ -9,6 +9,7 @@
 
 #define LATER_S 10
 #define IDLE_MS 60000
+#define HURRY_MS 20
 #define MAX_ADOPTED 65536
 #define CONTACTS_BATCH 512
 
@@ -458,6 +459,7 @@ gw_lan_new(GwReactor *reactor, const GwLanSetup *setup, GError **error)
   lan->talks = gw_talks_new(lan);
   lan->lines = gw_lines_new(lan);
   lan->uplink = gw_uplink_new(reactor, setup->link_path, make_hello(setup), &UPLINK_EVENTS, lan);
+  gw_uplink_hurry(lan->uplink, HURRY_MS);
   return lan;
 }
 

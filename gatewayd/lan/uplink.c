@@ -7,6 +7,7 @@
 #include "gateway-plugin.h"
 
 #define AGAIN_MS 2000
+#define HURRY_US 300
 #define MAX_REPORTS (GW_UPLINK_MAX_TELLS / 4 * 3)
 
 struct GwPost {
@@ -138,23 +139,29 @@ resend(GwUplink *uplink)
 }
 
 static void
-connect_now(GwUplink *uplink)
+take(GwUplink *uplink, int fd)
 {
-  g_autoptr(GError) error = NULL;
-  int fd = gw_link_connect(uplink->path, &error);
-
-  if (fd < 0) {
-    if (!uplink->has_complained)
-      gw_notice(GW_SUBJECT_LINK, "core", "waiting for it: %s", error->message);
-    uplink->has_complained = TRUE;
-    arm(uplink, &uplink->retry, GW_UPLINK_RETRY_MS);
-    return;
-  }
   uplink->has_complained = FALSE;
   uplink->link = gw_link_new(fd, gw_reactor_context(uplink->reactor), &LINK_EVENTS, uplink);
   (void)gw_link_send(uplink->link, GW_MESSAGE_HELLO, 0, uplink->hello, NULL, 0);
   uplink->events.connected(uplink->user);
   resend(uplink);
+}
+
+static void
+connect_now(GwUplink *uplink)
+{
+  g_autoptr(GError) error = NULL;
+  int fd = gw_link_connect(uplink->path, &error);
+
+  if (fd >= 0) {
+    take(uplink, fd);
+    return;
+  }
+  if (!uplink->has_complained)
+    gw_notice(GW_SUBJECT_LINK, "core", "waiting for it: %s", error->message);
+  uplink->has_complained = TRUE;
+  arm(uplink, &uplink->retry, GW_UPLINK_RETRY_MS);
 }
 
 static void
@@ -255,6 +262,20 @@ gw_uplink_new(GwReactor *reactor, const char *path, GVariant *hello, const GwUpl
   uplink->retry.fire = on_retry;
   arm(uplink, &uplink->retry, 0);
   return uplink;
+}
+
+void
+gw_uplink_hurry(GwUplink *uplink, guint max_ms)
+{
+  gint64 end_us = g_get_monotonic_time() + (gint64)max_ms * 1000;
+  int fd;
+
+  while ((fd = gw_link_connect(uplink->path, NULL)) < 0 && g_get_monotonic_time() < end_us)
+    g_usleep(HURRY_US);
+  if (fd < 0)
+    return;
+  gw_wheel_cancel(&uplink->retry);
+  take(uplink, fd);
 }
 
 void

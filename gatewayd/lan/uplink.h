@@ -26,6 +26,9 @@ typedef struct {
 /* @hello as in HELLO, floating or not. Connects at the reactor's next turn. */
 GwUplink *gw_uplink_new(GwReactor *reactor, const char *path, GVariant *hello, const GwUplinkEvents *events,
                         gpointer user);
+/* Before the loop runs: connects now. A core that starts beside us may be a moment behind: it is waited for,
+ * up to @max_ms. */
+void gw_uplink_hurry(GwUplink *uplink, guint max_ms);
 /* Nobody who waits is told any more. */
 void gw_uplink_free(GwUplink *uplink);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwUplink, gw_uplink_free)
