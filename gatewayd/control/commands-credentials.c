@@ -18,7 +18,7 @@ typedef struct {
 static void
 put_digest(GwCore *core, GwNode *node, const char *digest, GwChange *change)
 {
-  g_strlcpy(node->credential_digest, digest, sizeof(node->credential_digest));
+  gw_shared_text_set(&node->credential_digest, digest);
   gw_rows_put_node(gw_change_batch(change), node);
   gw_scheduler_node_changed(core, node->id); /* what was answered to the old secret is void */
   gw_house_snapshot_soon(core);

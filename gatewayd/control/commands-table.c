@@ -205,8 +205,12 @@ apply_each(gpointer job, guint index)
   node = gw_commands_enter_node(import->core, row->id, NULL);
   if (!node)
     return; /* a shared login took the name since it was checked */
-  if (row->credential)
-    gw_credentials_digest(import->core->credentials, node->id, row->credential, node->credential_digest);
+  if (row->credential) {
+    char digest[GW_SHA256_HEX_LEN + 1];
+
+    gw_credentials_digest(import->core->credentials, node->id, row->credential, digest);
+    gw_shared_text_set(&node->credential_digest, digest);
+  }
   gw_commands_apply_node_form(import->core, node, row->form, import->caller_name, import->change);
 }
 

@@ -62,6 +62,7 @@ gw_node_new(const char *id)
   gw_shared_text_set(&node->plugin, "");
   gw_shared_text_set(&node->location, "");
   gw_shared_text_set(&node->set_aside_reason, "");
+  gw_shared_text_set(&node->credential_digest, "");
   node->address = g_strdup("");
   node->aliases = g_ptr_array_new_with_free_func(g_free);
   node->labels = g_ptr_array_new_with_free_func(g_free);
@@ -81,6 +82,7 @@ gw_node_free(GwNode *node)
   gw_shared_text_clear(&node->plugin);
   gw_shared_text_clear(&node->location);
   gw_shared_text_clear(&node->set_aside_reason);
+  gw_shared_text_clear(&node->credential_digest);
   g_free(node->address);
   g_clear_pointer(&node->aliases, g_ptr_array_unref);
   g_clear_pointer(&node->labels, g_ptr_array_unref);

@@ -40,14 +40,14 @@ typedef struct {
   GArray *components;                      /* GwComponent, at most 8 */
   GwIdentity identity;                     /* strongest seen */
   gboolean is_adopted, is_group, is_set_aside;
-  const char *set_aside_reason; /* a shared text */
-  gboolean needs_power_cycle;   /* a never-cut make whose transfer broke: silent until it is reset */
-  char credential_digest[65];   /* keyed, hex; "" = none */
-  guint n_failures;             /* updates that failed since one succeeded, or it was returned */
-  gint64 told_number;           /* the greatest that it was told with an offer; 0 = none. See GwRule.number */
-  gint64 told_firmware;         /* id of the firmware that it was told it for; 0 = none */
-  gint64 first_ms, last_ms;     /* wall, first and last contact */
-  gint64 last_boot_ms;          /* boot clock of the last contact in this boot, 0 = none */
+  const char *set_aside_reason;  /* a shared text */
+  gboolean needs_power_cycle;    /* a never-cut make whose transfer broke: silent until it is reset */
+  const char *credential_digest; /* keyed, hex; "" = none; a shared text */
+  guint n_failures;              /* updates that failed since one succeeded, or it was returned */
+  gint64 told_number;       /* the greatest that it was told with an offer; 0 = none. See GwRule.number */
+  gint64 told_firmware;     /* id of the firmware that it was told it for; 0 = none */
+  gint64 first_ms, last_ms; /* wall, first and last contact */
+  gint64 last_boot_ms;      /* boot clock of the last contact in this boot, 0 = none */
   guint64 n_contacts;
   guint64 habit; /* at which hours it asks: see habit.h */
 } GwNode;

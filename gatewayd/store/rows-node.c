@@ -142,7 +142,7 @@ read_node(const GwRow *row, gpointer user)
   node->is_set_aside = gw_row_int(row, 13) != 0;
   gw_shared_text_set(&node->set_aside_reason, gw_row_text(row, 14));
   node->needs_power_cycle = gw_row_int(row, 15) != 0;
-  g_strlcpy(node->credential_digest, gw_row_text(row, 16), sizeof node->credential_digest);
+  gw_shared_text_set(&node->credential_digest, gw_row_text(row, 16));
   node->first_ms = gw_row_int(row, 17);
   node->told_number = gw_row_int(row, 18);
   node->told_firmware = gw_row_int(row, 19);

@@ -159,7 +159,8 @@ some_node(const char *id)
   gw_shared_text_set(&component->hardware_version, "B");
   node->identity = GW_IDENTITY_CLAIMED;
   node->is_adopted = node->is_set_aside = node->needs_power_cycle = TRUE;
-  memset(node->credential_digest, 'c', 64);
+  gw_shared_text_set(&node->credential_digest,
+                     "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc");
   node->first_ms = 5;
   node->last_ms = 6;
   node->n_contacts = 7;
