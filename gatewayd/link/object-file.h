@@ -6,6 +6,6 @@
 
 /* Every segment and section that the headers announce lies inside @size bytes. */
 gboolean gw_object_file_check(const void *data, gsize size, GError **error);
-/* GatewayPlugin.kind as it stands in the file, without loading it; 0 = not to be found. Says only who may pass
- * the file over: whoever wants that kind has it looked at. */
+/* GatewayPlugin.kind as it stands in the file, without loading it; 0 = not to be found. Says only who may
+ * pass the file over: whoever wants that kind has it looked at. */
 guint gw_object_file_kind(const void *data, gsize size);
