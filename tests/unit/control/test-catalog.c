@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/sign.h"
+#include "control/budget.h"
 
 #define IMAGE_SIZE 6000
 
@@ -303,6 +304,7 @@ test_month_of_the_wan(void)
   g_assert_null(rig_take(rig, FALSE, GW_MESSAGE_FETCH));
   rig_stop_core(rig);
   rig_start_core(rig);
+  g_assert_cmpuint(gw_budget_used(rig->core), ==, sizeof(image));
   rig_connect_lan(rig);
   rig_connect_wan(rig);
   rig_pass(rig, RIG_DAY_MS / 24);
