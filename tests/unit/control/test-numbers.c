@@ -132,7 +132,9 @@ test_limit_survives_a_restart(void)
 {
   g_autoptr(Rig) rig = rig_with_motes();
   gint64 firmware = rig_import(rig, "motes", "spring", 5000, 'x');
+  const RigAsker before = { .plugin = RIG_NUMBERED, .node = "old" };
 
+  rig_expect_nothing(rig, &before, GATEWAY_REASON_NO_RULE); /* all else of it is known */
   rig_expect_nothing(rig, &OLD, GATEWAY_REASON_NO_RULE);
   rig_settle(rig);
   rig_stop_core(rig);

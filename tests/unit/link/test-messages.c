@@ -523,6 +523,22 @@ test_flipped(void)
   g_assert_cmpuint(n_refused, >, 8);
 }
 
+/* What is not packed bytes must be the serialisation of its type, to the last byte. */
+static void
+test_malformed(void)
+{
+  g_autoptr(GVariant) payload = g_variant_ref_sink(g_variant_new_parsed("{'name': <'hello'>}"));
+  g_autoptr(GByteArray) bytes = g_byte_array_new();
+  guint8 head[8] = { GW_LINK_VERSION, 0, GW_MESSAGE_HELLO };
+
+  g_assert_cmpstr(gw_message_format(GW_MESSAGE_HELLO), ==, g_variant_get_type_string(payload));
+  g_byte_array_append(bytes, head, sizeof head);
+  g_byte_array_append(bytes, g_variant_get_data(payload), (guint)g_variant_get_size(payload));
+  g_assert_true(is_message(bytes->data, bytes->len));
+  for (guint size = 9; size < bytes->len; size++)
+    g_assert_false(is_message(bytes->data, size));
+}
+
 static void
 test_heads(void)
 {
@@ -561,5 +577,6 @@ main(int argc, char **argv)
   g_test_add_func("/messages/truncated", test_truncated);
   g_test_add_func("/messages/flipped", test_flipped);
   g_test_add_func("/messages/heads", test_heads);
+  g_test_add_func("/messages/malformed", test_malformed);
   return g_test_run();
 }
