@@ -2,37 +2,10 @@
 /* Columns of nodes. */
 #include <string.h>
 
-#include "control/columns.h"
+#include "control/columns-private.h"
 
 #include "control/scheduler.h"
 #include "control/verbs.h"
-
-static GPtrArray *
-values_of(GHashTableIter *iter)
-{
-  GPtrArray *items = g_ptr_array_new();
-  gpointer value;
-
-  while (g_hash_table_iter_next(iter, NULL, &value))
-    g_ptr_array_add(items, value);
-  return items;
-}
-
-#define TEXT(function, Type, member)                                                                         \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_string(((const Type *)item)->member);                                               \
-  }
-#define NUMBER(function, Type, member)                                                                       \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_int64((gint64)((const Type *)item)->member);                                        \
-  }
-#define FLAG(function, Type, member)                                                                         \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_boolean(((const Type *)item)->member);                                              \
-  }
 
 /* ---- nodes ---- */
 
@@ -145,7 +118,7 @@ node_items(GwCore *core)
   GHashTableIter iter;
 
   gw_registry_iter(core->registry, &iter);
-  return values_of(&iter);
+  return gw_columns_values(&iter);
 }
 
 const GwKind gw_columns_nodes = { "nodes", "id", NODES, node_items };

@@ -1,36 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Columns of rules. What a rule says in full is its written form. */
-#include "control/columns.h"
+#include "control/columns-private.h"
 
 #include "control/rollouts.h"
 #include "control/scheduler.h"
-
-static GPtrArray *
-values_of(GHashTableIter *iter)
-{
-  GPtrArray *items = g_ptr_array_new();
-  gpointer value;
-
-  while (g_hash_table_iter_next(iter, NULL, &value))
-    g_ptr_array_add(items, value);
-  return items;
-}
-
-#define TEXT(function, Type, member)                                                                         \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_string(((const Type *)item)->member);                                               \
-  }
-#define NUMBER(function, Type, member)                                                                       \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_int64((gint64)((const Type *)item)->member);                                        \
-  }
-#define FLAG(function, Type, member)                                                                         \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_boolean(((const Type *)item)->member);                                              \
-  }
 
 NUMBER(rule_id, GwRule, id)
 TEXT(rule_name, GwRule, name)
@@ -230,7 +203,7 @@ rule_items(GwCore *core)
   GHashTableIter iter;
 
   gw_rules_iter(core->rules, &iter);
-  return values_of(&iter);
+  return gw_columns_values(&iter);
 }
 
 const GwKind gw_columns_rules = { "rules", "id", RULES, rule_items };

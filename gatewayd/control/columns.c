@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "control/columns.h"
+#include "control/columns-private.h"
 
 #include <string.h>
 
@@ -7,24 +7,8 @@
 #include "control/imports.h"
 #include "control/upstreams.h"
 
-#define TEXT(function, Type, member)                                                                         \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_string(((const Type *)item)->member);                                               \
-  }
-#define NUMBER(function, Type, member)                                                                       \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_int64((gint64)((const Type *)item)->member);                                        \
-  }
-#define FLAG(function, Type, member)                                                                         \
-  static GVariant *function(GwCore *core, gconstpointer item)                                                \
-  {                                                                                                          \
-    return g_variant_new_boolean(((const Type *)item)->member);                                              \
-  }
-
-static GPtrArray *
-values_of(GHashTableIter *iter)
+GPtrArray *
+gw_columns_values(GHashTableIter *iter)
 {
   GPtrArray *items = g_ptr_array_new();
   gpointer value;
@@ -121,7 +105,7 @@ firmware_items(GwCore *core)
   GHashTableIter iter;
 
   gw_firmwares_iter(core->firmwares, &iter);
-  return values_of(&iter);
+  return gw_columns_values(&iter);
 }
 
 /* ---- cache: the images that are here, or on their way ---- */
@@ -224,7 +208,7 @@ product_items(GwCore *core)
   GHashTableIter iter;
 
   gw_products_iter(core->firmwares, &iter);
-  return values_of(&iter);
+  return gw_columns_values(&iter);
 }
 
 /* ---- upstreams ---- */
