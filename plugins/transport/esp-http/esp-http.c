@@ -144,17 +144,19 @@ is_filesystem(const GatewayRequest *request)
   return gateway_text_equal(mode, "spiffs") || gateway_text_equal(mode, "littlefs");
 }
 
-/* "bytes=N-" with N > 0: bytes of a download that began earlier. */
+/* Bytes of a download that began earlier: every range but one that begins at 0, in whatever spelling. */
 static bool
 is_resumption(const GatewayRequest *request)
 {
   GatewayText range = gateway_header(request, "Range");
-  if (!has_prefix(range, "bytes="))
+  size_t i = strlen("bytes=");
+  if (range.size == 0)
     return false;
-  for (size_t i = strlen("bytes="); i < range.size && range.data[i] != '-'; i++)
-    if (range.data[i] != '0')
-      return true;
-  return false;
+  if (!has_prefix(range, "bytes=0"))
+    return true;
+  while (i < range.size && range.data[i] == '0')
+    i++;
+  return i == range.size || range.data[i] != '-';
 }
 
 /* The version is that of what is asked for: a program passes one with each kind of update. */

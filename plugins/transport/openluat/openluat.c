@@ -123,17 +123,19 @@ has_prefix(GatewayText text, const char *prefix)
   return text.size >= size && memcmp(text.data, prefix, size) == 0;
 }
 
-/* "bytes=N-" with N > 0: the rest of a download that broke. */
+/* The rest of a download that broke: every range but one that begins at 0, in whatever spelling. */
 static bool
 is_resumption(const GatewayRequest *request)
 {
   GatewayText range = gateway_header(request, "Range");
-  if (!has_prefix(range, "bytes="))
+  size_t i = strlen("bytes=");
+  if (range.size == 0)
     return false;
-  for (size_t i = strlen("bytes="); i < range.size && range.data[i] != '-'; i++)
-    if (range.data[i] != '0')
-      return true;
-  return false;
+  if (!has_prefix(range, "bytes=0"))
+    return true;
+  while (i < range.size && range.data[i] == '0')
+    i++;
+  return i == range.size || range.data[i] != '-';
 }
 
 /* PROJECT_CORE: the core is what the firmware was built for. */
