@@ -116,7 +116,7 @@ def test_E2_tried_again(hooked, answer):
     one.start()
     enter(one, "a", "b")
     wait_taken(one, receiver, "a", "b")
-    assert len(receiver.requests) >= 2
+    wait_for("the repetition", lambda: len(receiver.requests) >= 2)
     assert receiver.ids() == sorted(receiver.ids()) and one.rows("deadletter") == []
     assert receiver.requests[0]["events"][0] == receiver.requests[1]["events"][0], "a repetition is the same"
 
