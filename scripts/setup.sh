@@ -11,7 +11,7 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libgli
 RUN_PACKAGES="dbus python3 openssl curl systemd"
 TEST_PACKAGES="clang libclang-rt-14-dev clang-format python3-pytest python3-gi gir1.2-glib-2.0 iproute2 nginx-light
   socat strace procps polkitd sqlite3 binutils git jq python3-jsonschema
-  python3-intelhex srecord zip xz-utils zstd wget lftp tnftp ncftp inetutils-ftp busybox vsftpd nbdkit libnbd-bin e2fsprogs"
+  python3-intelhex srecord zip xz-utils zstd wget lftp tnftp ncftp inetutils-ftp busybox vsftpd dnsmasq-base unbound nbdkit libnbd-bin e2fsprogs"
 
 # The names among the arguments that are not installed.
 missing_packages() {
