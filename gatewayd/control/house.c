@@ -143,6 +143,7 @@ trim(GwCore *core)
   drop_ended_updates(core);
   gw_rows_trim_timeline(gw_change_batch(change), oldest_ms, TIMELINE_ROWS_MAX);
   gw_rows_trim_updates(gw_change_batch(change), oldest_ms);
+  gw_rows_trim_days(gw_change_batch(change));
   gw_rows_trim_tallies(gw_change_batch(change));
   gw_rows_trim_events(gw_change_batch(change), oldest_ms, (guint)core->limits.events);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);

@@ -12,7 +12,6 @@
 
 /* Numbers of a plugin that is not here just now are asked for again. */
 #define PLUGIN_AWAY_MS 60000
-#define DAY_MS G_GINT64_CONSTANT(86400000)
 
 static void
 set_reason(GwUpdate *update, const char *reason)
@@ -176,14 +175,13 @@ gw_progress_say(GwCore *core, const GwUpdate *update, const char *what, const ch
                 detail ? detail : "");
 }
 
-/* When the rule is one of "once a day", not before the next UTC day. */
+/* When the rule is one of "once a day", it would be refused before the next. */
 static gint64
 wait_for_day_ms(const GwCore *core, const GwUpdate *update)
 {
   const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
-  GwNow now = gw_core_now(core);
 
-  return rule && rule->rollout.is_once_a_day && now.is_trusted ? DAY_MS - now.wall_ms % DAY_MS : 0;
+  return rule ? gw_rollouts_day_wait_ms(core, rule, update->node, GW_DAY_ATTEMPT) : 0;
 }
 
 /* The attempt failed: another one after a wait that doubles, or the end. */
@@ -385,7 +383,9 @@ wake(GwCore *core, const GwUpdate *update)
 
   const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
 
-  if (node && (!rule || gw_rollouts_may_wake(core, rule, node)))
+  if (node && rule)
+    gw_rollouts_wake(core, rule, node);
+  else if (node)
     gw_scheduler_wake(core, node);
 }
 

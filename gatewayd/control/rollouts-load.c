@@ -19,12 +19,22 @@ take_group(const GwGroupRow *row, gpointer user)
   rollout->groups[rollout->n_groups++] = *row->group;
 }
 
+static void
+take_day(gint64 rule_id, gint64 key, gint64 day, gpointer user)
+{
+  GwRolloutState *rollout = gw_rollout_find(user, rule_id);
+
+  if (rollout)
+    gw_rollout_set_day(rollout, key, day);
+}
+
 gboolean
 gw_rollouts_load(GwCore *core, GError **error)
 {
   GwNow now = gw_core_now(core);
 
-  return gw_rows_load_rollouts(core->db, &now, take_rollout, take_group, core, error);
+  return gw_rows_load_rollouts(core->db, &now, take_rollout, take_group, core, error) &&
+         gw_rows_load_days(core->db, take_day, core, error);
 }
 
 static void

@@ -10,7 +10,7 @@ typedef struct {
   GwGroup groups[GW_ROLLOUT_GROUPS_MAX];
   gint64 missed_ms;        /* wall: up to here it was said which windows passed unused; 0 = from now on */
   gboolean is_window_open; /* at the last look */
-  GHashTable *woken;       /* hash of a node -> UTC day on which it was last told to ask; NULL = nobody */
+  GHashTable *days;        /* once a day: what was done for whom -> UTC day; NULL = nothing yet */
 } GwRolloutState;
 
 struct GwRollouts {
@@ -26,6 +26,7 @@ GwRolloutState *gw_rollout_divide(GwCore *core, const GwRule *rule, GwChange *ch
 gboolean gw_rollout_join_newcomers(const GwCore *core, const GwRule *rule, GwRolloutState *rollout);
 /* Runs @node already what the rule wants? */
 gboolean gw_rollout_is_satisfied(const GwCore *core, const GwRule *rule, const GwNode *node);
+void gw_rollout_set_day(GwRolloutState *rollout, gint64 key, gint64 day);
 GwOutcome gw_rollout_outcome(const GwRule *rule, const GwUpdate *update);
 void gw_rollout_count(GwRolloutState *rollout);
 void gw_rollout_put_group(GwCore *core, const GwRolloutState *rollout, guint number, GwChange *change);

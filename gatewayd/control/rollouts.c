@@ -6,15 +6,13 @@
 #include "control/windows.h"
 #include "model/policy.h"
 
-#define DAY_MS G_GINT64_CONSTANT(86400000)
-
 static void
 rollout_free(gpointer data)
 {
   GwRolloutState *rollout = data;
 
   gw_targets_free(rollout->targets);
-  g_clear_pointer(&rollout->woken, g_hash_table_unref);
+  g_clear_pointer(&rollout->days, g_hash_table_unref);
   g_free(rollout);
 }
 
@@ -308,23 +306,6 @@ gw_rollouts_groups(const GwCore *core, gint64 rule_id, guint *ret_n)
     return NULL;
   gw_rollout_count(rollout);
   return rollout->groups;
-}
-
-gboolean
-gw_rollouts_may_wake(GwCore *core, const GwRule *rule, const GwNode *node)
-{
-  GwRolloutState *rollout = gw_rollout_find(core, rule->id);
-  guint64 hash = gw_rollout_hash(rule->id, node->id);
-  gpointer today = GINT_TO_POINTER((gint)(gw_core_now(core).wall_ms / DAY_MS) + 1);
-
-  if (!rule->rollout.is_once_a_day || !rollout)
-    return TRUE;
-  if (!rollout->woken)
-    rollout->woken = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-  if (g_hash_table_lookup(rollout->woken, &hash) == today)
-    return FALSE;
-  g_hash_table_replace(rollout->woken, g_memdup2(&hash, sizeof(hash)), today);
-  return TRUE;
 }
 
 gboolean

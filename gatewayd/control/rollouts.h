@@ -28,9 +28,15 @@ void gw_rollouts_alarm(GwCore *core, gint64 rule_id);
 /* The rule is over: with its numbers, once. */
 void gw_rollouts_complete(GwCore *core, GwRule *rule, const char *why, GwChange *change);
 
-/* May the gateway tell the node to ask for what the rule has? Once a UTC day where the rule says so; then it
- * counts as told. */
-gboolean gw_rollouts_may_wake(GwCore *core, const GwRule *rule, const GwNode *node);
+/* What a rule of "once a day" starts for a node once on a UTC day. */
+typedef enum { GW_DAY_WAKE, GW_DAY_ATTEMPT } GwDayWork;
+/* How long that must wait until the next day; 0 = it may be now, and always where the rule knows no days. */
+gint64 gw_rollouts_day_wait_ms(const GwCore *core, const GwRule *rule, const char *node, GwDayWork work);
+/* It is done as soon as @change is on disk. */
+void gw_rollouts_use_day(GwCore *core, const GwRule *rule, const char *node, GwDayWork work,
+                         GwChange *change);
+/* Tells the node to ask for what the rule has, where it can be told and the rule's day allows it. */
+void gw_rollouts_wake(GwCore *core, const GwRule *rule, const GwNode *node);
 /* Has its turn come, and has nothing become of it yet? */
 gboolean gw_rollouts_is_waiting(const GwCore *core, const GwRule *rule, const GwNode *node);
 /* TRUE = a window has opened since the last look. */

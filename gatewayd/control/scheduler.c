@@ -96,6 +96,26 @@ hold_back_number(const GwCore *core, const GwSituation *situation, GwVerdict *ve
   verdict->text = why;
 }
 
+/* A rule of "once a day" has had its attempt of this day. Another answer to the same attempt is none. */
+static void
+hold_back_day(const GwCore *core, const GwSituation *situation, const GwNow *now, GwVerdict *verdict)
+{
+  const GwUpdate *open = gw_updates_open(core->updates, situation->node->id, situation->type);
+  gint64 wait_ms;
+
+  if (!verdict->is_offer || situation->is_for_bytes || !verdict->rule ||
+      (open && open->rule_id == verdict->rule->id && open->state != GW_UPDATE_SCHEDULED))
+    return;
+  wait_ms = gw_rollouts_day_wait_ms(core, verdict->rule, situation->node->id, GW_DAY_ATTEMPT);
+  if (wait_ms == 0)
+    return;
+  verdict->is_offer = FALSE;
+  verdict->reason = GW_REASON_RETRY_WAIT;
+  verdict->text = "the rule starts one attempt a day for a node, and has had that of today";
+  verdict->wait_ms = wait_ms;
+  verdict->until_wall_ms = MIN(verdict->until_wall_ms, now->wall_ms + wait_ms);
+}
+
 GwVerdict
 gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now)
 {
@@ -117,6 +137,7 @@ gw_scheduler_decide(GwCore *core, const GwSituation *situation, const GwNow *now
 
   hold_back_stale(core, situation, now, &verdict);
   hold_back_number(core, situation, &verdict);
+  hold_back_day(core, situation, now, &verdict);
   return verdict;
 }
 
@@ -319,8 +340,9 @@ gw_scheduler_wake(GwCore *core, const GwNode *node)
     gw_workers_tell_lan(core->workers, GW_MESSAGE_WAKE, gw_wake_pack(node->plugin, node->id, "", ""));
 }
 
-static gboolean
-is_target(GwCore *core, const GwNode *node, const GwFirmware *firmware, GPtrArray *rules)
+/* A rule that has the firmware for the node, or NULL. */
+static const GwRule *
+find_bringer(GwCore *core, const GwNode *node, const GwFirmware *firmware, GPtrArray *rules)
 {
   const char *text;
 
@@ -330,10 +352,11 @@ is_target(GwCore *core, const GwNode *node, const GwFirmware *firmware, GPtrArra
     const GwRule *rule = rules->pdata[i];
 
     if (rule->state == GW_RULE_RUNNING && gw_rule_has_firmware(rule, firmware->id) &&
-        gw_rule_targets(rule, node, firmware, &text) && gw_rollouts_may_wake(core, rule, node))
-      return TRUE;
+        gw_rule_targets(rule, node, firmware, &text) &&
+        gw_rollouts_day_wait_ms(core, rule, node->id, GW_DAY_WAKE) == 0)
+      return rule;
   }
-  return FALSE;
+  return NULL;
 }
 
 static gboolean
@@ -350,6 +373,7 @@ gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware)
   g_autoptr(GPtrArray) rules = g_ptr_array_new();
   const char *seen = NULL; /* plugins are shared texts: few, and the same again and again */
   gboolean is_session = FALSE;
+  const GwRule *rule;
   GHashTableIter iter;
   gpointer node;
   guint n = 0;
@@ -358,9 +382,9 @@ gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware)
   while (n < WAKE_MAX && g_hash_table_iter_next(&iter, NULL, &node)) {
     if (((GwNode *)node)->plugin != seen)
       is_session = has_sessions(core, seen = ((GwNode *)node)->plugin);
-    if (!is_session || !is_target(core, node, firmware, rules))
+    if (!is_session || !(rule = find_bringer(core, node, firmware, rules)))
       continue;
-    gw_scheduler_wake(core, node);
+    gw_rollouts_wake(core, rule, node);
     n++;
   }
 }

@@ -40,6 +40,22 @@ gw_rows_delete_rollout(GwBatch *batch, gint64 rule_id)
 {
   gw_batch_add(batch, "DELETE FROM rule_group WHERE rule = ?", "i", rule_id);
   gw_batch_add(batch, "DELETE FROM rollout WHERE rule = ?", "i", rule_id);
+  gw_batch_add(batch, "DELETE FROM rule_day WHERE rule = ?", "i", rule_id);
+}
+
+void
+gw_rows_put_day(GwBatch *batch, gint64 rule_id, gint64 key, gint64 day)
+{
+  gw_batch_add(batch, "INSERT OR REPLACE INTO rule_day VALUES (?, ?, ?)", "iii", rule_id, key, day);
+}
+
+void
+gw_rows_trim_days(GwBatch *batch)
+{
+  gw_batch_add(batch,
+               "DELETE FROM rule_day WHERE rule NOT IN (SELECT id FROM rule WHERE state IN "
+               "('running', 'paused'))",
+               "");
 }
 
 typedef struct {
@@ -102,4 +118,26 @@ gw_rows_load_rollouts(GwDb *db, const GwNow *now, void (*each)(const GwRolloutRo
                     "rollout.rule), missed_ms FROM rollout ORDER BY rule",
                     read_rollout, &reader, error) &&
          gw_db_load(db, "SELECT * FROM rule_group ORDER BY rule, number", read_group, &reader, error);
+}
+
+typedef struct {
+  void (*each)(gint64 rule_id, gint64 key, gint64 day, gpointer user);
+  gpointer user;
+} DayReader;
+
+static void
+read_day(const GwRow *row, gpointer user)
+{
+  const DayReader *reader = user;
+
+  reader->each(gw_row_int(row, 0), gw_row_int(row, 1), gw_row_int(row, 2), reader->user);
+}
+
+gboolean
+gw_rows_load_days(GwDb *db, void (*each)(gint64 rule_id, gint64 key, gint64 day, gpointer user),
+                  gpointer user, GError **error)
+{
+  DayReader reader = { each, user };
+
+  return gw_db_load(db, "SELECT rule, key, day FROM rule_day", read_day, &reader, error);
 }

@@ -50,6 +50,10 @@ void gw_rows_put_missed(GwBatch *batch, gint64 rule_id, gint64 missed_ms);
 void gw_rows_put_rollout(GwBatch *batch, gint64 rule_id, const GwTargets *targets);
 void gw_rows_put_group(GwBatch *batch, const GwGroupRow *row, const GwNow *now);
 void gw_rows_delete_rollout(GwBatch *batch, gint64 rule_id);
+/* On which UTC day (since 1970) a rule last did what @key stands for. */
+void gw_rows_put_day(GwBatch *batch, gint64 rule_id, gint64 key, gint64 day);
+/* Forgets those of rules that do nothing any more. */
+void gw_rows_trim_days(GwBatch *batch);
 
 /* --- updates and pins; boot clock times are kept across reboots as what was left of them at @now --- */
 void gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now);
@@ -162,6 +166,8 @@ gboolean gw_rows_load_rollouts(GwDb *db, const GwNow *now,
                                void (*each)(const GwRolloutRow *row, gpointer user),
                                void (*each_group)(const GwGroupRow *row, gpointer user), gpointer user,
                                GError **error);
+gboolean gw_rows_load_days(GwDb *db, void (*each)(gint64 rule_id, gint64 key, gint64 day, gpointer user),
+                           gpointer user, GError **error);
 /* The open ones, and the latest ended one of each node, type and rule that is running or paused. Times on
  * the boot clock are @now's. */
 gboolean gw_rows_load_updates(GwDb *db, const GwNow *now, void (*each)(GwUpdate *update, gpointer user),

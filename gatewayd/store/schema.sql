@@ -378,3 +378,11 @@ CREATE TABLE rule_group (
   watched_remaining_ms INTEGER NOT NULL,
   PRIMARY KEY (rule, number)
 ) WITHOUT ROWID;
+
+-- Rules of "once a day": the UTC day on which something was last started for a node; see control/rollouts.h.
+CREATE TABLE rule_day (
+  rule INTEGER NOT NULL,
+  key INTEGER NOT NULL, -- a hash of rule and node, and what was started
+  day INTEGER NOT NULL, -- since 1970
+  PRIMARY KEY (rule, key)
+) WITHOUT ROWID;

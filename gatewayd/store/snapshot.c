@@ -41,6 +41,7 @@ static const struct {
   { "rule", NULL },
   { "rollout", NULL },
   { "rule_group", NULL },
+  { "rule_day", NULL },
   { "node_update", GW_SQL_LIVE_UPDATES },
   { "pin", NULL },
   { "upstream", NULL },

@@ -337,6 +337,74 @@ test_once_a_day(void)
   g_free(rig_expect_offer(rig, &asker, "5"));
 }
 
+/* The clock may be unknown when the attempt fails, and the gateway may start anew in between. */
+static void
+test_once_a_day_outlives_restarts(void)
+{
+  g_autoptr(Rig) rig = fleet("[limits]\nretry-first=1min\n", 1);
+  RigAsker asker = node(0, "3");
+  g_autofree char *lines = NULL;
+
+  rig_pass(rig, RIG_DAY_MS - rig->wall_ms % RIG_DAY_MS + HOUR_MS); /* one in the morning */
+  rig_rule(rig, "all", rig_verified(rig, "weather", "5"), "'once-a-day': <true>");
+  g_free(rig_expect_offer(rig, &asker, "5"));
+  rig->is_trusted = FALSE;
+  restart(rig);
+  rig_report(rig, &asker, GATEWAY_TELL_FAILED, "E1");
+  restart(rig);
+  rig->is_trusted = TRUE;
+  rig_pass(rig, 2 * HOUR_MS);
+  rig_expect_nothing(rig, &asker, GATEWAY_REASON_RETRY_WAIT);
+  rig_pass(rig, 20 * HOUR_MS); /* eleven in the evening, and the clock is set back: the day is longer */
+  rig->wall_ms -= 4 * HOUR_MS;
+  rig_pass(rig, 4 * HOUR_MS);
+  rig_expect_nothing(rig, &asker, GATEWAY_REASON_RETRY_WAIT);
+  lines = rig_explain(rig, "n0");
+  g_assert_nonnull(strstr(lines, "one attempt a day"));
+  rig_pass(rig, 2 * HOUR_MS);
+  g_free(rig_expect_offer(rig, &asker, "5"));
+}
+
+static gboolean
+is_woken_again(Rig *rig, gint64 rule)
+{
+  rig_run(rig, gw_command_rule_pause(rig->core, &rig_caller, rule, "a look", rig_then()));
+  rig_forget_messages(rig);
+  rig_run(rig, gw_command_rule_start(rig->core, &rig_caller, rule, rig_then()));
+  g_autoptr(RigMessage) wake = rig_take(rig, TRUE, GW_MESSAGE_WAKE);
+  return wake != NULL;
+}
+
+/* Nobody is told to ask twice on a day, and that is on disk before it is done. */
+static void
+test_woken_once_a_day(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+  RigAsker asker = { .plugin = RIG_SESSION, .node = "modem", .version = "3" };
+  gint64 rule;
+
+  rig_product(rig, "weather", RIG_SESSION);
+  rig_expect_nothing(rig, &asker, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "modem", "weather");
+  rule = rig_verified(rig, "weather", "5");
+  rig_forget_messages(rig);
+  rule = rig_rule(rig, "all", rule, "'once-a-day': <true>");
+  {
+    g_autoptr(RigMessage) wake = rig_take(rig, TRUE, GW_MESSAGE_WAKE);
+    g_assert_nonnull(wake);
+  }
+  g_assert_false(is_woken_again(rig, rule));
+  restart(rig);
+  g_assert_false(is_woken_again(rig, rule));
+  rig_pass(rig, RIG_DAY_MS - rig->wall_ms % RIG_DAY_MS);
+  rig->is_trusted = FALSE; /* which day it is nobody knows */
+  g_assert_false(is_woken_again(rig, rule));
+  rig->is_trusted = TRUE;
+  g_assert_true(is_woken_again(rig, rule));
+  restart(rig);
+  g_assert_false(is_woken_again(rig, rule));
+}
+
 static void
 test_set_aside_after_failures(void)
 {
@@ -442,6 +510,8 @@ main(int argc, char **argv)
   g_test_add_func("/control/rollouts/first-fails", test_first_fails);
   g_test_add_func("/control/rollouts/frozen-and-spread", test_frozen_and_spread);
   g_test_add_func("/control/rollouts/once-a-day", test_once_a_day);
+  g_test_add_func("/promise/E4/one-attempt-a-day", test_once_a_day_outlives_restarts);
+  g_test_add_func("/promise/E4/woken-once-a-day", test_woken_once_a_day);
   g_test_add_func("/control/rollouts/set-aside-after-failures", test_set_aside_after_failures);
   g_test_add_func("/control/rollouts/missed-windows", test_missed_windows);
   g_test_add_func("/control/rollouts/rates-by-hours", test_rates_by_hours);
