@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const int SLOW_WINDOW = 4096; /* else the kernel would take what a slow node does not read */
+
 void
 device_say(const Device *device, const char *format, ...)
 {
@@ -28,6 +30,8 @@ device_dial(const Device *device, const char *host, int port)
                      to = { .sin_family = AF_INET, .sin_port = htons((guint16)port) };
   if (device->bind_address && inet_pton(AF_INET, device->bind_address, &from.sin_addr) == 1)
     (void)!bind(fd, (struct sockaddr *)&from, sizeof from);
+  if (device->rate)
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &SLOW_WINDOW, sizeof SLOW_WINDOW);
   if (inet_pton(AF_INET, host, &to.sin_addr) == 1 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
     return fd;
   close(fd);
@@ -54,6 +58,8 @@ device_take(const Device *device, int fd, GByteArray *bytes)
   ssize_t n = device_wait(device, fd) ? recv(fd, buffer, sizeof buffer, 0) : 0;
   if (n > 0)
     g_byte_array_append(bytes, buffer, (guint)n);
+  if (n > 0 && device->rate)
+    g_usleep((gulong)n * G_USEC_PER_SEC / (gulong)device->rate);
   return n > 0;
 }
 

@@ -7,6 +7,7 @@
 typedef struct {
   const char *name, *host, *bind_address; /* bind_address may be NULL */
   int port, stall_ms;                     /* patience between reads */
+  int rate;                               /* bytes/s that it reads at most; 0 = as they come */
 } Device;
 
 void device_say(const Device *device, const char *format, ...) G_GNUC_PRINTF(2, 3);

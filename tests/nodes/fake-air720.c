@@ -246,6 +246,7 @@ main(int argc, char **argv)
     { "polls", NULL, &module.polls },
     { "retries", NULL, &module.retries },
     { "stall-ms", NULL, &module.device.stall_ms },
+    { "rate", NULL, &module.device.rate },
     { NULL, NULL, NULL },
   };
 

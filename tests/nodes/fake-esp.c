@@ -183,6 +183,7 @@ main(int argc, char **argv)
     { "poll-ms", NULL, &node.poll_ms },
     { "polls", NULL, &node.polls },
     { "stall-ms", NULL, &node.device.stall_ms },
+    { "rate", NULL, &node.device.rate },
     { NULL, NULL, NULL },
   };
 

@@ -365,7 +365,8 @@ usage(FILE *file)
 {
   fputs(
       "usage: fake-pic32 --url http://HOST:PORT/PATH [--name NAME] [--version N] [--poll-ms N] [--polls N]\n"
-      "         [--bind ADDRESS] [--stall-ms N] [--flash-us N] [--out FILE] [--lie KIND]\n"
+      "         [--bind ADDRESS] [--stall-ms N] [--flash-us N | --rate BYTES-PER-S] [--out FILE] [--lie "
+      "KIND]\n"
       "  --lie: none, die-at-end, refuse, loop, die-in-middle\n",
       file);
 }
@@ -377,7 +378,8 @@ parse_options(int argc, char **argv, Node *node)
     { "url", 1, NULL, 'u' },      { "name", 1, NULL, 'n' },     { "version", 1, NULL, 'v' },
     { "poll-ms", 1, NULL, 'p' },  { "polls", 1, NULL, 'c' },    { "bind", 1, NULL, 'b' },
     { "stall-ms", 1, NULL, 's' }, { "flash-us", 1, NULL, 'f' }, { "out", 1, NULL, 'o' },
-    { "lie", 1, NULL, 'l' },      { "help", 0, NULL, 'h' },     { NULL, 0, NULL, 0 },
+    { "lie", 1, NULL, 'l' },      { "rate", 1, NULL, 'r' },     { "help", 0, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
   };
   for (int o; (o = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
     switch (o) {
@@ -407,6 +409,9 @@ parse_options(int argc, char **argv, Node *node)
       break;
     case 'o':
       node->out = optarg;
+      break;
+    case 'r':
+      node->flash_us = (int)((gint64)RING * G_USEC_PER_SEC / MAX(atoi(optarg), 1));
       break;
     case 'l':
       node->lie = parse_lie(optarg);

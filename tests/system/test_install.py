@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-PROGRAMS = ["usr/bin/gatewayctl", "usr/bin/gateway-plugin-check", "usr/libexec/gatewayd/gatewayd", "usr/libexec/gatewayd/gatewayd-lan",
+PROGRAMS = ["usr/bin/gatewayctl", "usr/bin/gateway-nodes", "usr/bin/gateway-plugin-check", "usr/libexec/gatewayd/gatewayd", "usr/libexec/gatewayd/gatewayd-lan",
             "usr/libexec/gatewayd/gatewayd-wan", "usr/libexec/gatewayd/gatewayd-unpack"]
 PLUGINS = ["archive", "directory", "esp-http", "esp32", "gizwits-name", "harmony", "http-catalog", "ihex", "mcuboot", "openluat",
            "quectel-at", "raw", "srecord", "uf2", "waspmote", "webhook"]
@@ -56,12 +56,13 @@ def test_plugins_lie_in_plugindir(installed):
         assert path.stat().st_mode & 0o022 == 0, f"{path.name} is writable by others, so it would be refused"
 
 
-def test_nothing_else_is_installed(installed):
+def test_nothing_else_is_installed(installed, build):
     files = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
     (pc,) = [file for file in files if file.endswith("/pkgconfig/gatewayd-plugin.pc")]
     lib = str(pathlib.Path(pc).parent.parent)
     expected = {*PROGRAMS, *(file.replace("LIB", lib) for file in OTHERS),
-                *(f"{lib}/gatewayd/plugins/{name}.so" for name in PLUGINS)}
+                *(f"{lib}/gatewayd/plugins/{name}.so" for name in PLUGINS),
+                *(f"usr/libexec/gatewayd/nodes/{path.name}" for path in build.glob("tests/nodes/fake-*") if path.is_file())}
     assert files == expected
 
 
