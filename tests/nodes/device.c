@@ -2,11 +2,13 @@
 #include "device.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 static const int SLOW_WINDOW = 4096; /* else the kernel would take what a slow node does not read */
@@ -20,6 +22,20 @@ device_say(const Device *device, const char *format, ...)
   va_end(args);
   printf("%s: %s\n", device->name, text);
   fflush(stdout);
+}
+
+int
+device_open_line(const Device *device, const char *path)
+{
+  struct termios settings;
+  int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (fd < 0 || tcgetattr(fd, &settings) < 0) {
+    device_say(device, "%s is no serial line", path);
+    exit(1);
+  }
+  cfmakeraw(&settings);
+  tcsetattr(fd, TCSANOW, &settings);
+  return fd;
 }
 
 int
@@ -81,13 +97,14 @@ device_boot(const char *magic, gsize magic_size, const guint8 *image, gsize size
 }
 
 static G_GNUC_NORETURN void
-refuse_options(const DeviceOption *options, const char *program, const char *what)
+show_options(const DeviceOption *options, const char *program, const char *what)
 {
-  fprintf(stderr, "%s: %s; options, each with a value:", program, what);
+  FILE *to = what ? stderr : stdout;
+  fprintf(to, "%s: %s%soptions, each with a value:", program, what ? what : "", what ? "; " : "");
   for (; options->key; options++)
-    fprintf(stderr, " --%s", options->key);
-  fprintf(stderr, "\n");
-  exit(2);
+    fprintf(to, " --%s", options->key);
+  fprintf(to, "\n");
+  exit(what ? 2 : 0);
 }
 
 void
@@ -97,11 +114,13 @@ device_options(const DeviceOption *options, int argc, char **argv)
     const char *word = g_str_has_prefix(argv[i], "--") ? argv[i] + 2 : "";
     gsize size = strcspn(word, "=");
     const DeviceOption *option = options;
+    if (strcmp(argv[i], "--help") == 0)
+      show_options(options, argv[0], NULL);
     while (option->key && (strlen(option->key) != size || strncmp(option->key, word, size) != 0))
       option++;
     const char *value = word[size] ? word + size + 1 : i + 1 < argc ? argv[++i] : NULL;
     if (!option->key || !value)
-      refuse_options(options, argv[0], !option->key ? "unknown option" : "a value is missing");
+      show_options(options, argv[0], !option->key ? "unknown option" : "a value is missing");
     if (option->text)
       *option->text = value;
     else

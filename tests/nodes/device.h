@@ -11,6 +11,8 @@ typedef struct {
 } Device;
 
 void device_say(const Device *device, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* A serial line, raw, at whatever speed it has. Ends the program where there is none. */
+int device_open_line(const Device *device, const char *path);
 /* -1 = no connection. */
 int device_dial(const Device *device, const char *host, int port);
 void device_send(int fd, const char *text);
@@ -30,5 +32,5 @@ typedef struct {
   const char **text; /* one of the two */
   int *number;
 } DeviceOption;
-/* Ends the program on a wrong one, with the list. @options ends with a NULL key. */
+/* Ends the program on a wrong one, and on --help, with the list. @options ends with a NULL key. */
 void device_options(const DeviceOption *options, int argc, char **argv);

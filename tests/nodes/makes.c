@@ -59,6 +59,14 @@ const Make MAKES[] = {
     .options = { "--fd=3", "--stall-ms=2000000000", NULL },
     .lie = "loop",
     .magic = "MCU" },
+  { .word = "gizwits-mcu",
+    .program = "fake-giz-mcu",
+    .help = "MCU behind a Gizwits Wi-Fi module, on a serial line",
+    .argument = "LINE",
+    .needs = "",
+    .options = { "--fd=3", "--stall-ms=2000000000", NULL },
+    .lie = "loop",
+    .magic = "GIZ" },
   { NULL },
 };
 

@@ -12,6 +12,7 @@ import pytest
 from gateway import PLUGIN_FOLDERS, SOURCE, Gateway, Process, wait_for
 
 sys.path.insert(0, str(SOURCE / "tests/nodes"))
+from giz_frames import intel_hex  # noqa: E402
 from http_replies import bootable  # noqa: E402
 
 CONFIG = """[clock]
@@ -24,25 +25,29 @@ enabled=no
 """
 LINE = """[line {name}]
 device={device}
-speed=115200
-plugin=quectel-at
+speed={speed}
+plugin={plugin}
 node={name}
 """
 
 
 class Mcus:
+    """MCUs behind a QuecThing module, each on a line of its own."""
+    plugin, program, speed = "quectel-at", "fake-quec-mcu", 115200
+
     def __init__(self, build, folder, names):
         self.build, self.folder = build, folder
         self.lines = {}
         for name in names:
             self.plug_in(name)
-        config = CONFIG + "".join(LINE.format(name=name, device=self.device(name)) for name in names)
+        config = CONFIG + "".join(LINE.format(name=name, device=self.device(name), plugin=self.plugin, speed=self.speed)
+                                  for name in names)
         self.gateway = Gateway(build, folder / "gateway", config)
-        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/transport/quectel-at"]
+        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, f"plugins/transport/{self.plugin}"]
         self.nodes = []
         self.gateway.start()
-        wait_for("the transport", lambda: self.gateway.row("plugins", "name", "quectel-at"))
-        self.gateway.ctl("product", "set", "mcus", "--plugin=quectel-at")
+        wait_for("the transport", lambda: self.gateway.row("plugins", "name", self.plugin))
+        self.gateway.ctl("product", "set", "mcus", f"--plugin={self.plugin}")
 
     def device(self, name):
         return self.folder / f"tty-{name}"
@@ -60,7 +65,7 @@ class Mcus:
     def node(self, name, *options):
         master = self.lines[name][0]
         out = self.folder / f"{name}-{len(self.nodes)}"
-        process = Process(name, [self.build / "tests/nodes/fake-quec-mcu", f"--name={name}",
+        process = Process(name, [self.build / "tests/nodes" / self.program, f"--name={name}",
                                  f"--fd={master}", f"--out={out}.bin", *options], f"{out}.log", pass_fds=[master])
         process.image = out.with_suffix(".bin")
         self.nodes.append(process)
@@ -92,12 +97,25 @@ class Mcus:
                 os.close(end)
 
 
+class GizwitsMcus(Mcus):
+    plugin, program, speed = "gizwits-mcu", "fake-giz-mcu", 9600
+
+    def push(self, name, version="03030009", size=20_000, suffix="bin"):
+        image = bootable(b"GIZ", version, size)
+        if suffix == "hex":
+            image = b"".join(intel_hex(image))
+        file = self.folder / f"{name}-{version}.{suffix}"
+        file.write_bytes(image)
+        self.gateway.ctl("push", file, name, f"--version={version}", "--hardware=03010100", "--type=mcu")
+        return image
+
+
 @pytest.fixture
 def mcus(build, tmp_path, request):
     made = []
 
-    def make(*names):
-        made.append(Mcus(build, tmp_path, names))
+    def make(*names, kind=Mcus):
+        made.append(kind(build, tmp_path, names))
         return made[-1]
 
     yield make
@@ -190,3 +208,73 @@ def test_noise_between_commands_L11(mcus):
         one.push(name, version=version)
     for each in (calm, node):
         wait_for("the upgrade", lambda each=each: "upgrade succeeded" in each.text(), 40)
+
+
+@pytest.mark.parametrize("options", [[], ["--lie=acknowledge-last"]])
+def test_a_frame_by_frame_upgrade(mcus, options):
+    """Whether the last piece is acknowledged or not: the device info decides."""
+    one = mcus("pump", kind=GizwitsMcus)
+    node = one.node("pump", "--piece=512", *options)
+    one.adopt("pump")
+    image = one.push("pump")
+    wait_for("the new version", lambda: "running version 03030009" in node.text(), 60)
+    assert node.image.read_bytes() == image
+    assert one.wait_update("pump", "succeeded")["inferred"] is False
+
+
+def test_lines_of_intel_hex_stay_lines(mcus):
+    one = mcus("pump", kind=GizwitsMcus)
+    node = one.node("pump", "--hex=1")
+    one.adopt("pump")
+    image = one.push("pump", size=2000, suffix="hex")
+    wait_for("the new version", lambda: "running version 03030009" in node.text(), 60)
+    assert node.image.read_bytes() == image
+    one.wait_update("pump", "succeeded")
+
+
+def test_the_other_kind_of_file_is_refused(mcus):
+    one = mcus("pump", kind=GizwitsMcus)
+    node = one.node("pump", "--hex=1")
+    one.adopt("pump")
+    one.push("pump")
+    one.wait_update("pump", "refused")
+    wait_for("what it heard", lambda: "not understood: 4" in node.text())
+
+
+def test_a_piece_that_was_lost_is_sent_again(mcus):
+    one = mcus("pump", kind=GizwitsMcus)
+    node = one.node("pump", "--lose=1", "--piece=512")
+    one.adopt("pump")
+    one.push("pump")
+    wait_for("the new version", lambda: "running version 03030009" in node.text(), 60)
+    one.wait_update("pump", "succeeded")
+
+
+def test_an_image_without_room_is_refused(mcus):
+    one = mcus("pump", kind=GizwitsMcus)
+    node = one.node("pump")
+    one.adopt("pump")
+    one.push("pump", size=30_000)
+    one.wait_update("pump", "refused")
+    assert "no room for it" in node.text()
+
+
+def test_a_frame_by_frame_upgrade_that_changes_nothing(mcus):
+    one = mcus("pump", kind=GizwitsMcus)
+    node = one.node("pump", "--lie=loop")
+    one.adopt("pump")
+    one.push("pump", size=3000)
+    wait_for("the old version again", lambda: node.text().count("running version 03030006") > 1, 90)
+    assert one.gateway.row("updates", "node", "pump")["state"] != "succeeded"
+
+
+def test_power_lost_between_frames_and_again_from_the_start(mcus):
+    one = mcus("pump", kind=GizwitsMcus)
+    dying = one.node("pump", "--lie=die-in-middle")
+    one.adopt("pump")
+    image = one.push("pump", size=3000)
+    wait_for("its death", lambda: not dying.is_running(), 60)
+    node = one.node("pump")
+    wait_for("the new version", lambda: "running version 03030009" in node.text(), 90)
+    assert node.image.read_bytes() == image
+    one.wait_update("pump", "succeeded")
