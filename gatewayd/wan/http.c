@@ -392,27 +392,36 @@ keep(char *target, gsize size, const char *text)
     *target = '\0';
 }
 
+static gint64
+date_of(SoupMessageHeaders *headers, const char *name, gint64 otherwise)
+{
+  const char *text = soup_message_headers_get_one(headers, name);
+  g_autoptr(GDateTime) date = text ? soup_date_time_new_from_http_string(text) : NULL;
+
+  return date ? g_date_time_to_unix(date) : otherwise;
+}
+
 /* RFC 9110 §10.2.3: seconds, or a date; measured against the server's own clock where it tells it. */
 static guint32
 retry_after_s(SoupMessageHeaders *headers)
 {
   const char *text = soup_message_headers_get_one(headers, "Retry-After");
-  const char *date_text = soup_message_headers_get_one(headers, "Date");
-  g_autoptr(GDateTime) until = NULL;
-  g_autoptr(GDateTime) now = NULL;
+  gint64 now = date_of(headers, "Date", gw_clock_wall_ms() / 1000);
   guint64 seconds = 0;
 
-  if (!text)
-    return 0;
-  if (g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &seconds, NULL))
+  if (text && g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT32, &seconds, NULL))
     return (guint32)seconds;
-  until = soup_date_time_new_from_http_string(text);
-  now = date_text ? soup_date_time_new_from_http_string(date_text) : NULL;
-  if (!until)
-    return 0;
-  return (guint32)CLAMP(g_date_time_to_unix(until) -
-                            (now ? g_date_time_to_unix(now) : gw_clock_wall_ms() / 1000),
-                        0, G_MAXINT32);
+  return (guint32)CLAMP(date_of(headers, "Retry-After", now) - now, 0, G_MAXINT32);
+}
+
+/* What may change again within the second that it names proves nothing (RFC 9110 §8.8.2.2). A minute also
+ * covers servers whose files and answers are dated by two clocks. */
+static const char *
+strong_last_modified(SoupMessageHeaders *headers)
+{
+  gint64 date = date_of(headers, "Date", 0), modified = date_of(headers, "Last-Modified", date);
+
+  return modified <= date - 60 ? soup_message_headers_get_one(headers, "Last-Modified") : NULL;
 }
 
 static void
@@ -423,8 +432,7 @@ note_head(Visit *visit, SoupMessage *message)
 
   head->status = soup_message_get_status(message);
   keep(head->etag, sizeof head->etag, soup_message_headers_get_one(headers, "ETag"));
-  keep(head->last_modified, sizeof head->last_modified,
-       soup_message_headers_get_one(headers, "Last-Modified"));
+  keep(head->last_modified, sizeof head->last_modified, strong_last_modified(headers));
   keep(head->location, sizeof head->location, visit->n_redirects > 0 ? visit->url : NULL);
   head->retry_after_s = retry_after_s(headers);
   head->offset = 0;

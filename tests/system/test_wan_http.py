@@ -91,6 +91,29 @@ def test_change_is_seen_whatever_the_validators(worker, site, deeds):
     assert len(worker.all("announce", document='{"sequence": 1}')) == 1
 
 
+def test_change_within_a_second_is_seen(worker, site):
+    """Without an ETag two documents of one second have the same validator, which is then none."""
+    cloud = site()
+    cloud.misdeeds["/catalog.json*"] = {"no-etag": 1}
+    worker.wait("announce")
+    before = (cloud.folder / "catalog.json").stat().st_mtime
+    cloud.put("catalog.json", b'{"sequence": 2}')
+    os.utime(cloud.folder / "catalog.json", (before, before))
+    assert worker.wait("announce", 2)["document"] == '{"sequence": 2}'
+
+
+def test_old_last_modified_is_a_validator(worker, cloud):
+    home = cloud()
+    home.misdeeds["/catalog.json*"] = {"no-etag": 1}
+    for name in ("catalog.json", "catalog.json.sig"):
+        home.put(name, b"{}")
+        os.utime(home.folder / name, (time.time() - 61, time.time() - 61))
+    worker.start()
+    worker.http(home.url, poll="200ms")
+    worker.wait("announce")
+    wait_for("a conditional look", lambda: "If-Modified-Since" in home.headers("/catalog.json"))
+
+
 def test_half_published_pair_is_waited_for(worker, site):
     """The signature comes a second after its document: one announcement, of the whole pair."""
     cloud = site()
