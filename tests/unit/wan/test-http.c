@@ -93,6 +93,7 @@ static void
 test_get(void)
 {
   SERVER({ "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nLast-Modified: Sat, 01 Jan 2022 00:00:00 GMT\r\n"
+           "Date: Sat, 01 Jan 2022 00:01:00 GMT\r\n"
            "Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nbytes" });
   g_auto(Client) client = client_new(url);
   g_autofree char *request = NULL;
@@ -108,6 +109,21 @@ test_get(void)
   ASSERT_HAS(request, "Accept-Encoding: identity\r\n");
   ASSERT_HAS_NOT(request, "Authorization");
   ASSERT_HAS_NOT(request, "Range");
+}
+
+/* RFC 9110 §8.8.2.2 */
+static void
+test_weak_last_modified(void)
+{
+  SERVER({ "HTTP/1.1 200 OK\r\nLast-Modified: Sat, 01 Jan 2022 00:00:00 GMT\r\n"
+           "Date: Sat, 01 Jan 2022 00:00:59 GMT\r\nContent-Length: 0\r\n\r\n" },
+         { "HTTP/1.1 200 OK\r\nLast-Modified: Sat, 01 Jan 2022 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n" });
+  g_auto(Client) client = client_new(url);
+
+  for (int i = 0; i < 2; i++) {
+    g_assert_true(run(&client, (GatewayFetch){ .url = url }));
+    g_assert_cmpstr(client.head.last_modified, ==, "");
+  }
 }
 
 static void
@@ -506,6 +522,7 @@ main(int argc, char *argv[])
   (void)g_setenv("http_proxy", "http://127.0.0.1:1", TRUE); /* a proxy that nobody asked for */
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/wan/http/get", test_get);
+  g_test_add_func("/wan/http/weak-last-modified", test_weak_last_modified);
   g_test_add_func("/wan/http/conditional", test_conditional);
   g_test_add_func("/wan/http/credentials", test_credentials);
   g_test_add_func("/wan/http/bad-secret-files", test_bad_secret_files);
