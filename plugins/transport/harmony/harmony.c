@@ -8,6 +8,7 @@
 #define MANIFEST_MAX 1990 /* SYS_OTA_JSON_FILE_MAXSIZE is 2000 */
 #define URL_MAX 99        /* OTA_URL_SIZE is 100 with the NUL, copied without a check */
 #define NAME_MAX_CHARS 64
+#define SIGNATURE_CHARS 96
 
 static const char EMPTY[] = "{\"ota\":[]}";
 static const char NO_DIGEST[] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -24,6 +25,8 @@ static const GatewayListen LISTENS[] = { { 8000, NULL, "/", 0 } };
 static const GatewayField FORM[] = {
   { "version", "Version", "[1-9][0-9]{0,8}", NULL, true,
     "a whole number from 1 to 999999999, greater than the one that runs" },
+  { "signature", "Signature", "[A-Za-z0-9+/]{94,96}={0,2}", NULL, false,
+    "for nodes with secure boot: the 96 characters that the vendor's tool made of this image" },
   { "name", "File name", "[A-Za-z0-9._-]{1,64}", NULL, false, "letters, digits, dot, dash, underscore" },
   { "notes", "Notes", NULL, NULL, false, "free text" },
 };
@@ -160,12 +163,41 @@ image_url(const GatewaySettings *settings, const GatewayRequest *request, Gatewa
   return GATEWAY_NO_TEXT;
 }
 
+/* One element of the array; the rest of the device's words for it are `more`, which begins with a comma. */
+typedef struct {
+  GatewayText version, url, digest, more;
+  bool is_erase;
+} Entry;
+
 static GatewayText
-print_entry(GatewayText version, GatewayText url, GatewayText digest, bool is_erase, GatewayScratch *scratch)
+print_entry(const Entry *entry, GatewayScratch *scratch)
 {
   return gateway_print(
-      scratch, "{\"ota\":[{\"Version\":%.*s,\"URL\":\"%.*s\",\"Digest\":\"%.*s\",\"EraseVer\":%s}]}",
-      GATEWAY_ARGS(version), GATEWAY_ARGS(url), GATEWAY_ARGS(digest), is_erase ? "true" : "false");
+      scratch, "{\"ota\":[{\"Version\":%.*s,\"URL\":\"%.*s\",\"Digest\":\"%.*s\",\"EraseVer\":%s%.*s}]}",
+      GATEWAY_ARGS(entry->version), GATEWAY_ARGS(entry->url), GATEWAY_ARGS(entry->digest),
+      entry->is_erase ? "true" : "false", GATEWAY_ARGS(entry->more));
+}
+
+static GatewayText
+attribute_of(const GatewayImage *image, const char *key)
+{
+  for (uint32_t i = 0; i < image->n_attributes && i < GATEWAY_MAX_PAIRS; i++)
+    if (gateway_text_equal(image->attributes[i].key, key))
+      return image->attributes[i].value;
+  return GATEWAY_NO_TEXT;
+}
+
+/* Base64 as the vendor's tool wrote it: it goes through unchanged, or not at all. */
+static bool
+is_signature(GatewayText text)
+{
+  for (size_t i = 0; i < text.size; i++) {
+    char c = text.data[i];
+    bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!is_plain && c != '+' && c != '/' && !(c == '=' && i >= SIGNATURE_CHARS - 2))
+      return false;
+  }
+  return text.size == SIGNATURE_CHARS;
 }
 
 /* JSON takes the version as it is only when it is a plain positive number. */
@@ -191,13 +223,20 @@ write_offer(const GatewaySettings *settings, const GatewayRequest *request, cons
             GatewayScratch *scratch, GatewayReply *reply)
 {
   GatewayText url = image_url(settings, request, image->token, scratch);
+  GatewayText signature = attribute_of(image, "signature"), more = GATEWAY_NO_TEXT;
+  if (signature.size && is_signature(signature))
+    more = gateway_print(scratch, ",\"Signature\":\"%.*s\"", GATEWAY_ARGS(signature));
   if (!is_number(image->software_version)) {
     refuse(reply, GATEWAY_REASON_UNKNOWN_PRODUCT, "the version is no whole number from 1 to 999999999");
   } else if (url.size == 0) {
     refuse(reply, GATEWAY_REASON_UNKNOWN_PRODUCT,
            "the image URL would have more than 99 characters; set host=");
+  } else if (signature.size && more.size == 0) {
+    refuse(reply, GATEWAY_REASON_UNKNOWN_PRODUCT,
+           "the signature has not the 96 characters of base64 that nodes take");
   } else {
-    GatewayText manifest = print_entry(image->software_version, url, image->sha256, false, scratch);
+    Entry entry = { image->software_version, url, image->sha256, more, false };
+    GatewayText manifest = print_entry(&entry, scratch);
     if (manifest.size > 0 && manifest.size <= MANIFEST_MAX)
       reply->body = manifest;
   }
@@ -209,7 +248,8 @@ write_erase(const GatewaySettings *settings, const GatewayRequest *request, Gate
 {
   GatewayText url = image_url(settings, request, GATEWAY_TEXT("erase"), scratch);
   if (is_number(version) && url.size > 0)
-    reply->body = print_entry(version, url, GATEWAY_TEXT(NO_DIGEST), true, scratch);
+    reply->body =
+        print_entry(&(Entry){ version, url, GATEWAY_TEXT(NO_DIGEST), GATEWAY_NO_TEXT, true }, scratch);
 }
 
 static void
