@@ -481,6 +481,10 @@ typedef struct {
   GatewayReason refused; /* we had an offer but could not word it (a URL too long...): the offer is undone and
                             the operator is told `refused_detail` */
   GatewayText refused_detail;
+  /* ONE_STEP, to an offer: this is the reply, the bytes are for another request. With `head_of` nothing but
+   * the head of a reply of so many bytes: a node that cannot take them sees that, and goes another way. */
+  bool is_final;
+  uint64_t head_of;
 } GatewayReply;
 
 /* What write() passes a vendor cloud's positive answer to, so that the firmware is fetched once for all. */

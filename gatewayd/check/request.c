@@ -228,6 +228,27 @@ on_reply_chunked(gpointer state, GPtrArray *words, const char *rest, GError **er
 }
 
 static gboolean
+on_reply_head_of(gpointer state, GPtrArray *words, const char *rest, GError **error)
+{
+  Case *one = state;
+  write_once(one);
+  if (!one->reply.is_final || one->reply.head_of != g_ascii_strtoull(rest, NULL, 10))
+    gw_run_fail(one->run, gw_run_line, "the reply is %sthe head of %" G_GUINT64_FORMAT " bytes",
+                one->reply.is_final ? "" : "not ", one->reply.head_of);
+  return TRUE;
+}
+
+static gboolean
+on_reply_final(gpointer state, GPtrArray *words, const char *rest, GError **error)
+{
+  Case *one = state;
+  write_once(one);
+  if (!one->reply.is_final)
+    gw_run_fail(one->run, gw_run_line, "the bytes would be asked for at once");
+  return TRUE;
+}
+
+static gboolean
 on_reply_refused(gpointer state, GPtrArray *words, const char *rest, GError **error)
 {
   Case *one = state;
@@ -256,5 +277,7 @@ const GwKeyword GW_REQUEST_KEYWORDS[] = {
   { "reply-image", on_reply_image },
   { "reply-chunked", on_reply_chunked },
   { "reply-refused", on_reply_refused },
+  { "reply-final", on_reply_final },
+  { "reply-head-of", on_reply_head_of },
   { NULL, NULL },
 };

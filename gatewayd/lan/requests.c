@@ -101,7 +101,8 @@ send_reply(Call *call, const GatewayReply *reply, const GwGiven *given, GwBody *
                       .flags = reply_flags(plugin, reply),
                       .fields = (const GwHttpField *)(const void *)reply->headers,
                       .n_fields = reply->n_headers,
-                      .idle_ms = plugin->idle_s * 1000 };
+                      .idle_ms = plugin->idle_s * 1000,
+                      .head_of = reply->head_of };
 
   if (!reply->body_is_image) {
     out.bytes = (GwSlice){ (const guint8 *)reply->body.data, reply->body.size };
@@ -161,7 +162,7 @@ finish(Call *call, const GatewayAnswer *answer, const GwGiven *given, GwBody *bo
     gw_answers_forget(call->lan->answers, &claim);
     return;
   }
-  if (is_one_step(call) && !*call->token && answer && answer->kind == GATEWAY_ANSWER_OFFER)
+  if (is_one_step(call) && !reply.is_final && !*call->token && answer && answer->kind == GATEWAY_ANSWER_OFFER)
     ask_offered(call, given);
   else
     send_reply(call, &reply, given, body);

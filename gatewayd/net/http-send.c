@@ -262,6 +262,8 @@ select_range(const GwHttpExchange *connection, const GwHttpReply *reply)
   GwHttpConditions conditions = { head->range, head->if_range, head->if_none_match };
   guint flags = 0;
 
+  if (reply->head_of > 0)
+    return (GwHttpRange){ reply->status, 0, reply->head_of };
   if (!reply->body || reply->status != 200)
     return (GwHttpRange){ reply->status, 0, reply->body ? gw_body_size(reply->body) : reply->bytes.size };
   if (reply->flags & GW_HTTP_REPLY_IGNORE_RANGE || head->method != GW_HTTP_GET)
@@ -326,7 +328,8 @@ gw_http_reply(GwHttpExchange *connection, const GwHttpReply *reply)
   gsize head_size;
 
   g_assert(connection->state == GW_HTTP_ASKED);
-  connection->is_last |= (reply->flags & GW_HTTP_REPLY_CLOSE) || !connection->request->head->is_keep_alive;
+  connection->is_last |=
+      (reply->flags & GW_HTTP_REPLY_CLOSE) || reply->head_of > 0 || !connection->request->head->is_keep_alive;
   connection->is_unpaced = !reply->body || (reply->flags & GW_HTTP_REPLY_UNPACED);
   connection->idle_ms = reply->idle_ms;
   wording.range = select_range(connection, reply);

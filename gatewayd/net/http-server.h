@@ -89,9 +89,10 @@ typedef struct {
   guint flags;  /* GW_HTTP_REPLY_* */
   const GwHttpField *fields; /* sent in this order, spelled as given */
   guint n_fields;
-  GwSlice bytes; /* the body... */
-  GwBody *body;  /* ...or this, with ranges and validators */
-  guint idle_ms; /* keep the connection so long after this reply; 0 = as the server's limits say */
+  GwSlice bytes;   /* the body... */
+  GwBody *body;    /* ...or this, with ranges and validators... */
+  guint64 head_of; /* ...or neither: the head alone of a reply of so many bytes, and the connection ends */
+  guint idle_ms;   /* keep the connection so long after this reply; 0 = as the server's limits say */
   const GwTransferObserver *observer; /* of @body or @bytes; NULL = nobody. Must live until `done` */
   gpointer observer_user;
 } GwHttpReply;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The emulated ESP must fail where the real one fails: one documented bad reply each, and the good ones."""
 import hashlib
+import json
 
 import pytest
 
@@ -69,3 +70,72 @@ def test_an_image_that_does_not_boot(build):
 def test_lies_never_run_the_new_version(build, lie, said):
     result = run(build, reply("200 OK", IMAGE), lie=lie)
     assert said in result.stdout and "running version 1.0.1" not in result.stdout
+
+
+# --- Tasmota
+
+LARGE = bootable(b"\xe9ESP", "2.0", 30000)
+TASMOTA = {"tasmota": 1, "path": "/fw/tasmota-DE.bin", "free_space": 25000}
+
+
+def paths(result):
+    return [request.split(b" ")[1].decode() for request in result.requests]
+
+
+def test_tasmota_steps_over_the_minimal_image(build):
+    """What is too large is seen from the head alone."""
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n"
+    result = run(build, large, reply("200 OK", IMAGE), reply("200 OK", LARGE), **TASMOTA)
+    assert paths(result) == ["/fw/tasmota-DE.bin", "/fw/tasmota-minimal.bin", "/fw/tasmota-DE.bin"]
+    assert "running version 2.0" in result.stdout
+
+
+@pytest.mark.parametrize("first", [reply("304 Not Modified"), reply("404 Not Found")])
+def test_tasmota_does_not_step_without_a_reason(build, first):
+    assert paths(run(build, first, reply("200 OK", IMAGE), **TASMOTA)) == ["/fw/tasmota-DE.bin"]
+
+
+def test_tasmota_without_a_minimal_image(build):
+    result = run(build, reply("200 OK", LARGE), reply("404 Not Found"), **TASMOTA)
+    assert len(result.requests) == 2 and "restart" not in result.stdout
+
+
+# --- ESPHome
+
+def manifest(**changes):
+    ota = {"md5": MD5, "path": "/b/x.bin"} | changes.pop("ota", {})
+    whole = {"name": "p", "version": "1.0.1", "builds": [{"chipFamily": "ESP32-C3", "ota": ota}]} | changes
+    return reply("200 OK", json.dumps(whole).encode())
+
+
+def esphome(build, *replies):
+    return run(build, *replies, name="kitchen", esphome="ESP32-C3")
+
+
+def test_esphome_reads_the_manifest_first(build):
+    result = esphome(build, manifest(), reply("200 OK", IMAGE))
+    assert paths(result) == ["/n/kitchen/ESP32-C3/1.0.0/manifest.json", "/b/x.bin"]
+    assert "running version 1.0.1" in result.stdout
+
+
+BAD_MANIFESTS = {
+    "not found": (reply("404 Not Found"), "Failed to fetch manifest"),
+    "not modified": (reply("304 Not Modified"), "Failed to fetch manifest"),
+    "no JSON": (reply("200 OK", b"<html>"), "Failed to parse JSON"),
+    "another chip": (manifest(builds=[{"chipFamily": "ESP8266", "ota": {}}]), "Failed to parse JSON"),
+    "no build": (manifest(builds=[]), "Failed to parse JSON"),
+    "no MD5": (manifest(ota={"md5": None}), "Failed to parse JSON"),
+    "the same version": (manifest(version="1.0.0"), "nothing new"),
+    "no version": (manifest(version=""), "nothing new"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MANIFESTS)
+def test_bad_manifests(build, name):
+    answer, said = BAD_MANIFESTS[name]
+    result = esphome(build, answer, reply("200 OK", IMAGE))
+    assert said in result.stdout and len(result.requests) == 1
+
+
+def test_esphome_checks_the_md5(build):
+    assert "error 7" in esphome(build, manifest(ota={"md5": "0" * 32}), reply("200 OK", IMAGE)).stdout

@@ -14,6 +14,7 @@ trust=always
 [limits]
 retry-first=1s
 retry-max=2s
+verification-stay=1s
 [plugin openluat]
 listen=127.0.0.1:{openluat}
 [plugin esp-http]
@@ -57,6 +58,13 @@ class Modules:
         file = self.folder / f"{make}-{version}.bin"
         file.write_bytes(image)
         self.gateway.ctl("push", file, MAKES[make][2], f"--version={version}")
+        return image
+
+    def push_to(self, node, version, *options, size=120_000):
+        image = bootable(b"\xe9ESP", version, size)
+        file = self.folder / f"esp-{version}.bin"
+        file.write_bytes(image)
+        self.gateway.ctl("push", file, node, f"--version={version}", *options)
         return image
 
     def wait_update(self, make, *states):
@@ -148,3 +156,46 @@ def test_an_image_that_does_not_fit_is_refused_with_the_numbers(modules):
     text = " ".join(modules.gateway.ctl("nodes", "timeline", MAC, is_checked=False).stdout.split())
     events = modules.gateway.ctl("events").stdout
     assert "room for 100000" in " ".join((text + events).split())
+
+
+def test_tasmota_goes_over_its_minimal_image(modules):
+    """What does not fit is seen from the head of the reply; nothing is refused, and both images arrive whole."""
+    modules.gateway.ctl("product", "set", "product-esp-http", "--self-verifying=yes", "--auto-adopt=yes")
+    trial = modules.node("esp-http", "--path=/fw/tasmota-minimal.bin", polls=4)
+    wait_for("a node", lambda: modules.gateway.row("nodes", "id", MAC))
+    modules.adopt("esp-http")
+    images = []
+    for number, (version, part, path) in enumerate((("11.0", "minimal", "tasmota-minimal"), ("12.0", "sketch", "tasmota")), 1):
+        trial.kill()
+        trial = modules.node("esp-http", f"--path=/fw/{path}.bin")
+        images.append(modules.push_to(MAC, version, f"--type={part}", size=100_000 * number))
+        wait_for(f"{version} to be verified", lambda number=number: (
+            modules.gateway.row("firmware", "id", number) or {}).get("state") == "verified")
+    trial.kill()
+    other = "de:ba:7a:b1:e0:43"
+    options = (f"--mac={other}", "--tasmota=1", "--path=/fw/tasmota.bin", "--free-space=150000")
+    modules.node("esp-http", *options, polls=1).wait(20)
+    modules.gateway.ctl("nodes", "adopt", other, "--product=product-esp-http")
+    (modules.folder / "both.json").write_text('{"name": "both", "firmware": [1, 2], "who": {"nodes": ["%s"], '
+                                              '"include-unknown": true}}' % other)
+    modules.gateway.ctl("rules", "apply", modules.folder / "both.json")
+    modules.gateway.ctl("rules", "start", "both", "--yes")
+    node = modules.node("esp-http", *options)
+    wait_for("both restarts", lambda: node.text().count("restart") == 2)
+    assert node.image.read_bytes() == images[1]
+    assert "200000 bytes do not fit" in node.text() and "asks for /fw/tasmota-minimal.bin" in node.text()
+    assert "room for" not in modules.gateway.ctl("events").stdout
+
+
+def test_esphome_reads_a_manifest_and_tells_its_version_in_the_url(modules):
+    node = modules.node("esp-http", "--esphome=ESP32-C3", "--name=kitchen")
+    wait_for("kitchen in the registry", lambda: modules.gateway.row("nodes", "id", "kitchen"))
+    wait_for("a manifest without an update", lambda: "nothing new" in node.text())
+    modules.gateway.ctl("nodes", "adopt", "kitchen", "--product=product-esp-http")
+    image = modules.push_to("kitchen", "1.0.1")
+    wait_for("the restart", lambda: "running version 1.0.1" in node.text())
+    assert node.image.read_bytes() == image
+    row = wait_for("success", lambda: (lambda row: row and row["state"] == "succeeded" and row)(
+        modules.gateway.row("updates", "node", "kitchen")))
+    assert row["inferred"] is False and node.text().count("restart") == 1
+    assert "Failed" not in node.text()

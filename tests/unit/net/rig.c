@@ -81,6 +81,9 @@ on_request(GwHttpExchange *exchange, const GwHttpRequest *request, gpointer user
   else if (gw_slice_equal(path, "/hello")) {
     reply.bytes = slice("hello\n");
     gw_http_reply(exchange, &reply);
+  } else if (gw_slice_equal(path, "/head-of")) {
+    reply.head_of = 600000;
+    gw_http_reply(exchange, &reply);
   } else if (gw_slice_equal(path, "/image")) {
     reply.body = rig->image;
     reply.observer = &observer;

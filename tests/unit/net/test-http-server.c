@@ -64,6 +64,19 @@ test_head_is_the_same_without_body(void)
   g_assert_true(strncmp(peer->heard->str + 60, head + 60, strlen(head) - 60) == 0); /* after the date */
 }
 
+/* The length of what it does not get, and the end of the connection: the peer decides by the length. */
+static void
+test_head_of_more(void)
+{
+  g_autoptr(Rig) rig = rig_new(&plain);
+  g_autoptr(Peer) peer = peer_new(rig, NULL);
+
+  peer_say(peer, GET("/head-of"));
+  RIG_UNTIL(rig, (peer_hear(peer), peer->is_closed));
+  g_assert_true(heard(peer, "Content-Length: 600000\r\nConnection: close\r\n\r\n"));
+  g_assert_cmpstr(body_of(peer), ==, "");
+}
+
 static void
 test_image_whole(void)
 {
@@ -443,6 +456,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/net/http-server/hello", test_hello);
   g_test_add_func("/net/http-server/head", test_head_is_the_same_without_body);
+  g_test_add_func("/net/http-server/head-of", test_head_of_more);
   g_test_add_func("/net/http-server/image", test_image_whole);
   g_test_add_func("/promise/L6/ranges-served", test_ranges);
   g_test_add_func("/promise/L6/range-bomb", test_many_ranges_send_the_image_once);
