@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What ./run shows: one firmware from a cloud to three PIC32 nodes, and a program by FTP to a Waspmote, each step said
-in words."""
+"""What ./run shows: one firmware from a cloud to three PIC32 nodes, a program by FTP to a Waspmote, and an image to a node
+of each other make, each step said in words."""
 import argparse
 import hashlib
 import os
@@ -23,6 +23,13 @@ BUILD = pathlib.Path(os.environ.get("GATEWAYD_BUILD", SOURCE / "build"))
 MOTE, PROGRAM = "mote-1", "PROG001"
 NODES = ["pic32-1", "pic32-2", "pic32-3"]
 SIZE = 256 * 1024
+# Makes beside these: a word of gateway-nodes with {port} or {line}, the transport, the node's id, and the push.
+OTHERS = [
+    ("esp8266,port={port},version=1.0.0", "esp-http", "de:ba:7a:82:66:01", "1.0.1"),
+    ("openluat,port={port},version=1.0.0", "openluat", "866888020000002", "1.0.1"),
+    ("quectel:{line},version=1_0_0", "quectel-at", "quectel-mcu", "2_0_0", "--type=STM32"),
+    ("gizwits-mcu:{line},version=03030006", "gizwits-mcu", "gizwits-mcu", "03030009", "--hardware=03010100", "--type=mcu"),
+]
 CONFIG = """[clock]
 trust=always
 
@@ -47,6 +54,10 @@ passive-ports={ftp_ports}
 # For the show: a real site keeps the default (30 min).
 inference-bytes=2s
 """
+
+
+def is_on_a_line(words):
+    return "{line}" in words
 
 
 def tell(text):
@@ -98,9 +109,10 @@ class Show:
                                         self.hook_port, "--secret-file", self.folder / "webhook.secret"],
                             self.folder / "webhook.log")
         config = CONFIG.format(cloud=self.cloud, folder=self.folder, port=self.port, ftp_port=self.ftp_port,
-                               ftp_ports=free_range(20), hook_port=self.hook_port)
+                               ftp_ports=free_range(20), hook_port=self.hook_port) + self.config_of_others()
         self.gateway = Gateway(BUILD, self.folder / "gateway", config)
-        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/transport/waspmote"]
+        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/transport/waspmote",
+                                       *(f"plugins/transport/{plugin}" for _, plugin, *_ in OTHERS)]
         self.gateway.start()
         self.gateway.ctl("product", "set", "weather", "--plugin=harmony")
         self.say(f"nodes reach it at http://127.0.0.1:{self.port}/, you reach it with gatewayctl")
@@ -203,17 +215,47 @@ class Show:
         wait_for(f"{MOTE} succeeded", lambda: self.update_state(MOTE) == "succeeded", 60)
         self.say(f"{MOTE} logged in, fetched text and program, stored it and reset: succeeded (inferred)")
 
+    def config_of_others(self):
+        self.ports = {plugin: free_port() for _, plugin, *_ in OTHERS}
+        text = ""
+        for words, plugin, node, *_ in OTHERS:
+            if is_on_a_line(words):
+                text += f"[line {node}]\ndevice={self.folder}/line-{plugin}\nplugin={plugin}\nnode={node}\n"
+            else:
+                text += f"[plugin {plugin}]\nlisten=127.0.0.1:{self.ports[plugin]}\n"
+        return text
+
+    def update_others(self):
+        self.step(f"{len(OTHERS)} more makes, each with its own protocol, two of them on serial lines. They tell their "
+                  "versions, so nothing is inferred: the gateway waits until each was heard with the new one.")
+        words = [words.format(port=self.ports[plugin], line=f"{self.folder}/line-{plugin}") for words, plugin, *_ in OTHERS]
+        program = BUILD / "tests/nodes/gateway-nodes"
+        self.nodes["others"] = Process("others", [program, "--gateway=127.0.0.1", "--sleeps=1", *words],
+                                       self.folder / "others.log")
+        for words, plugin, node, version, *push in OTHERS:
+            wait_for(f"{node} in the registry", lambda node=node: self.gateway.row("nodes", "id", node), 60)
+            self.gateway.ctl("product", "set", plugin, f"--plugin={plugin}")
+            self.gateway.ctl("nodes", "adopt", node, f"--product={plugin}", "--location=Sample/Shed")
+            image = self.folder / f"{plugin}.bin"
+            subprocess.run([program, "image", re.split("[:,]", words)[0], version, image, "20000"], check=True,
+                           capture_output=True)
+            self.gateway.ctl("push", image, node, f"--version={version}", *push)
+        for _, plugin, node, version, *_ in OTHERS:
+            wait_for(f"{node} succeeded", lambda node=node: self.update_state(node) == "succeeded", 60)
+            assert self.gateway.row("nodes", "id", node)["version"] == version
+            self.say(f"{plugin}: {node} was heard running {version}")
+
     def webhook(self):
         wait_for("the webhook to hear of all", lambda: self.hook.text().count(" update.succeeded: ") > len(NODES))
         lines = self.hook.text().splitlines()
-        self.step(f"A webhook was told of {len(lines)} events, in signed requests. Of the last node:")
+        self.step(f"A webhook was told of {len(lines)} events, in signed requests. Of the Waspmote:")
         for line in lines:
             if " update." in line and MOTE in line:
                 self.say(line.split(" ", 1)[1])
 
     def play(self):
         for act in (self.start_cloud, self.start_gateway, self.start_nodes, self.release, self.push_first,
-                    self.confirm, self.rule, self.infer, self.count, self.update_waspmote, self.webhook):
+                    self.confirm, self.rule, self.infer, self.count, self.update_waspmote, self.update_others, self.webhook):
             act()
 
     def epilogue(self):
