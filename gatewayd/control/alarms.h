@@ -15,6 +15,7 @@ typedef enum {
   GW_ALARM_VERIFICATION, /* id: firmware whose verification takes too long */
   GW_ALARM_ROLLOUT,      /* id: rule whose group has been watched long enough */
   GW_ALARM_WINDOW,       /* id: rule of which a window may have ended */
+  GW_ALARM_WAKE,         /* id: rule of which more nodes are to be told to ask */
 } GwAlarmKind;
 
 typedef struct GwAlarms GwAlarms;

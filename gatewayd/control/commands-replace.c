@@ -191,7 +191,7 @@ replace(GwCore *core, GwNode *old, GwNode *new, GwChange *change, GError **error
   n_accounts = move_accounts(core, old, new, change);
   take_place(new, old);
   move_history(core, old, new, change);
-  gw_registry_remove(core->registry, old);
+  gw_identity_remove(core, old);
   gw_identity_adopt(core, new, NULL, NULL, change);
   gw_change_say(change, "node.replaced", &(GwAbout){ .node = new->id },
                 "%s took the place of %s, with its history, %u rules and %u shared logins", new->id, name,
@@ -215,7 +215,7 @@ gw_command_node_replace(GwCore *core, const GwCaller *caller, const char *old_id
     return;
   }
   if (new &&is_new)
-    gw_registry_remove(core->registry, new);
+    gw_identity_remove(core, new);
   gw_change_commit_if_any(g_steal_pointer(&change)); /* what was cancelled is */
   gw_then_fail(core, then, g_steal_pointer(&error));
 }

@@ -197,8 +197,7 @@ start_rule(Start *start, GwRule *rule)
   gw_commands_run_rule(core, rule, start->change);
   gw_change_finish(g_steal_pointer(&start->change), start->then, NULL);
   gw_scheduler_changed(core);
-  for (guint i = 0; i < rule->firmwares->len; i++)
-    gw_scheduler_wake_targets(core, gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i)));
+  gw_rollouts_wake_all(core, rule);
   g_free(start);
 }
 

@@ -84,6 +84,9 @@ run_alarm(GwCore *core, GwAlarmKind kind, gint64 id)
   case GW_ALARM_WINDOW:
     gw_windows_alarm(core, id);
     break;
+  case GW_ALARM_WAKE:
+    gw_rollouts_wake_alarm(core, id);
+    break;
   }
 }
 

@@ -48,6 +48,13 @@ say_seen(GwCore *core, const GwNode *node)
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
 }
 
+void
+gw_identity_remove(GwCore *core, GwNode *node)
+{
+  gw_rollouts_node_gone(core, node->id);
+  gw_registry_remove(core->registry, node);
+}
+
 static void
 drop_strangers(GwCore *core)
 {
@@ -63,7 +70,7 @@ drop_strangers(GwCore *core)
     GwNode *node = oldest->pdata[i];
 
     gw_timeline_forget(core->timeline, node->id);
-    gw_registry_remove(core->registry, node);
+    gw_identity_remove(core, node);
   }
 }
 
@@ -476,6 +483,5 @@ gw_identity_forget(GwCore *core, GwNode *node, GwChange *change)
   gw_change_say(change, "node.forgotten", &(GwAbout){ .node = node->id }, "%s was forgotten", node->id);
   gw_rows_delete_node(gw_change_batch(change), node->id);
   gw_timeline_forget(core->timeline, node->id);
-  gw_rollouts_node_gone(core, node->id);
-  gw_registry_remove(core->registry, node);
+  gw_identity_remove(core, node);
 }

@@ -27,6 +27,8 @@ void gw_identity_adopt(GwCore *core, GwNode *node, const char *product, const ch
                        GwChange *change);
 /* Products that were made before their transport was known learn its version scheme. */
 void gw_identity_adapt_products(GwCore *core, GwChange *change);
+/* The node is no more, and no rule waits for it. Frees @node; its rows are the caller's. */
+void gw_identity_remove(GwCore *core, GwNode *node);
 /* It begins anew as a stranger when heard again. Frees @node. */
 void gw_identity_forget(GwCore *core, GwNode *node, GwChange *change);
 /* An IPv4 address that came in IPv6 clothes, plain. Points into @address. */

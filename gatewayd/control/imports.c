@@ -7,6 +7,7 @@
 #include "control/checks.h"
 #include "control/fetching.h"
 #include "control/recognition.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/verifications.h"
 
@@ -204,7 +205,7 @@ make_available(GwCore *core, GwFirmware *firmware, const char *plugin)
                 firmware->size, firmware->sha256);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
   gw_scheduler_changed(core);
-  gw_scheduler_wake_targets(core, firmware);
+  gw_rollouts_wake_firmware(core, firmware);
 }
 
 static void

@@ -48,19 +48,22 @@ take_outcomes(GwCore *core)
     const GwUpdate *update = value, *open = gw_updates_open(core->updates, update->node, update->type);
     const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
     GwRolloutState *rollout = rule ? gw_rollout_find(core, rule->id) : NULL;
-    guint64 hash = rollout ? gw_rollout_hash(rule->id, update->node) : 0;
+    const GwNode *node = gw_registry_find(core->registry, update->node);
+    GwTarget target;
 
-    if (!rollout || (open && open != update && open->rule_id == update->rule_id))
+    if (!rollout || !node || (open && open != update && open->rule_id == update->rule_id))
       continue; /* it is at it again */
+    target = gw_rollout_target(rollout, node);
     if (!rule->rollout.is_frozen)
-      gw_targets_join(rollout->targets, hash);
-    gw_targets_set(rollout->targets, hash, gw_rollout_outcome(rule, update));
+      gw_targets_join(rollout->targets, &target);
+    gw_targets_set(rollout->targets, target.hash, gw_rollout_outcome(rule, update));
   }
 }
 
-/* Nodes that run what the rule wants without an update of it. */
+/* Who the targets are, and which of them run what the rule wants without an update of it. Nodes that were
+ * removed are none any more. */
 static void
-take_satisfied(GwCore *core, const GwRule *rule, GwRolloutState *rollout)
+take_nodes(GwCore *core, const GwRule *rule, GwRolloutState *rollout)
 {
   GHashTableIter iter;
   gpointer value;
@@ -68,13 +71,14 @@ take_satisfied(GwCore *core, const GwRule *rule, GwRolloutState *rollout)
   gw_registry_iter(core->registry, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &value)) {
     const GwNode *node = value;
-    guint64 hash = gw_rollout_hash(rule->id, node->id);
+    GwTarget target = gw_rollout_target(rollout, node);
 
-    if (gw_targets_group(rollout->targets, hash) >= 0 &&
-        gw_targets_outcome(rollout->targets, hash) == GW_OUTCOME_NONE &&
+    if (gw_targets_meet(rollout->targets, &target) &&
+        gw_targets_outcome(rollout->targets, target.hash) == GW_OUTCOME_NONE &&
         !gw_updates_open(core->updates, node->id, "") && gw_rollout_is_satisfied(core, rule, node))
-      gw_targets_set(rollout->targets, hash, GW_OUTCOME_SUCCEEDED);
+      gw_targets_set(rollout->targets, target.hash, GW_OUTCOME_SUCCEEDED);
   }
+  gw_targets_leave_unmet(rollout->targets);
 }
 
 void
@@ -100,7 +104,7 @@ gw_rollouts_resume(GwCore *core, GwChange *change)
     GwRule *rule = rules->pdata[i];
     GwRolloutState *rollout = gw_rollout_find(core, rule->id);
 
-    take_satisfied(core, rule, rollout);
+    take_nodes(core, rule, rollout);
     gw_windows_look(core, rule, change);
     gw_rollout_go_on(core, rule, rollout, change);
   }

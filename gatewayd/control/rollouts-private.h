@@ -10,11 +10,13 @@ typedef struct {
   GwGroup groups[GW_ROLLOUT_GROUPS_MAX];
   gint64 missed_ms;        /* wall: up to here it was said which windows passed unused; 0 = from now on */
   gboolean is_window_open; /* at the last look */
+  guint64 wake_from;       /* hash of the next to be told to ask, while they are told */
   GHashTable *days;        /* once a day: what was done for whom -> UTC day; NULL = nothing yet */
 } GwRolloutState;
 
 struct GwRollouts {
   GHashTable *by_rule; /* &rollout->rule_id -> GwRolloutState, owned */
+  guint64 n_looked;    /* nodes that were looked at one by one: what a change must cost little of */
 };
 
 GwRolloutState *gw_rollout_find(const GwCore *core, gint64 rule_id);
@@ -24,6 +26,9 @@ GwRolloutState *gw_rollout_add(GwCore *core, gint64 rule_id, GwTargets *targets,
 GwRolloutState *gw_rollout_divide(GwCore *core, const GwRule *rule, GwChange *change);
 /* Nodes that match only now. TRUE = there are some. */
 gboolean gw_rollout_join_newcomers(const GwCore *core, const GwRule *rule, GwRolloutState *rollout);
+/* Those that are served, bit n: group n. */
+guint gw_rollout_open_groups(const GwRolloutState *rollout);
+GwTarget gw_rollout_target(const GwRolloutState *rollout, const GwNode *node);
 /* Runs @node already what the rule wants? */
 gboolean gw_rollout_is_satisfied(const GwCore *core, const GwRule *rule, const GwNode *node);
 void gw_rollout_set_day(GwRolloutState *rollout, gint64 key, gint64 day);

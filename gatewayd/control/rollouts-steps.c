@@ -34,7 +34,7 @@ gw_rollout_outcome(const GwRule *rule, const GwUpdate *update)
   case GW_UPDATE_EXPIRED:
     return GW_OUTCOME_ENDED;
   default:
-    return GW_OUTCOME_NONE;
+    return update->state >= GW_UPDATE_DOWNLOADING ? GW_OUTCOME_BEGUN : GW_OUTCOME_NONE;
   }
 }
 
@@ -188,6 +188,6 @@ gw_rollout_go_on(GwCore *core, GwRule *rule, GwRolloutState *rollout, GwChange *
                 gw_rule_is_live(rule) && step.kind == GW_STEP_NONE ? step.edge_boot_ms : G_MAXINT64);
   if (is_changed && core->workers) {
     gw_scheduler_changed(core);
-    gw_scheduler_wake_rule(core, rule);
+    gw_rollouts_wake_all(core, rule);
   }
 }

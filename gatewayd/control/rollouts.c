@@ -103,29 +103,37 @@ gw_rollout_is_satisfied(const GwCore *core, const GwRule *rule, const GwNode *no
   return want_of(core, rule, node) == SATISFIED;
 }
 
-/* The hashes of all nodes that the rule has something to do on. */
+GwTarget
+gw_rollout_target(const GwRolloutState *rollout, const GwNode *node)
+{
+  return (GwTarget){ gw_rollout_hash(rollout->rule_id, node->id), (gpointer)node };
+}
+
+/* All nodes that the rule has something to do on: of GwTarget. */
 static GArray *
 collect(const GwCore *core, const GwRule *rule)
 {
-  GArray *hashes = g_array_new(FALSE, FALSE, sizeof(guint64));
+  GArray *found = g_array_new(FALSE, FALSE, sizeof(GwTarget));
   GHashTableIter iter;
   gpointer node;
 
   gw_registry_iter(core->registry, &iter);
   while (g_hash_table_iter_next(&iter, NULL, &node)) {
-    guint64 hash = gw_rollout_hash(rule->id, ((GwNode *)node)->id);
+    GwTarget target = { gw_rollout_hash(rule->id, ((GwNode *)node)->id), node };
 
+    core->rollouts->n_looked++;
     if (want_of(core, rule, node) == WANTED)
-      g_array_append_val(hashes, hash);
+      g_array_append_val(found, target);
   }
-  return hashes;
+  return found;
 }
 
 GwRolloutState *
 gw_rollout_divide(GwCore *core, const GwRule *rule, GwChange *change)
 {
-  g_autoptr(GArray) hashes = collect(core, rule);
-  GwTargets *targets = gw_targets_new(&rule->rollout, (const guint64 *)hashes->data, hashes->len);
+  g_autoptr(GArray) found = collect(core, rule);
+  GwTargets *targets =
+      gw_targets_new(&rule->rollout, (const GwTarget *)(const void *)found->data, found->len);
   GwRolloutState *rollout = gw_rollout_add(core, rule->id, targets, gw_rollout_count_groups(&rule->rollout));
 
   put_all(core, rollout, change);
@@ -136,11 +144,11 @@ gw_rollout_divide(GwCore *core, const GwRule *rule, GwChange *change)
 gboolean
 gw_rollout_join_newcomers(const GwCore *core, const GwRule *rule, GwRolloutState *rollout)
 {
-  g_autoptr(GArray) hashes = rule->rollout.is_frozen ? NULL : collect(core, rule);
+  g_autoptr(GArray) found = rule->rollout.is_frozen ? NULL : collect(core, rule);
   gboolean is_any = FALSE;
 
-  for (guint i = 0; hashes && i < hashes->len; i++)
-    is_any |= gw_targets_join(rollout->targets, g_array_index(hashes, guint64, i));
+  for (guint i = 0; found && i < found->len; i++)
+    is_any |= gw_targets_join(rollout->targets, &g_array_index(found, GwTarget, i));
   return is_any;
 }
 
@@ -207,14 +215,15 @@ gw_rollouts_update(GwCore *core, const GwUpdate *update, GwChange *change)
 {
   GwRule *rule = gw_rules_find(core->rules, update->rule_id);
   GwRolloutState *rollout = rule ? gw_rollout_find(core, rule->id) : NULL;
-  guint64 hash;
+  const GwNode *node = gw_registry_find(core->registry, update->node);
+  GwTarget target;
 
-  if (!rollout)
+  if (!rollout || !node)
     return;
-  hash = gw_rollout_hash(rule->id, update->node);
+  target = gw_rollout_target(rollout, node);
   if (!rule->rollout.is_frozen)
-    gw_targets_join(rollout->targets, hash);
-  if (gw_targets_set(rollout->targets, hash, gw_rollout_outcome(rule, update)))
+    gw_targets_join(rollout->targets, &target);
+  if (gw_targets_set(rollout->targets, target.hash, gw_rollout_outcome(rule, update)))
     gw_rollout_go_on(core, rule, rollout, change);
 }
 
@@ -225,7 +234,7 @@ gw_rollouts_satisfied(GwCore *core, const GwRule *rule, const GwNode *node, GwCh
   guint64 hash = gw_rollout_hash(rule->id, node->id);
 
   if (rollout && gw_targets_group(rollout->targets, hash) >= 0 &&
-      gw_targets_outcome(rollout->targets, hash) == GW_OUTCOME_NONE &&
+      gw_targets_outcome(rollout->targets, hash) <= GW_OUTCOME_BEGUN &&
       gw_targets_set(rollout->targets, hash, GW_OUTCOME_SUCCEEDED))
     gw_rollout_go_on(core, gw_rules_find(core->rules, rule->id), rollout, change);
 }
@@ -308,15 +317,33 @@ gw_rollouts_groups(const GwCore *core, gint64 rule_id, guint *ret_n)
   return rollout->groups;
 }
 
-gboolean
-gw_rollouts_is_waiting(const GwCore *core, const GwRule *rule, const GwNode *node)
+guint
+gw_rollout_open_groups(const GwRolloutState *rollout)
 {
-  const GwRolloutState *rollout = gw_rollout_find(core, rule->id);
-  guint64 hash = gw_rollout_hash(rule->id, node->id);
-  int number = rollout ? gw_targets_group(rollout->targets, hash) : -1;
+  guint groups = 0;
 
-  return number >= 0 && rollout->groups[number].state != GW_GROUP_CLOSED &&
-         gw_targets_outcome(rollout->targets, hash) == GW_OUTCOME_NONE;
+  for (guint i = 0; i < rollout->n_groups; i++)
+    groups |= rollout->groups[i].state != GW_GROUP_CLOSED ? 1u << i : 0;
+  return groups;
+}
+
+guint
+gw_rollouts_count_waiting(const GwCore *core, gint64 rule_id)
+{
+  const GwRolloutState *rollout = gw_rollout_find(core, rule_id);
+
+  return rollout ? gw_targets_count_waiting(rollout->targets, gw_rollout_open_groups(rollout)) : 0;
+}
+
+const GwNode *
+gw_rollouts_next_waiting(const GwCore *core, gint64 rule_id, guint64 *cursor)
+{
+  const GwRolloutState *rollout = gw_rollout_find(core, rule_id);
+  const GwNode *node =
+      rollout ? gw_targets_next_waiting(rollout->targets, gw_rollout_open_groups(rollout), cursor) : NULL;
+
+  core->rollouts->n_looked += node ? 1 : 0;
+  return node;
 }
 
 gboolean

@@ -37,8 +37,16 @@ void gw_rollouts_use_day(GwCore *core, const GwRule *rule, const char *node, GwD
                          GwChange *change);
 /* Tells the node to ask for what the rule has, where it can be told and the rule's day allows it. */
 void gw_rollouts_wake(GwCore *core, const GwRule *rule, const GwNode *node);
-/* Has its turn come, and has nothing become of it yet? */
-gboolean gw_rollouts_is_waiting(const GwCore *core, const GwRule *rule, const GwNode *node);
+/* Something may be due for nodes of the rule that have an open session and whose turn has come: they are told
+ * to ask, some in each turn of the core. Others ask in their own rhythm. */
+void gw_rollouts_wake_all(GwCore *core, const GwRule *rule);
+void gw_rollouts_wake_alarm(GwCore *core, gint64 rule_id);
+/* The same for all rules that have this firmware. */
+void gw_rollouts_wake_firmware(GwCore *core, const GwFirmware *firmware);
+/* Whose turn has come, and who have not begun. */
+guint gw_rollouts_count_waiting(const GwCore *core, gint64 rule_id);
+/* The next of them, from *cursor on, which is 0 at first. NULL = no more. */
+const GwNode *gw_rollouts_next_waiting(const GwCore *core, gint64 rule_id, guint64 *cursor);
 /* TRUE = a window has opened since the last look. */
 gboolean gw_rollouts_look_window(const GwCore *core, gint64 rule_id, gboolean is_open);
 /* Up to which wall time it was said which windows passed unused; 0 = nothing yet, or no rollout. */

@@ -14,7 +14,6 @@
 #include "control/workers.h"
 #include "link/messages.h"
 
-#define WAKE_MAX 1000 /* sessions told at once; the others ask by themselves */
 #define NODES_MAX 100 /* more than so many changed nodes are one epoch */
 
 static const GwFirmware *
@@ -338,66 +337,6 @@ gw_scheduler_wake(GwCore *core, const GwNode *node)
 
   if (plugin && plugin->kind == GATEWAY_SESSION && node->is_adopted)
     gw_workers_tell_lan(core->workers, GW_MESSAGE_WAKE, gw_wake_pack(node->plugin, node->id, "", ""));
-}
-
-/* A rule that has the firmware for the node, or NULL. */
-static const GwRule *
-find_bringer(GwCore *core, const GwNode *node, const GwFirmware *firmware, GPtrArray *rules)
-{
-  const char *text;
-
-  g_ptr_array_set_size(rules, 0);
-  gw_rules_collect(core->rules, node, rules);
-  for (guint i = 0; i < rules->len; i++) {
-    const GwRule *rule = rules->pdata[i];
-
-    if (rule->state == GW_RULE_RUNNING && gw_rule_has_firmware(rule, firmware->id) &&
-        gw_rule_targets(rule, node, firmware, &text) &&
-        gw_rollouts_day_wait_ms(core, rule, node->id, GW_DAY_WAKE) == 0)
-      return rule;
-  }
-  return NULL;
-}
-
-static gboolean
-has_sessions(const GwCore *core, const char *plugin)
-{
-  const GatewayPlugin *table = gw_plugins_find(core->plugins, plugin);
-
-  return table && table->kind == GATEWAY_SESSION;
-}
-
-void
-gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware)
-{
-  g_autoptr(GPtrArray) rules = g_ptr_array_new();
-  const char *seen = NULL; /* plugins are shared texts: few, and the same again and again */
-  gboolean is_session = FALSE;
-  const GwRule *rule;
-  GHashTableIter iter;
-  gpointer node;
-  guint n = 0;
-
-  gw_registry_iter(core->registry, &iter);
-  while (n < WAKE_MAX && g_hash_table_iter_next(&iter, NULL, &node)) {
-    if (((GwNode *)node)->plugin != seen)
-      is_session = has_sessions(core, seen = ((GwNode *)node)->plugin);
-    if (!is_session || !(rule = find_bringer(core, node, firmware, rules)))
-      continue;
-    gw_rollouts_wake(core, rule, node);
-    n++;
-  }
-}
-
-void
-gw_scheduler_wake_rule(GwCore *core, const GwRule *rule)
-{
-  for (guint i = 0; rule->state == GW_RULE_RUNNING && i < rule->firmwares->len; i++) {
-    const GwFirmware *firmware = gw_firmwares_find(core->firmwares, gw_rule_firmware(rule, i));
-
-    if (firmware)
-      gw_scheduler_wake_targets(core, firmware);
-  }
 }
 
 /* ---- rules in time ---- */

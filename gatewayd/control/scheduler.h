@@ -41,9 +41,6 @@ void gw_scheduler_nodes_changed(GwCore *core, const char *const *nodes);
 /* Something may be due for a node whose session is open: it is told to ask. Others ask in their own rhythm.
  */
 void gw_scheduler_wake(GwCore *core, const GwNode *node);
-/* The same for all nodes that a running rule of this firmware is for; at most 1000. */
-void gw_scheduler_wake_targets(GwCore *core, const GwFirmware *firmware);
-void gw_scheduler_wake_rule(GwCore *core, const GwRule *rule);
 /* The rule's dates, and when its images are due: sets its alarm; when it is over, ends what it has not begun.
  */
 void gw_scheduler_watch_rule(GwCore *core, const GwRule *rule);

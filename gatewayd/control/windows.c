@@ -2,7 +2,6 @@
 #include "control/windows.h"
 
 #include "control/rollouts.h"
-#include "control/scheduler.h"
 
 #define HOUR_MS G_GINT64_CONSTANT(3600000)
 #define COUNT_MAX 400 /* windows that are counted one by one: more than a year of nights */
@@ -37,43 +36,20 @@ count_passed(const GwWhen *when, gint64 from_ms, gint64 now_ms)
   return passed;
 }
 
-/* Had it a chance, and has it not begun? */
-static gboolean
-has_missed(const GwCore *core, const GwRule *rule, const GwNode *node)
-{
-  const GwUpdate *open = gw_updates_open(core->updates, node->id, "");
-
-  return gw_rollouts_is_waiting(core, rule, node) &&
-         !(open && open->rule_id == rule->id && open->state >= GW_UPDATE_DOWNLOADING);
-}
-
-static GPtrArray *
-collect_missed(const GwCore *core, const GwRule *rule)
-{
-  GPtrArray *nodes = g_ptr_array_new();
-  GHashTableIter iter;
-  gpointer node;
-
-  gw_registry_iter(core->registry, &iter);
-  while (g_hash_table_iter_next(&iter, NULL, &node))
-    if (has_missed(core, rule, node))
-      g_ptr_array_add(nodes, node);
-  return nodes;
-}
-
 static void
 say_missed(GwCore *core, const GwRule *rule, const Passed *passed, GwChange *change)
 {
-  g_autoptr(GPtrArray) nodes = collect_missed(core, rule);
+  guint n = gw_rollouts_count_waiting(core, rule->id);
   g_autofree char *end = gw_clock_format(passed->end_ms);
   const char *windows = passed->n == 1 ? "its window" : "its windows";
+  guint64 cursor = 0;
 
-  if (nodes->len > SINGLY_MAX)
+  if (n > SINGLY_MAX)
     gw_change_say(change, "rule.missed", &(GwAbout){ .rule_id = rule->id },
-                  "rule %s: %u nodes did not begin in %s (%u) until %s", rule->name, nodes->len, windows,
-                  passed->n, end);
-  for (guint i = 0; nodes->len <= SINGLY_MAX && i < nodes->len; i++) {
-    const GwNode *node = nodes->pdata[i];
+                  "rule %s: %u nodes did not begin in %s (%u) until %s", rule->name, n, windows, passed->n,
+                  end);
+  for (guint i = 0; n <= SINGLY_MAX && i < n; i++) {
+    const GwNode *node = gw_rollouts_next_waiting(core, rule->id, &cursor);
 
     gw_change_say(change, "node.missed", &(GwAbout){ .node = node->id, .rule_id = rule->id },
                   "%s did not begin in %s (%u) of rule %s until %s", node->id, windows, passed->n, rule->name,
@@ -96,9 +72,8 @@ gw_windows_look(GwCore *core, GwRule *rule, GwChange *change)
     if (passed.n > 0 || !from_ms)
       gw_rollouts_set_missed(core, rule->id, from_ms ? passed.end_ms : now.wall_ms, change);
     wait_ms = MIN(wait_ms, passed.edge_ms - now.wall_ms);
-    if (gw_rollouts_look_window(core, rule->id, gw_when_window(&rule->when, now.wall_ms).is_open) &&
-        core->workers)
-      gw_scheduler_wake_rule(core, rule);
+    if (gw_rollouts_look_window(core, rule->id, gw_when_window(&rule->when, now.wall_ms).is_open))
+      gw_rollouts_wake_all(core, rule);
   }
   /* Asked again within the hour: the wall clock may jump, or not be trusted yet. */
   gw_core_alarm(core, GW_ALARM_WINDOW, rule->id, is_watched ? now.boot_ms + MAX(wait_ms, 1000) : G_MAXINT64);

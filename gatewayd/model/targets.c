@@ -7,6 +7,7 @@
 struct GwTargets {
   GArray *hashes; /* guint64, rising */
   GArray *marks;  /* guint8 of the same place: group * GW_N_OUTCOMES + outcome */
+  GPtrArray *who; /* of the same place */
   guint n_groups;
   guint counts[GW_ROLLOUT_GROUPS_MAX][GW_N_OUTCOMES];
 };
@@ -17,6 +18,7 @@ targets_new(guint n_groups, guint n)
   GwTargets *targets = g_new0(GwTargets, 1);
   targets->hashes = g_array_sized_new(FALSE, FALSE, sizeof(guint64), n);
   targets->marks = g_array_sized_new(FALSE, FALSE, 1, n);
+  targets->who = g_ptr_array_sized_new(n);
   targets->n_groups = n_groups;
   return targets;
 }
@@ -28,6 +30,7 @@ gw_targets_free(GwTargets *targets)
     return;
   g_array_unref(targets->hashes);
   g_array_unref(targets->marks);
+  g_ptr_array_unref(targets->who);
   g_free(targets);
 }
 
@@ -66,30 +69,31 @@ find(const GwTargets *targets, guint64 hash, guint *ret_place)
 }
 
 static void
-put(GwTargets *targets, guint place, guint64 hash, guint group)
+put(GwTargets *targets, guint place, GwTarget node, guint group)
 {
   guint8 mark = (guint8)(group * GW_N_OUTCOMES);
-  g_array_insert_val(targets->hashes, place, hash);
+  g_array_insert_val(targets->hashes, place, node.hash);
   g_array_insert_val(targets->marks, place, mark);
+  g_ptr_array_insert(targets->who, (int)place, node.who);
   targets->counts[group][GW_OUTCOME_NONE]++;
 }
 
 static int
 compare(gconstpointer a, gconstpointer b)
 {
-  guint64 left = *(const guint64 *)a, right = *(const guint64 *)b;
+  guint64 left = ((const GwTarget *)a)->hash, right = ((const GwTarget *)b)->hash;
   return left < right ? -1 : left > right;
 }
 
 GwTargets *
-gw_targets_new(const GwRollout *rollout, const guint64 *hashes, guint n)
+gw_targets_new(const GwRollout *rollout, const GwTarget *nodes, guint n)
 {
-  g_autofree guint64 *sorted = g_memdup2(hashes, n * sizeof(guint64));
+  g_autofree GwTarget *sorted = g_memdup2(nodes, n * sizeof(GwTarget));
   guint sizes[GW_ROLLOUT_GROUPS_MAX], n_unique = 0, group = 0;
   if (n)
-    qsort(sorted, n, sizeof(guint64), compare);
+    qsort(sorted, n, sizeof(GwTarget), compare);
   for (guint i = 0; i < n; i++)
-    if (n_unique == 0 || sorted[i] != sorted[n_unique - 1])
+    if (n_unique == 0 || sorted[i].hash != sorted[n_unique - 1].hash)
       sorted[n_unique++] = sorted[i];
   GwTargets *targets = targets_new(gw_rollout_count_groups(rollout), n_unique);
   gw_rollout_sizes(rollout, n_unique, sizes);
@@ -130,7 +134,7 @@ gw_targets_read(const void *bytes, gsize size, guint n_groups)
     hash = GUINT64_FROM_LE(hash);
     if (row[8] >= n_groups || (i > 0 && hash <= hash_at(targets, i - 1)))
       return NULL;
-    put(targets, i, hash, row[8]);
+    put(targets, i, (GwTarget){ hash, NULL }, row[8]);
   }
   return g_steal_pointer(&targets);
 }
@@ -149,12 +153,22 @@ gw_targets_group(const GwTargets *targets, guint64 hash)
 }
 
 gboolean
-gw_targets_join(GwTargets *targets, guint64 hash)
+gw_targets_join(GwTargets *targets, const GwTarget *node)
 {
   guint place;
-  if (find(targets, hash, &place))
+  if (find(targets, node->hash, &place))
     return FALSE;
-  put(targets, place, hash, targets->n_groups - 1);
+  put(targets, place, *node, targets->n_groups - 1);
+  return TRUE;
+}
+
+gboolean
+gw_targets_meet(GwTargets *targets, const GwTarget *node)
+{
+  guint place;
+  if (!find(targets, node->hash, &place))
+    return FALSE;
+  targets->who->pdata[place] = node->who;
   return TRUE;
 }
 
@@ -168,6 +182,26 @@ gw_targets_leave(GwTargets *targets, guint64 hash)
   targets->counts[mark / GW_N_OUTCOMES][mark % GW_N_OUTCOMES]--;
   g_array_remove_index(targets->hashes, place);
   g_array_remove_index(targets->marks, place);
+  g_ptr_array_remove_index(targets->who, place);
+}
+
+void
+gw_targets_leave_unmet(GwTargets *targets)
+{
+  guint n = 0;
+  for (guint place = 0; place < targets->hashes->len; place++) {
+    guint8 mark = *mark_at(targets, place);
+    if (!targets->who->pdata[place]) {
+      targets->counts[mark / GW_N_OUTCOMES][mark % GW_N_OUTCOMES]--;
+      continue;
+    }
+    g_array_index(targets->hashes, guint64, n) = hash_at(targets, place);
+    *mark_at(targets, n) = mark;
+    targets->who->pdata[n++] = targets->who->pdata[place];
+  }
+  g_array_set_size(targets->hashes, n);
+  g_array_set_size(targets->marks, n);
+  g_ptr_array_set_size(targets->who, (int)n);
 }
 
 gboolean
@@ -201,5 +235,30 @@ gw_targets_tell(const GwTargets *targets, guint number, GwGroup *group)
   group->n_succeeded = counts[GW_OUTCOME_SUCCEEDED];
   group->n_failed = counts[GW_OUTCOME_FAILED];
   group->n_ended = counts[GW_OUTCOME_ENDED];
-  group->n_targets = group->n_succeeded + group->n_failed + group->n_ended + counts[GW_OUTCOME_NONE];
+  group->n_targets = group->n_succeeded + group->n_failed + group->n_ended + counts[GW_OUTCOME_NONE] +
+                     counts[GW_OUTCOME_BEGUN];
+}
+
+guint
+gw_targets_count_waiting(const GwTargets *targets, guint groups)
+{
+  guint n = 0;
+  for (guint number = 0; number < targets->n_groups; number++)
+    n += groups >> number & 1 ? targets->counts[number][GW_OUTCOME_NONE] : 0;
+  return n;
+}
+
+gpointer
+gw_targets_next_waiting(const GwTargets *targets, guint groups, guint64 *hash)
+{
+  gboolean is_wanted[GW_ROLLOUT_GROUPS_MAX * GW_N_OUTCOMES] = { FALSE };
+  guint place = place_of(targets, *hash);
+  for (guint number = 0; number < targets->n_groups; number++)
+    is_wanted[number * GW_N_OUTCOMES + GW_OUTCOME_NONE] = groups >> number & 1;
+  while (place < targets->hashes->len && !is_wanted[*mark_at(targets, place)])
+    place++;
+  if (place == targets->hashes->len)
+    return NULL;
+  *hash = hash_at(targets, place) + 1;
+  return targets->who->pdata[place];
 }

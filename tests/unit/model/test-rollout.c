@@ -167,6 +167,16 @@ test_watch(void)
   g_assert_cmpint(gw_rollout_step(&rollout, groups, FALSE, &now).kind, ==, GW_STEP_PASS);
 }
 
+/* Who a node is: its hash will do. */
+static GwTargets *
+targets_of(const GwRollout *rollout, const guint64 *hashes, guint n)
+{
+  g_autofree GwTarget *nodes = g_new(GwTarget, n);
+  for (guint i = 0; i < n; i++)
+    nodes[i] = (GwTarget){ hashes[i], GSIZE_TO_POINTER(hashes[i]) };
+  return gw_targets_new(rollout, nodes, n);
+}
+
 /* ---- what must hold whatever comes ---- */
 
 #define N_NODES 40
@@ -191,7 +201,7 @@ world_init(World *world, GRand *chance)
     g_autofree char *node = g_strdup_printf("node-%u", i);
     world->hashes[i] = gw_rollout_hash(7, node);
   }
-  world->targets = gw_targets_new(&world->rollout, world->hashes, N_NODES);
+  world->targets = targets_of(&world->rollout, world->hashes, N_NODES);
   for (guint i = 0; i < gw_rollout_count_groups(&world->rollout); i++)
     world->groups[i].state = GW_GROUP_CLOSED;
 }
@@ -344,7 +354,7 @@ test_late_success(void)
   GwGroup groups[2] = { { .state = GW_GROUP_OPEN }, { .state = GW_GROUP_CLOSED } };
   GwNow now = { .boot_ms = 1 };
   guint64 hashes[] = { 5, 3, 9 };
-  g_autoptr(GwTargets) targets = gw_targets_new(&rollout, hashes, 3);
+  g_autoptr(GwTargets) targets = targets_of(&rollout, hashes, 3);
   g_assert_cmpint(gw_targets_group(targets, 3), ==, 0);
   g_assert_cmpint(gw_targets_group(targets, 9), ==, 1);
   g_assert_cmpint(gw_targets_group(targets, 4), ==, -1);
@@ -365,13 +375,14 @@ test_targets(void)
 {
   GwRollout rollout = rollout_of("{\"groups\":[{\"percent\":50},{}]}");
   guint64 hashes[] = { 8, 2, 6, 2, 4 };
-  g_autoptr(GwTargets) targets = gw_targets_new(&rollout, hashes, 5);
+  GwTarget one = { 1, &rollout };
+  g_autoptr(GwTargets) targets = targets_of(&rollout, hashes, 5);
   GwGroup group = { .state = GW_GROUP_OPEN };
   g_assert_cmpuint(gw_targets_count(targets), ==, 4);
   g_assert_cmpint(gw_targets_group(targets, 4), ==, 0);
   g_assert_cmpint(gw_targets_group(targets, 6), ==, 1);
-  g_assert_true(gw_targets_join(targets, 1)); /* by its hash it would be the first */
-  g_assert_false(gw_targets_join(targets, 1));
+  g_assert_true(gw_targets_join(targets, &one)); /* by its hash it would be the first */
+  g_assert_false(gw_targets_join(targets, &one));
   g_assert_cmpint(gw_targets_group(targets, 1), ==, 1);
   gw_targets_set(targets, 2, GW_OUTCOME_FAILED);
   gw_targets_leave(targets, 2);
@@ -388,7 +399,7 @@ test_bytes(void)
   GwRollout rollout = rollout_of("{\"groups\":[{\"count\":1},{}]}");
   guint64 hashes[] = { 1, 2 };
   gsize size;
-  g_autoptr(GwTargets) targets = gw_targets_new(&rollout, hashes, 2);
+  g_autoptr(GwTargets) targets = targets_of(&rollout, hashes, 2);
   g_autofree guint8 *bytes = gw_targets_write(targets, &size);
   g_assert_cmpuint(size, ==, 18);
   g_assert_null(gw_targets_read(bytes, size - 1, 2));
