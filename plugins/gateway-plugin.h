@@ -511,7 +511,8 @@ typedef struct {
  * ------------------------------------------------------------------------------------- */
 
 typedef enum {
-  GATEWAY_EVENT_OPEN = 1, /* the line is up; text = peer, text2 = local address, number = local port */
+  GATEWAY_EVENT_OPEN = 1, /* the line is up; text = peer (the name of a serial line), text2 = local address,
+                             number = local port */
   GATEWAY_EVENT_LINE,     /* text without its line end (CR, LF or CRLF) */
   GATEWAY_EVENT_LINE_TOO_LONG,
   GATEWAY_EVENT_BYTES,        /* text: in exact mode exactly n bytes, else 1..4096 */

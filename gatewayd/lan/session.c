@@ -344,7 +344,7 @@ deliver_open(GwSession *session)
   gw_address_format(gw_channel_peer(session->channel), peer);
   gw_address_format(&address, local);
   GatewayEvent event = event_of(GATEWAY_EVENT_OPEN);
-  event.text = gateway_text(peer);
+  event.text = gateway_text(session->setup.line ? session->setup.line : peer);
   event.text2 = gateway_text(local);
   event.number = address.port;
   session->is_open = TRUE;

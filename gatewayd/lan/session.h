@@ -32,6 +32,7 @@ typedef struct {
   const GwSessionHost *host;
   gpointer user;
   GwPassive *passive; /* ports for data channels, or NULL = none */
+  const char *line;   /* name of a serial line: the peer's, for there is no address; else NULL */
 } GwSessionSetup;
 
 /* Over a TCP connection (takes it), or an open terminal (takes @tty_fd when @accepted is NULL). Everything in

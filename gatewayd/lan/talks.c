@@ -474,7 +474,8 @@ talk_start(Talk *talk, const GwAccepted *accepted, int tty_fd)
                            .settings = gw_settings_view(talk->hosted->settings),
                            .host = &SESSION_HOST,
                            .user = talk,
-                           .passive = talk->hosted->passive };
+                           .passive = talk->hosted->passive,
+                           .line = talk->is_line ? talk->listener : NULL };
 
   talk->session = gw_session_new(&setup, accepted, tty_fd);
 }

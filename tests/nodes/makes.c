@@ -67,6 +67,14 @@ const Make MAKES[] = {
     .options = { "--fd=3", "--stall-ms=2000000000", NULL },
     .lie = "loop",
     .magic = "GIZ" },
+  { .word = "openluat-at",
+    .program = "fake-luat-at",
+    .help = "Air720 module with AT firmware, on a serial line",
+    .argument = "LINE",
+    .needs = "",
+    .options = { "--fd=3", "--imei=8668880200001{number}", "--stall-ms=2000000000", NULL },
+    .lie = "loop",
+    .magic = "LUAT" },
   { NULL },
 };
 

@@ -9,7 +9,7 @@ import tty
 
 import pytest
 
-from gateway import PLUGIN_FOLDERS, SOURCE, Gateway, Process, wait_for
+from gateway import PLUGIN_FOLDERS, SOURCE, Gateway, Process, free_port, wait_for
 
 sys.path.insert(0, str(SOURCE / "tests/nodes"))
 from giz_frames import intel_hex  # noqa: E402
@@ -34,20 +34,25 @@ node={name}
 class Mcus:
     """MCUs behind a QuecThing module, each on a line of its own."""
     plugin, program, speed = "quectel-at", "fake-quec-mcu", 115200
+    others = ()  # plugins that they need too
 
     def __init__(self, build, folder, names):
         self.build, self.folder = build, folder
         self.lines = {}
         for name in names:
             self.plug_in(name)
-        config = CONFIG + "".join(LINE.format(name=name, device=self.device(name), plugin=self.plugin, speed=self.speed)
-                                  for name in names)
-        self.gateway = Gateway(build, folder / "gateway", config)
-        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, f"plugins/transport/{self.plugin}"]
+        self.gateway = Gateway(build, folder / "gateway", CONFIG + self.config() + "".join(map(self.section, names)))
+        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, *(f"plugins/transport/{one}" for one in (self.plugin, *self.others))]
         self.nodes = []
         self.gateway.start()
         wait_for("the transport", lambda: self.gateway.row("plugins", "name", self.plugin))
         self.gateway.ctl("product", "set", "mcus", f"--plugin={self.plugin}")
+
+    def config(self):
+        return ""
+
+    def section(self, name):
+        return LINE.format(name=name, device=self.device(name), plugin=self.plugin, speed=self.speed)
 
     def device(self, name):
         return self.folder / f"tty-{name}"
@@ -107,6 +112,34 @@ class GizwitsMcus(Mcus):
         file = self.folder / f"{name}-{version}.{suffix}"
         file.write_bytes(image)
         self.gateway.ctl("push", file, name, f"--version={version}", "--hardware=03010100", "--type=mcu")
+        return image
+
+
+class Modules(Mcus):
+    """Air720 on two lines each: NAME, and NAME-2, which is only listened to."""
+    plugin, program, others = "openluat-at", "fake-luat-at", ("openluat",)
+    old, new = "AirM2M_720_V422_LTE_AT", "AirM2M_720_V9999_LTE_AT_NAND"
+
+    def config(self):
+        self.port = free_port()
+        return (f"[plugin openluat]\nlisten=127.0.0.1:{self.port}\n[plugin openluat-at]\npoll=1s\n"
+                f"url=http://127.0.0.1:{self.port}/openluat/\nread-only=mast-2\n")
+
+    def section(self, name):
+        return LINE.format(name=name, device=self.device(name), plugin=self.plugin, speed=self.speed).replace(
+            f"node={name}", f"node={name.removesuffix('-2')}")
+
+    def node(self, name, *options):
+        second = [f"--uart2={self.second}"] if self.second else []
+        return super().node(name, f"--version={self.old}", *second, *options)
+
+    second = ""
+
+    def push(self, name, size=20_000):
+        image = bootable(b"LUAT", self.new, size)
+        file = self.folder / f"{name}.bin"
+        file.write_bytes(image)
+        self.gateway.ctl("push", file, name, f"--version={self.new}")
         return image
 
 
@@ -278,3 +311,46 @@ def test_power_lost_between_frames_and_again_from_the_start(mcus):
     wait_for("the new version", lambda: "running version 03030009" in node.text(), 90)
     assert node.image.read_bytes() == image
     one.wait_update("pump", "succeeded")
+
+
+def said_of(one, node):
+    """The last thing that is told of its update."""
+    return str(one.gateway.ctl("explain", node))
+
+
+def test_a_module_is_told_where_to_fetch(mcus):
+    """The line says when, the network brings the bytes, and the version that it says afterwards is the proof."""
+    one = mcus("mast", kind=Modules)
+    node = one.node("mast")
+    one.adopt("mast")
+    image = one.push("mast")
+    wait_for("the new version", lambda: f"running version {one.new}" in node.text(), 60)
+    assert node.image.read_bytes() == image
+    assert one.wait_update("mast", "succeeded")["inferred"] is False
+    assert 'set "AUTO",0' in node.text() and 'set "PERIOD",86400' in node.text()
+
+
+def test_a_module_that_says_why_it_failed(mcus):
+    one = mcus("mast", kind=Modules)
+    one.node("mast", "--lie=full")
+    one.adopt("mast")
+    one.push("mast")
+    wait_for("its reason", lambda: "-1005" in said_of(one, "mast"), 60)
+
+
+def test_a_module_that_comes_back_with_the_old_firmware(mcus):
+    one = mcus("mast", kind=Modules)
+    one.node("mast", "--lie=loop")
+    one.adopt("mast")
+    one.push("mast")
+    wait_for("its reason", lambda: f"came back with {one.old}" in said_of(one, "mast"), 60)
+    assert one.gateway.row("updates", "node", "mast")["state"] != "succeeded"
+
+
+def test_the_second_port_of_a_module_is_only_listened_to(mcus):
+    one = mcus("mast-2", kind=Modules)
+    master = one.lines["mast-2"][0]
+    os.write(master, b"\r\n+UPGRADDL: 10\r\n+UPGRADEVER: \"AirM2M_720_V9999_LTE_AT_NAND\"\r\n")
+    one.adopt("mast")
+    wait_for("its version", lambda: one.new in str(one.gateway.ctl("nodes", "show", "mast")))
+    assert not select.select([master], [], [], 0)[0]

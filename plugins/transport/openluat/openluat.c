@@ -9,6 +9,8 @@
 #define IMEI_DIGITS 15
 #define FIRMWARE_NAME_MAX 128
 #define VERSION_MAX 32
+#define OWN_FOLDER "/openluat/"
+#define TOKEN_CHARS 16
 
 static const GatewaySetting SETTINGS[] = {
   { "path", GATEWAY_SETTING_TEXT, "/api/site/firmware_upgrade", 0, 0, NULL,
@@ -170,6 +172,21 @@ read_check(const GatewayRequest *request, GatewayAsk *ask)
   ask->is_version_proof = ask->software_version.size > 0;
 }
 
+/* Of an offer that was made over the module's serial line: /openluat/TOKEN.bin */
+static GatewayText
+token_of(GatewayText path)
+{
+  size_t folder = strlen(OWN_FOLDER);
+  GatewayText token = { path.data + folder, TOKEN_CHARS };
+  if (!has_prefix(path, OWN_FOLDER) || path.size != folder + TOKEN_CHARS + strlen(".bin") ||
+      memcmp(token.data + TOKEN_CHARS, ".bin", strlen(".bin")) != 0)
+    return GATEWAY_NO_TEXT;
+  for (size_t i = 0; i < token.size; i++)
+    if ((token.data[i] < 'a' || token.data[i] > 'z') && (token.data[i] < '2' || token.data[i] > '7'))
+      return GATEWAY_NO_TEXT;
+  return token;
+}
+
 /* A URL of the owner's own, asked without any query: who it is follows from the address. */
 static void
 read_plain(const GatewayRequest *request, GatewayAsk *ask)
@@ -184,14 +201,20 @@ openluat_read(const GatewaySettings *settings, const GatewayRequest *request, Ga
 {
   (void)scratch;
   bool is_check = gateway_text_equal(request->path, settings->text(settings, "path"));
-  bool is_own_url = has_prefix(request->path, "/openluat/");
+  bool is_own_url = has_prefix(request->path, OWN_FOLDER);
+  GatewayText token = token_of(request->path);
   ask->kind = GATEWAY_ASK_NOTHING;
   if (request->method != GATEWAY_GET)
     return true;
-  if (is_imei(query_value(request->query, "imei")) && (is_check || is_own_url))
+  if (token.size) {
+    ask->kind = GATEWAY_ASK_BYTES;
+    ask->identity = GATEWAY_IDENTITY_ADDRESS;
+    ask->token = token;
+  } else if (is_imei(query_value(request->query, "imei")) && (is_check || is_own_url)) {
     read_check(request, ask);
-  else if (is_own_url && request->query.size == 0)
+  } else if (is_own_url && request->query.size == 0) {
     read_plain(request, ask);
+  }
   return true;
 }
 
