@@ -1,43 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Load on an FTP server of the loopback: whole sessions of a node, one after the other in each of several
- * threads, or many logins that stay idle. Prints one line of JSON. */
+/* Load on an FTP server of the loopback: whole sessions of a node, many at a time in one thread, or many
+ * logins that stay idle. One thread, because a load of many makes each send of the server wake one of them,
+ * which the server is charged for and which no node on a network costs. Prints one line of JSON. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <glib.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define REPLY_MAX 512
 #define EDGE_S 2.0
+#define PATIENCE_S 20.0 /* after the end, for what is under way */
+#define BATCH 256
+#define TEXT "UPGRADE.TXT"
+#define IMAGE "PROG001"
+#define TEXT_BEGINS "FILE:" IMAGE "\n"
 
 static int port = 21;
-static int n_threads = 32, n_idle, n_skipped;
+static int n_sessions_at_once = 32, n_idle, n_skipped;
 static double seconds = 1;
 static char *mode, *logins_path, *verify_path;
 static char **logins; /* "USER PASSWORD" */
+static guint n_logins;
 static char *image;
 static gsize image_size;
 static gint64 start_us;
-static gint n_begun, n_sessions, n_first, n_last, n_errors, n_bad;
+static int epoll_fd;
+static int n_begun, n_alive, n_held, n_sessions, n_first, n_last, n_errors, n_bad;
 
 static const GOptionEntry OPTIONS[] = {
   { "port", 0, 0, G_OPTION_ARG_INT, &port, "of the server", "PORT" },
-  { "threads", 0, 0, G_OPTION_ARG_INT, &n_threads, "sessions at a time [32]", "N" },
+  { "sessions", 0, 0, G_OPTION_ARG_INT, &n_sessions_at_once, "sessions at a time [32]", "N" },
   { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "so long [1]", "S" },
   { "mode", 0, 0, G_OPTION_ARG_STRING, &mode, "PASV, EPSV or PORT [PASV]", "VERB" },
   { "logins", 0, 0, G_OPTION_ARG_FILENAME, &logins_path, "a line \"USER PASSWORD\" for each", "FILE" },
   { "first", 0, 0, G_OPTION_ARG_INT, &n_skipped, "begin with this one of them [0]", "N" },
-  { "image", 0, 0, G_OPTION_ARG_FILENAME, &verify_path, "what PROG001 must be", "FILE" },
+  { "image", 0, 0, G_OPTION_ARG_FILENAME, &verify_path, "what " IMAGE " must be", "FILE" },
   { "idle", 0, 0, G_OPTION_ARG_INT, &n_idle, "log in so often, then wait for the end of the input", "N" },
   { NULL, 0, 0, 0, NULL, NULL, NULL },
 };
 
+/* What is awaited. */
+typedef enum { BANNER, USER, PASS, TYPE, DATA, RETR, ALL, QUIT, HELD } State;
+
+typedef struct Session Session;
+
 typedef struct {
   int fd;
+  void (*ready)(Session *session);
+  Session *session;
+} Handle;
+
+struct Session {
+  Handle control, data, listening;
+  State state;
+  int number;
+  const char *login;
+  gboolean is_image; /* the second file */
+  gboolean is_data_over, is_told_over;
+  gsize got;
+  gsize used;
   char reply[REPLY_MAX];
-} Session;
+};
+
+static void begin(Session *session);
+static void hear_data(Session *session);
+
+static double
+now_s(void)
+{
+  return (double)(g_get_monotonic_time() - start_us) / 1e6;
+}
+
+/* ---- descriptors ---- */
 
 static struct sockaddr_in
 loopback(int at_port)
@@ -48,40 +87,76 @@ loopback(int at_port)
   return address;
 }
 
-static int
-dial(int to_port)
+static void
+watch(Handle *handle, int fd)
+{
+  struct epoll_event event = { .events = EPOLLIN, .data.ptr = handle };
+
+  handle->fd = fd;
+  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static void
+drop(Handle *handle)
+{
+  if (handle->fd >= 0)
+    close(handle->fd);
+  handle->fd = -1;
+}
+
+static gboolean
+dial(Handle *handle, int to_port)
 {
   struct sockaddr_in address = loopback(to_port);
-  struct timeval patience = { .tv_sec = 20 };
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), yes = 1;
 
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-    return fd;
-  close(fd);
-  return -1;
-}
-
-/* The code of a reply of one line; 0 = none. Replies never come unasked, so none is read too far. */
-static int
-hear(Session *session)
-{
-  gsize used = 0;
-
-  while (used < REPLY_MAX - 1) {
-    gssize n = recv(session->fd, session->reply + used, REPLY_MAX - 1 - used, 0);
-    if (n <= 0)
-      return 0;
-    used += (gsize)n;
-    session->reply[used] = 0;
-    if (session->reply[used - 1] == '\n')
-      return (int)g_ascii_strtoull(session->reply, NULL, 10);
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS) {
+    close(fd);
+    return FALSE;
   }
-  return 0;
+  watch(handle, fd);
+  return TRUE;
 }
 
-static int G_GNUC_PRINTF(2, 3) ask(Session *session, const char *format, ...)
+/* ---- a session ---- */
+
+static void
+finish(Session *session)
+{
+  drop(&session->control);
+  drop(&session->data);
+  drop(&session->listening);
+  n_alive--;
+}
+
+/* Another in its place, while there is time. */
+static void
+next(Session *session)
+{
+  finish(session);
+  if (!n_idle && now_s() < seconds)
+    begin(session);
+}
+
+static void
+fail(Session *session)
+{
+  if (n_errors++ == 0)
+    fprintf(stderr, "the first that failed, in state %d, heard last: %s\n", session->state, session->reply);
+  next(session);
+}
+
+static void
+succeed(Session *session)
+{
+  n_sessions++;
+  n_first += now_s() < EDGE_S;
+  n_last += now_s() >= seconds - EDGE_S && now_s() < seconds;
+  next(session);
+}
+
+static void G_GNUC_PRINTF(3, 4) say(Session *session, State awaited, const char *format, ...)
 {
   char line[256];
   va_list args;
@@ -89,144 +164,220 @@ static int G_GNUC_PRINTF(2, 3) ask(Session *session, const char *format, ...)
   int size = g_vsnprintf(line, sizeof line - 2, format, args);
   va_end(args);
   memcpy(line + size, "\r\n", 2);
-  if (send(session->fd, line, (gsize)size + 2, MSG_NOSIGNAL) < 0)
-    return 0;
-  return hear(session);
+  session->state = awaited;
+  /* What does not go will be missed at the end of the control connection. */
+  (void)!send(session->control.fd, line, (gsize)size + 2, MSG_NOSIGNAL);
 }
 
-static gboolean
-log_in(Session *session, const char *login)
+static void
+accept_data(Session *session)
 {
-  const char *blank = strchr(login, ' ');
+  int fd = accept4(session->listening.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-  session->fd = dial(port);
-  return session->fd >= 0 && hear(session) == 220 &&
-         ask(session, "USER %.*s", (int)(blank - login), login) == 331 &&
-         ask(session, "PASS %s", blank + 1) == 230;
+  if (fd < 0)
+    return;
+  drop(&session->listening);
+  watch(&session->data, fd);
+  hear_data(session);
 }
 
-/* ---- files ---- */
-
-static int
-dial_passive(Session *session)
-{
-  unsigned high, low, number;
-
-  if (g_strcmp0(mode, "EPSV") == 0)
-    return ask(session, "EPSV") == 229 && sscanf(strchr(session->reply, '('), "(|||%u|)", &number) == 1
-               ? dial((int)number)
-               : -1;
-  if (ask(session, "PASV") != 227 ||
-      sscanf(strchr(session->reply, '('), "(%*u,%*u,%*u,%*u,%u,%u)", &high, &low) != 2)
-    return -1;
-  return dial((int)(high << 8 | low));
-}
-
-static int
-listen_active(Session *session)
+static void
+say_port(Session *session)
 {
   struct sockaddr_in address = loopback(0);
   socklen_t size = sizeof address;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   guint at;
 
   if (bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, 1) < 0 ||
-      getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-    return -1;
+      getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+    close(fd);
+    fail(session);
+    return;
+  }
+  watch(&session->listening, fd);
   at = ntohs(address.sin_port);
-  return ask(session, "PORT 127,0,0,1,%u,%u", at >> 8, at & 255) == 200 ? fd : -1;
+  say(session, DATA, "PORT 127,0,0,1,%u,%u", at >> 8, at & 255);
 }
 
-static gsize
-read_all(int fd, char *buffer, gsize size)
+static void
+ask_for_file(Session *session)
 {
-  gsize used = 0;
+  session->is_data_over = session->is_told_over = FALSE;
+  session->got = 0;
+  if (g_strcmp0(mode, "PORT") == 0)
+    say_port(session);
+  else
+    say(session, DATA, "%s", mode ? mode : "PASV");
+}
+
+static gboolean
+dial_data(Session *session, int code)
+{
+  const char *where = strchr(session->reply, '(');
+  unsigned high, low, number;
+
+  if (code == 227 && where && sscanf(where, "(%*u,%*u,%*u,%*u,%u,%u)", &high, &low) == 2)
+    return dial(&session->data, (int)(high << 8 | low));
+  return code == 229 && where && sscanf(where, "(|||%u|)", &number) == 1 && dial(&session->data, (int)number);
+}
+
+static void
+end_file(Session *session)
+{
+  if (!session->is_data_over || !session->is_told_over)
+    return;
+  drop(&session->data);
+  n_bad += session->is_image && session->got != image_size;
+  if (session->is_image) {
+    say(session, QUIT, "QUIT");
+    return;
+  }
+  session->is_image = TRUE;
+  ask_for_file(session);
+}
+
+/* ---- what comes ---- */
+
+static gboolean
+is_right(const Session *session, const char *bytes, gsize size)
+{
+  const char *expected = session->is_image ? image : TEXT_BEGINS;
+  gsize of = session->is_image ? image_size : strlen(TEXT_BEGINS);
+  gsize at = MIN(session->got, of);
+
+  if (session->is_image && size > of - at)
+    return FALSE;
+  return memcmp(bytes, expected + at, MIN(size, of - at)) == 0;
+}
+
+static void
+hear_data(Session *session)
+{
+  static char buffer[1 << 18];
   gssize n;
 
-  while ((n = recv(fd, buffer + used, size - used, 0)) > 0)
-    used += (gsize)n;
-  return used;
-}
-
-/* "150" and "226" may come in one piece. */
-static gboolean
-hear_all_is_well(Session *session)
-{
-  return strstr(session->reply, "\n226") || hear(session) == 226;
-}
-
-static gboolean
-fetch(Session *session, const char *name, char *buffer, gsize *ret_size)
-{
-  gboolean is_active = g_strcmp0(mode, "PORT") == 0;
-  int listen_fd = is_active ? listen_active(session) : -1;
-  int fd = is_active ? -1 : dial_passive(session);
-  int code = ask(session, "RETR %s", name);
-
-  if (is_active)
-    fd = code == 150 ? accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
-  *ret_size = fd >= 0 && code == 150 ? read_all(fd, buffer, image_size + 1) : 0;
-  if (listen_fd >= 0)
-    close(listen_fd);
-  if (fd >= 0)
-    close(fd);
-  return *ret_size > 0 && hear_all_is_well(session);
-}
-
-static gboolean
-run_session(const char *login, char *buffer)
-{
-  Session session = { .fd = -1 };
-  gsize size;
-  gboolean is_good = log_in(&session, login) && ask(&session, "TYPE I") == 200 &&
-                     fetch(&session, "UPGRADE.TXT", buffer, &size) &&
-                     fetch(&session, "PROG001", buffer, &size);
-
-  if (is_good && (size != image_size || memcmp(buffer, image, size) != 0))
-    g_atomic_int_inc(&n_bad);
-  if (is_good)
-    (void)ask(&session, "QUIT");
-  else if (g_atomic_int_add(&n_errors, 1) == 0)
-    fprintf(stderr, "the first that failed heard last: %s", session.reply);
-  if (session.fd >= 0)
-    close(session.fd);
-  return is_good;
-}
-
-static gpointer
-run_thread(gpointer user)
-{
-  g_autofree char *buffer = g_malloc(image_size + 1);
-  guint n_logins = g_strv_length(logins);
-  double now_s;
-
-  while ((now_s = (double)(g_get_monotonic_time() - start_us) / 1e6) < seconds) {
-    if (!run_session(logins[(guint)g_atomic_int_add(&n_begun, 1) % n_logins], buffer))
-      continue;
-    g_atomic_int_inc(&n_sessions);
-    if (now_s < EDGE_S)
-      g_atomic_int_inc(&n_first);
-    if (now_s >= seconds - EDGE_S)
-      g_atomic_int_inc(&n_last);
+  while ((n = recv(session->data.fd, buffer, sizeof buffer, 0)) > 0) {
+    n_bad += !is_right(session, buffer, (gsize)n);
+    session->got += (gsize)n;
   }
-  return NULL;
+  if (n < 0 && errno == EAGAIN)
+    return;
+  if (n < 0 || session->got == 0) {
+    fail(session);
+    return;
+  }
+  drop(&session->data);
+  session->is_data_over = TRUE;
+  end_file(session);
+}
+
+static void
+log_in(Session *session, int code)
+{
+  const char *blank = strchr(session->login, ' ');
+
+  if (session->state == BANNER && code == 220)
+    say(session, USER, "USER %.*s", (int)(blank - session->login), session->login);
+  else if (session->state == USER && code == 331)
+    say(session, PASS, "PASS %s", blank + 1);
+  else if (session->state != PASS || code != 230)
+    fail(session);
+  else if (!n_idle)
+    say(session, TYPE, "TYPE I");
+  else {
+    session->state = HELD;
+    n_held++;
+  }
+}
+
+static void
+hear_reply(Session *session, int code)
+{
+  if (session->state < TYPE)
+    log_in(session, code);
+  else if (session->state == TYPE && code == 200)
+    ask_for_file(session);
+  else if (session->state == DATA && (session->listening.fd >= 0 ? code == 200 : dial_data(session, code)))
+    say(session, RETR, "RETR %s", session->is_image ? IMAGE : TEXT);
+  else if (session->state == RETR && code == 150)
+    session->state = ALL;
+  else if (session->state == ALL && code == 226) {
+    session->is_told_over = TRUE;
+    end_file(session);
+  } else if (session->state == QUIT && code == 221)
+    succeed(session);
+  else
+    fail(session);
+}
+
+/* Replies are of one line; the next one is asked for when the last was heard. */
+static void
+hear_control(Session *session)
+{
+  gssize n = recv(session->control.fd, session->reply + session->used, REPLY_MAX - 1 - session->used, 0);
+  char *end;
+
+  if (n < 0 && errno == EAGAIN)
+    return;
+  if (n <= 0) {
+    fail(session);
+    return;
+  }
+  session->used += (gsize)n;
+  session->reply[session->used] = 0;
+  while ((end = strchr(session->reply, '\n'))) {
+    int number = session->number;
+    *end = 0;
+    hear_reply(session, (int)g_ascii_strtoull(session->reply, NULL, 10));
+    if (session->number != number || session->control.fd < 0)
+      return; /* that one is over */
+    session->used -= (gsize)(end + 1 - session->reply);
+    memmove(session->reply, end + 1, session->used + 1);
+  }
+}
+
+static void
+begin(Session *session)
+{
+  *session = (Session){ .control = { -1, hear_control, session },
+                        .data = { -1, hear_data, session },
+                        .listening = { -1, accept_data, session },
+                        .number = n_begun,
+                        .login = logins[(guint)n_begun % n_logins] };
+  n_begun++;
+  n_alive++;
+  if (!dial(&session->control, port))
+    fail(session);
 }
 
 /* ---- what is run ---- */
 
+static void
+turn(void)
+{
+  struct epoll_event events[BATCH];
+  int n = epoll_wait(epoll_fd, events, BATCH, 100);
+
+  for (int i = 0; i < n; i++) {
+    Handle *handle = events[i].data.ptr;
+    if (handle->fd >= 0)
+      handle->ready(handle->session);
+  }
+}
+
 static int
 run_load(void)
 {
-  g_autofree GThread **threads = g_new(GThread *, n_threads);
+  g_autofree Session *sessions = g_new0(Session, n_sessions_at_once);
   double elapsed_s;
 
-  n_begun = n_skipped;
-  start_us = g_get_monotonic_time();
-  for (int i = 0; i < n_threads; i++)
-    threads[i] = g_thread_new("node", run_thread, NULL);
-  for (int i = 0; i < n_threads; i++)
-    g_thread_join(threads[i]);
-  elapsed_s = (double)(g_get_monotonic_time() - start_us) / 1e6;
+  for (int i = 0; i < n_sessions_at_once; i++)
+    begin(&sessions[i]);
+  while (n_alive > 0 && now_s() < seconds + PATIENCE_S)
+    turn();
+  n_errors += n_alive;
+  elapsed_s = now_s();
   printf(
       "{\"requests\": %d, \"bytes\": %.0f, \"elapsed_s\": %.3f, \"errors\": %d, \"bad\": %d, \"first\": %d, "
       "\"last\": %d}\n",
@@ -239,12 +390,15 @@ run_idle(void)
 {
   g_autofree Session *sessions = g_new0(Session, n_idle);
 
-  for (int i = 0; i < n_idle; i++) {
-    if (log_in(&sessions[i], logins[(guint)i % g_strv_length(logins)]))
-      continue;
-    fprintf(stderr, "login %d failed: %s\n", i, sessions[i].reply);
-    return 1;
+  for (int i = 0; i < n_idle && n_errors == 0; i++) {
+    begin(&sessions[i]);
+    while (n_errors == 0 && n_alive - n_held >= n_sessions_at_once)
+      turn();
   }
+  while (n_errors == 0 && n_held < n_idle)
+    turn();
+  if (n_errors > 0)
+    return 1;
   printf("{\"idle\": %d}\n", n_idle);
   fflush(stdout);
   (void)getchar();
@@ -266,5 +420,9 @@ main(int argc, char **argv)
     return 2;
   }
   logins = g_strsplit(g_strstrip(text), "\n", -1);
+  n_logins = g_strv_length(logins);
+  n_begun = n_skipped;
+  start_us = g_get_monotonic_time();
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   return n_idle > 0 ? run_idle() : run_load();
 }

@@ -19,6 +19,7 @@ NODES_OF_A_RULE = 100
 ATTEMPTS = 100  # images for each node
 IN_FLIGHT = 8  # calls to the core
 IDLE = 1000
+SESSIONS = 64  # at a time
 LAN = 'connections=8000\nadopted-connections=8000'
 LIMITS = '[limits]\ntransfers=20000'
 VSFTPD = '''background=NO
@@ -116,7 +117,7 @@ class FtpBench:
 
     def load(self, server, **options):
         options.setdefault('seconds', self.bench.seconds)
-        options.setdefault('threads', 64)
+        options.setdefault('sessions', SESSIONS)
         report = self.bench.report(self.command(server, **options))
         if report['errors'] > report['requests'] / 100:
             raise SystemExit(f'{server.name}: {report}')
