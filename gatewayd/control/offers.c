@@ -146,7 +146,7 @@ promise_offer(GwAsked *asked)
   asked->pin->used_ms = asked->now.wall_ms;
   gw_identity_device(core, asked->ask, asked->pin->mac); /* who may take the image without asking again */
   if (asked->verdict.rule && gw_number_told(asked->node, asked->verdict.rule)) {
-    gw_rows_put_node(gw_change_batch(asked->change), asked->node);
+    gw_rows_put_told(gw_change_batch(asked->change), asked->node);
     gw_logins_tell_members(core, asked->node, asked->change);
   }
   gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);

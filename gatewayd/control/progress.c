@@ -54,7 +54,7 @@ gw_progress_put_pin(GwCore *core, const GwPin *pin, GwChange *change)
 void
 gw_progress_drop_pin(GwCore *core, GwPin *pin, GwChange *change)
 {
-  gw_rows_delete_pin(gw_change_batch(change), pin->token);
+  gw_rows_delete_pin(gw_change_batch(change), pin->update_id);
   gw_pins_remove(core->pins, pin);
 }
 

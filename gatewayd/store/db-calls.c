@@ -46,7 +46,8 @@ push(GwDb *db, GwDbJob *job)
   else
     db->n_queued += size;
   g_queue_push_tail(&db->jobs, job);
-  g_cond_signal(&db->has_work);
+  if (db->is_asleep)
+    g_cond_signal(&db->has_work);
   g_mutex_unlock(&db->mutex);
 }
 

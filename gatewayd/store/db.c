@@ -102,12 +102,25 @@ set_up(GwConnection *connection, gboolean is_wal, GError **error)
   return gw_connection_exec(connection, "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; ROLLBACK;", error);
 }
 
+/* Nobody asks SQLite how much memory it has taken, and to know it costs a lock at each allocation. */
+static void
+spare_counting(void)
+{
+  static gsize is_said;
+
+  if (!g_once_init_enter(&is_said))
+    return;
+  (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  g_once_init_leave(&is_said, 1);
+}
+
 GwConnection *
 gw_connection_open(const char *path, gboolean is_wal, GError **error)
 {
   g_autoptr(GwConnection) connection = g_new0(GwConnection, 1);
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
+  spare_counting();
   connection->prepared = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, finalize);
   if (sqlite3_open_v2(path, &connection->sqlite, flags, NULL) != SQLITE_OK) {
     fail(connection, "open", error);

@@ -92,6 +92,13 @@ gw_rows_put_node(GwBatch *batch, const GwNode *node)
 }
 
 void
+gw_rows_put_told(GwBatch *batch, const GwNode *node)
+{
+  gw_batch_add(batch, "UPDATE node SET told_number = ?, told_firmware = ? WHERE id = ?", "iis",
+               node->told_number, node->told_firmware, node->id);
+}
+
+void
 gw_rows_delete_node(GwBatch *batch, const char *id)
 {
   gw_batch_add(batch, "DELETE FROM history WHERE node_update IN (SELECT id FROM node_update WHERE node = ?)",

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The statistics as they are kept: triggers of the schema count every update in and out, so that asking costs
- * as much as there are keys, however many updates there were. */
+/* The statistics: triggers of the schema count every update that has ended, and those that are open are
+ * counted now. So asking costs as much as there are keys and open updates, however many there were. */
 #include <string.h>
 
 #include "store/db-private.h"
 #include "store/rows-private.h"
 
 #define TALLY_OF(keys)                                                                                       \
-  "SELECT key, state, cause, took, n, downloads FROM tally WHERE kind = ? AND n > 0 AND key IN "             \
-  "(SELECT DISTINCT key FROM tally WHERE kind = ? AND n > 0" keys                                            \
+  "WITH counted (key, state, cause, took, n, downloads) AS MATERIALIZED ("                                   \
+  "SELECT key, state, cause, took, n, downloads FROM tally WHERE kind = ?1 AND n > 0 UNION ALL "             \
+  "SELECT CASE ?1 WHEN 'rule' THEN CAST(rule AS TEXT) WHEN 'product' THEN product "                          \
+  "WHEN 'location' THEN location ELSE product || ' ' || release END, "                                       \
+  "iif(is_group, 'group', state), cause, took, count(*), sum(n_downloads) "                                  \
+  "FROM node_update WHERE is_open GROUP BY 1, 2) "                                                           \
+  "SELECT * FROM counted WHERE key IN (SELECT DISTINCT key FROM counted" keys                                \
   " ORDER BY key LIMIT " G_STRINGIFY(GW_TALLIES_PAGE) ") ORDER BY key"
 
 typedef struct {
@@ -100,10 +105,9 @@ gw_rows_tally(GwDb *db, const GwTallyQuestion *question, GwTalliesDone done, gpo
 
   *pending = (Pending){ done, user };
   if (question->after)
-    gw_db_query(db, on_rows, pending, TALLY_OF(" AND key > ?"), "sss", question->kind, question->kind,
-                question->after);
+    gw_db_query(db, on_rows, pending, TALLY_OF(" WHERE key > ?2"), "ss", question->kind, question->after);
   else
-    gw_db_query(db, on_rows, pending, TALLY_OF(""), "ss", question->kind, question->kind);
+    gw_db_query(db, on_rows, pending, TALLY_OF(""), "s", question->kind);
 }
 
 void

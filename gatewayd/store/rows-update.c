@@ -10,12 +10,12 @@
   "version_before, acked, size, created_ms, changed_ms, finished_ms, version, product, location, release, "  \
   "cause, took, is_group, n_downloads"
 
-/* Never "OR REPLACE": the triggers of the statistics must see a change as a change. */
+/* Never "OR REPLACE": the triggers of the statistics must see a change as a change. Nothing is set that an
+ * index holds, but when the update ends: SQLite would write the index anew for the same words. */
 #define PUT_UPDATE                                                                                           \
   "INSERT INTO node_update (" COLUMNS ") VALUES "                                                            \
   "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "              \
-  "ON CONFLICT (id) DO UPDATE SET node = excluded.node, state = excluded.state, is_open = "                  \
-  "excluded.is_open, "                                                                                       \
+  "ON CONFLICT (id) DO UPDATE SET state = excluded.state, "                                                  \
   "reason = excluded.reason, is_inferred = excluded.is_inferred, n_attempts = excluded.n_attempts, "         \
   "boot_id = excluded.boot_id, written_boot_ms = excluded.written_boot_ms, "                                 \
   "retry_boot_ms = excluded.retry_boot_ms, deadline_boot_id = excluded.deadline_boot_id, "                   \
@@ -24,22 +24,25 @@
   "changed_ms = excluded.changed_ms, finished_ms = excluded.finished_ms, version = excluded.version, "       \
   "cause = excluded.cause, took = excluded.took, n_downloads = excluded.n_downloads"
 
+#define PUT_ENDED_UPDATE PUT_UPDATE ", is_open = excluded.is_open"
+
 void
 gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now)
 {
   GwDeadline deadline = update->deadline;
+  gboolean is_open = !gw_update_state_is_final(update->state); /* one that has ended is never opened again */
 
   if (*deadline.boot_id)
     gw_deadline_touch(&deadline, now);
-  gw_batch_add(batch, PUT_UPDATE, "issiisisiisiisiisiiiiisssssiii", update->id, update->node, update->type,
-               update->firmware_id, update->rule_id, gw_update_state_name(update->state),
-               (gint64)!gw_update_state_is_final(update->state), update->reason, (gint64)update->is_inferred,
-               (gint64)update->n_attempts, gw_clock_boot_id(), now->boot_ms, update->retry_boot_ms,
-               deadline.boot_id, deadline.boot_ms, deadline.remaining_ms, update->version_before,
-               (gint64)update->acked, (gint64)update->size, update->created_ms, update->changed_ms,
-               update->finished_ms, update->version, update->product, update->location, update->release,
-               update->cause ? gw_fact_name(update->cause) : "", (gint64)gw_tally_class_of(update),
-               (gint64)update->is_group, (gint64)update->n_downloads);
+  gw_batch_add(batch, is_open ? PUT_UPDATE : PUT_ENDED_UPDATE, "issiisisiisiisiisiiiiisssssiii", update->id,
+               update->node, update->type, update->firmware_id, update->rule_id,
+               gw_update_state_name(update->state), (gint64)is_open, update->reason,
+               (gint64)update->is_inferred, (gint64)update->n_attempts, gw_clock_boot_id(), now->boot_ms,
+               update->retry_boot_ms, deadline.boot_id, deadline.boot_ms, deadline.remaining_ms,
+               update->version_before, (gint64)update->acked, (gint64)update->size, update->created_ms,
+               update->changed_ms, update->finished_ms, update->version, update->product, update->location,
+               update->release, update->cause ? gw_fact_name(update->cause) : "",
+               (gint64)gw_tally_class_of(update), (gint64)update->is_group, (gint64)update->n_downloads);
 }
 
 void
@@ -136,9 +139,9 @@ gw_rows_put_pin(GwBatch *batch, const GwPinRow *row, const GwNow *now)
 }
 
 void
-gw_rows_delete_pin(GwBatch *batch, const char *token)
+gw_rows_delete_pin(GwBatch *batch, gint64 update_id)
 {
-  gw_batch_add(batch, "DELETE FROM pin WHERE token = ?", "s", token);
+  gw_batch_add(batch, "DELETE FROM pin WHERE node_update = ?", "i", update_id);
 }
 
 static GwInference

@@ -26,6 +26,7 @@ void gw_rows_delete_product(GwBatch *batch, const char *name);
 void gw_rows_put_firmware(GwBatch *batch, const GwFirmware *firmware);
 void gw_rows_delete_firmware(GwBatch *batch, gint64 id);
 void gw_rows_put_node(GwBatch *batch, const GwNode *node);
+void gw_rows_put_told(GwBatch *batch, const GwNode *node); /* its told_number and told_firmware alone */
 /* Only when it was last heard and how often: for nodes that merely asked again. Small on flash. */
 void gw_rows_put_contact(GwBatch *batch, const GwNode *node);
 /* With its pins, its timeline and the history of its updates. */
@@ -80,7 +81,7 @@ typedef struct {
   GwInference inference;
 } GwPinRow;
 void gw_rows_put_pin(GwBatch *batch, const GwPinRow *row, const GwNow *now);
-void gw_rows_delete_pin(GwBatch *batch, const char *token);
+void gw_rows_delete_pin(GwBatch *batch, gint64 update_id);
 
 /* --- events, timeline --- */
 typedef struct {

@@ -241,7 +241,8 @@ ALTER TABLE node_update ADD COLUMN is_group INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE node_update ADD COLUMN n_downloads INTEGER NOT NULL DEFAULT 0; -- by members of a group
 ALTER TABLE node_update ADD COLUMN former TEXT NOT NULL DEFAULT '';  -- of the node that this one replaced
 
--- The statistics: how many updates there are of each kind and key, always what counting the rows would give.
+-- The statistics of ended updates: how many there are of each kind and key, always what counting the rows would
+-- give. Those that are open are counted when somebody asks: their states change too often to be written down twice.
 CREATE TABLE tally (
   kind TEXT NOT NULL, -- rule, product, location, version
   key TEXT NOT NULL,
@@ -258,13 +259,16 @@ UPDATE node_update SET
   product = coalesce((SELECT product FROM firmware WHERE firmware.id = node_update.firmware), ''),
   release = coalesce((SELECT software_version FROM firmware WHERE firmware.id = node_update.firmware), version),
   location = coalesce((SELECT location FROM node WHERE node.id = node_update.node), '');
-INSERT INTO tally SELECT 'rule', CAST(rule AS TEXT), state, cause, took, count(*), 0 FROM node_update GROUP BY 2, 3;
-INSERT INTO tally SELECT 'product', product, state, cause, took, count(*), 0 FROM node_update GROUP BY 2, 3;
-INSERT INTO tally SELECT 'location', location, state, cause, took, count(*), 0 FROM node_update GROUP BY 2, 3;
+INSERT INTO tally SELECT 'rule', CAST(rule AS TEXT), state, cause, took, count(*), 0 FROM node_update
+WHERE NOT is_open GROUP BY 2, 3;
+INSERT INTO tally SELECT 'product', product, state, cause, took, count(*), 0 FROM node_update
+WHERE NOT is_open GROUP BY 2, 3;
+INSERT INTO tally SELECT 'location', location, state, cause, took, count(*), 0 FROM node_update
+WHERE NOT is_open GROUP BY 2, 3;
 INSERT INTO tally SELECT 'version', product || ' ' || release, state, cause, took, count(*), 0 FROM node_update
-GROUP BY 2, 3;
+WHERE NOT is_open GROUP BY 2, 3;
 
-CREATE TRIGGER tally_new AFTER INSERT ON node_update BEGIN
+CREATE TRIGGER tally_new AFTER INSERT ON node_update WHEN NOT NEW.is_open BEGIN
   INSERT INTO tally VALUES
     ('rule', CAST(NEW.rule AS TEXT), iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
     ('product', NEW.product, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
@@ -273,7 +277,7 @@ CREATE TRIGGER tally_new AFTER INSERT ON node_update BEGIN
   ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
 END;
 
-CREATE TRIGGER tally_gone AFTER DELETE ON node_update BEGIN
+CREATE TRIGGER tally_gone AFTER DELETE ON node_update WHEN NOT OLD.is_open BEGIN
   INSERT INTO tally VALUES
     ('rule', CAST(OLD.rule AS TEXT), iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
     ('product', OLD.product, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
@@ -282,14 +286,20 @@ CREATE TRIGGER tally_gone AFTER DELETE ON node_update BEGIN
   ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
 END;
 
-CREATE TRIGGER tally_changed AFTER UPDATE OF state, cause, took, n_downloads ON node_update
-WHEN (OLD.state, OLD.cause, OLD.took, OLD.n_downloads) IS NOT (NEW.state, NEW.cause, NEW.took, NEW.n_downloads) BEGIN
+CREATE TRIGGER tally_left AFTER UPDATE OF is_open, state, cause, took, n_downloads ON node_update
+WHEN NOT OLD.is_open AND (OLD.is_open, OLD.state, OLD.cause, OLD.took, OLD.n_downloads) IS NOT
+  (NEW.is_open, NEW.state, NEW.cause, NEW.took, NEW.n_downloads) BEGIN
   INSERT INTO tally VALUES
     ('rule', CAST(OLD.rule AS TEXT), iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
     ('product', OLD.product, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
     ('location', OLD.location, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads),
     ('version', OLD.product || ' ' || OLD.release, iif(OLD.is_group, 'group', OLD.state), OLD.cause, OLD.took, -1, -OLD.n_downloads)
   ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
+END;
+
+CREATE TRIGGER tally_came AFTER UPDATE OF is_open, state, cause, took, n_downloads ON node_update
+WHEN NOT NEW.is_open AND (OLD.is_open, OLD.state, OLD.cause, OLD.took, OLD.n_downloads) IS NOT
+  (NEW.is_open, NEW.state, NEW.cause, NEW.took, NEW.n_downloads) BEGIN
   INSERT INTO tally VALUES
     ('rule', CAST(NEW.rule AS TEXT), iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
     ('product', NEW.product, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads),
@@ -297,6 +307,31 @@ WHEN (OLD.state, OLD.cause, OLD.took, OLD.n_downloads) IS NOT (NEW.state, NEW.ca
     ('version', NEW.product || ' ' || NEW.release, iif(NEW.is_group, 'group', NEW.state), NEW.cause, NEW.took, 1, NEW.n_downloads)
   ON CONFLICT DO UPDATE SET n = n + excluded.n, downloads = downloads + excluded.downloads;
 END;
+
+-- There is one of an update at most: those of one moment stand side by side, and no page is written for each.
+CREATE TABLE pin_3 (
+  token TEXT NOT NULL,
+  node_update INTEGER PRIMARY KEY,
+  firmware INTEGER NOT NULL,
+  node TEXT NOT NULL,
+  type TEXT NOT NULL,
+  plugin TEXT NOT NULL,
+  is_never_cut INTEGER NOT NULL,
+  is_silent INTEGER NOT NULL,
+  is_owed INTEGER NOT NULL,
+  given_ms INTEGER NOT NULL,
+  used_ms INTEGER NOT NULL,
+  n_downloads INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  written_boot_ms INTEGER NOT NULL,
+  inference_is_open INTEGER NOT NULL,
+  inference_n_counted INTEGER NOT NULL,
+  inference_started_boot_ms INTEGER NOT NULL,
+  inference_last_boot_ms INTEGER NOT NULL
+);
+INSERT INTO pin_3 SELECT * FROM pin;
+DROP TABLE pin;
+ALTER TABLE pin_3 RENAME TO pin;
 
 -- What a rule says is one document; the other columns are what SQL needs, and what the gateway keeps of it.
 CREATE TABLE rule_3 (

@@ -195,11 +195,16 @@ rows_of(Site *site, const char *sql)
   return text;
 }
 
+#define N_ANY 60
+
+/* One that has ended may end in another way, and is never opened again. */
 static void
-put_any(GwBatch *batch, GRand *chance)
+put_any(GwBatch *batch, GRand *chance, gboolean has_ended[N_ANY])
 {
-  GwUpdateState state = (GwUpdateState)g_rand_int_range(chance, GW_UPDATE_SCHEDULED, GW_N_UPDATE_STATES + 1);
-  g_autoptr(GwUpdate) update = update_new(g_rand_int_range(chance, 1, 60), state);
+  int id = g_rand_int_range(chance, 1, N_ANY);
+  GwUpdateState first = has_ended[id] ? GW_UPDATE_SUCCEEDED : GW_UPDATE_SCHEDULED;
+  GwUpdateState state = (GwUpdateState)g_rand_int_range(chance, (gint32)first, GW_UPDATE_EXPIRED + 1);
+  g_autoptr(GwUpdate) update = update_new(id, state);
   g_autofree char *node = g_strdup_printf("n%d", (int)update->id % 7);
 
   replace(&update->node, node);
@@ -207,6 +212,18 @@ put_any(GwBatch *batch, GRand *chance)
   update->n_downloads = (guint)g_rand_int_range(chance, 0, 3);
   update->cause = gw_update_state_is_final(state) ? (GwFact)g_rand_int_range(chance, 1, GW_N_FACTS) : 0;
   gw_rows_put_update(batch, update, &NOW);
+  has_ended[id] = gw_update_state_is_final(state);
+}
+
+static void
+delete_any(GwBatch *batch, GRand *chance, gboolean has_ended[N_ANY])
+{
+  int number = g_rand_int_range(chance, 0, 7);
+  g_autofree char *node = g_strdup_printf("n%d", number);
+
+  gw_rows_delete_node(batch, node);
+  for (int id = number; id < N_ANY; id += 7)
+    has_ended[id] = FALSE;
 }
 
 /* Thousands of changes, deletions and restarts later. */
@@ -215,26 +232,25 @@ test_always_what_counting_would_give(void)
 {
   Site site = site_new();
   g_autoptr(GRand) chance = g_rand_new_with_seed(5);
+  gboolean has_ended[N_ANY] = { FALSE };
 
   for (int round = 0; round < 5; round++) {
     g_autofree char *kept = NULL, *counted = NULL;
     GwBatch *batch = gw_batch_new();
 
     for (int i = 0; i < 400; i++)
-      if (g_rand_int_range(chance, 0, 40) == 0) {
-        g_autofree char *node = g_strdup_printf("n%d", g_rand_int_range(chance, 0, 7));
-
-        gw_rows_delete_node(batch, node);
-      } else
-        put_any(batch, chance);
+      if (g_rand_int_range(chance, 0, 40) == 0)
+        delete_any(batch, chance, has_ended);
+      else
+        put_any(batch, chance, has_ended);
     commit(&site, batch);
     site_restart(&site);
     kept = rows_of(&site,
                    "SELECT key, state, cause, took, n, downloads FROM tally WHERE kind = 'rule' AND n <> 0 "
                    "ORDER BY 1, 2, 3, 4");
-    counted =
-        rows_of(&site, "SELECT CAST(rule AS TEXT), iif(is_group, 'group', state), cause, took, count(*), "
-                       "sum(n_downloads) FROM node_update GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
+    counted = rows_of(
+        &site, "SELECT CAST(rule AS TEXT), iif(is_group, 'group', state), cause, took, count(*), "
+               "sum(n_downloads) FROM node_update WHERE NOT is_open GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4");
     g_assert_cmpstr(kept, ==, counted);
     g_assert_cmpuint(strlen(counted), >, 100);
   }
