@@ -39,7 +39,7 @@ struct GwDb {
   GQueue jobs;
   guint n_queued; /* statements */
   gboolean is_closing, is_idle;
-  gboolean is_asleep; /* and would not find work that nobody wakes it for */
+  gboolean is_asleep;  /* and would not find work that nobody wakes it for */
   gboolean is_overrun; /* more was submitted than fits */
   gint64 alive_ms;
 };
