@@ -143,7 +143,8 @@ static const GwOption OPTIONS[] = {
   { "plugin", "pin", GW_OPTION_DURATION, NULL, 1, YEAR_MS, NULL,
     "a new metadata request after so long without bytes may get newer firmware; default: the plugin's" },
 
-  { "line", "device", GW_OPTION_PATH, NULL, 0, 0, NULL, "serial device" },
+  { "line", "device", GW_OPTION_STRING, NULL, 0, 0, NULL,
+    "serial device, or a TCP serial server: tcp://ADDRESS:PORT (raw), rfc2217://ADDRESS:PORT" },
   { "line", "speed", GW_OPTION_INTEGER, "9600", 50, 4000000, NULL, "baud" },
 
   { NULL },

@@ -279,8 +279,7 @@ configure(GwLan *lan, GVariant *sections)
     configure_hosted(lan, lan->hosted->pdata[i], sections);
   if (strcmp(lan->setup.instance, "serial") != 0)
     gw_ports_configure(lan->ports, lan->hosted, section);
-  if (strcmp(lan->setup.instance, "net") != 0)
-    gw_lines_configure(lan->lines, sections);
+  gw_lines_configure(lan->lines, sections);
 }
 
 /* ---- the core ---- */

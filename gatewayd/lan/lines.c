@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Serial devices: each [line NAME] has one device and one plugin, and a session as long as the device is
- * there. */
+/* Serial lines: each [line NAME] has one device, or one place at a serial server, and one plugin, and a
+ * session as long as it is there. Servers are @net's, devices are @serial's. */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "lan/lan-private.h"
+#include "net/serial-server.h"
 #include "net/serial.h"
 
-#define RETRY_MS 500
+#define RETRY_MS 500           /* a device */
+#define RECONNECT_MS 1000      /* a server, doubled each time... */
+#define RECONNECT_MAX_MS 60000 /* ...up to this */
+#define STEADY_MS 10000        /* what held so long begins with the first again */
 
 typedef struct {
   GwLines *lines;
   char *name, *node;
   GVariant *section; /* a{ss}, as configured */
   GwHosted *hosted;
+  GwSerialServer *server; /* connecting, or under the session */
   gboolean is_open, has_complained, is_gone;
+  guint reconnect_ms;
+  gint64 opened_ms;
   GwTimer retry;
 } Line;
 
@@ -31,6 +38,7 @@ line_free(gpointer data)
   Line *line = data;
 
   gw_wheel_cancel(&line->retry);
+  gw_serial_server_free(line->server);
   g_free(line->name);
   g_free(line->node);
   g_variant_unref(line->section);
@@ -46,12 +54,29 @@ option(GVariant *section, const char *key, const char *fallback)
   return value;
 }
 
+static const char *
+device_of(GVariant *section)
+{
+  return option(section, "device", "");
+}
+
 static void
-arm(Line *line)
+arm(Line *line, guint wait_ms)
 {
   GwReactor *reactor = line->lines->lan->reactor;
 
-  gw_wheel_arm(gw_reactor_wheel(reactor), &line->retry, gw_reactor_now_ms(reactor) + RETRY_MS);
+  gw_wheel_arm(gw_reactor_wheel(reactor), &line->retry, gw_reactor_now_ms(reactor) + wait_ms);
+}
+
+/* Again later: a device may be plugged in at any moment, a server is not asked too often. */
+static void
+retry(Line *line)
+{
+  gboolean is_server = gw_serial_place_is_one(device_of(line->section));
+
+  g_clear_pointer(&line->server, gw_serial_server_free);
+  arm(line, is_server ? line->reconnect_ms : RETRY_MS);
+  line->reconnect_ms = MIN(2 * line->reconnect_ms, RECONNECT_MAX_MS);
 }
 
 static void
@@ -60,23 +85,59 @@ on_session_ended(gpointer user)
   Line *line = user;
 
   line->is_open = FALSE;
+  if (gw_reactor_now_ms(line->lines->lan->reactor) >= line->opened_ms + STEADY_MS)
+    line->reconnect_ms = RECONNECT_MS;
   if (!line->is_gone)
-    arm(line);
+    retry(line);
 }
 
-static int
-open_device(const Line *line, GError **error)
+static void
+complain(Line *line, const GError *error)
 {
-  const char *device = option(line->section, "device", "");
+  if (!line->has_complained)
+    gw_warning(GW_SUBJECT_PLUGIN, line->hosted->plugin->name, "line %s: %s", line->name, error->message);
+  line->has_complained = TRUE;
+  retry(line);
+}
+
+static void
+open_session(Line *line, int fd)
+{
+  line->has_complained = FALSE;
+  line->is_open = TRUE;
+  line->opened_ms = gw_reactor_now_ms(line->lines->lan->reactor);
+  gw_info(GW_SUBJECT_PLUGIN, line->hosted->plugin->name, "line %s is open", line->name);
+  GwTalkOnLine where = { line->hosted, line->name, line->node, on_session_ended, line };
+  gw_talks_open_line(line->lines->lan->talks, &where, fd);
+}
+
+static void
+on_server_ready(int fd, const GError *error, gpointer user)
+{
+  if (error)
+    complain(user, error);
+  else
+    open_session(user, fd);
+}
+
+/* The descriptor, or -1: with an error, or to come. */
+static int
+open_device(Line *line, GError **error)
+{
+  const char *device = device_of(line->section);
   g_autofree char *text =
       g_strdup_printf("%s %s", option(line->section, "speed", "9600"), option(line->section, "mode", "8n1"));
   GwSerialLine serial;
+  GwSerialPlace place;
 
-  if (!g_path_is_absolute(device))
-    return gw_fail(error, GW_ERROR_BAD_INPUT, "device=%s is no path", device), -1;
   if (!gw_serial_parse(text, &serial, error))
     return -1;
-  return gw_serial_open(device, &serial, error);
+  if (g_path_is_absolute(device))
+    return gw_serial_open(device, &serial, error);
+  if (gw_serial_place_parse(device, &place, error))
+    line->server =
+        gw_serial_server_open(line->lines->lan->reactor, &place, &serial, on_server_ready, line, error);
+  return -1;
 }
 
 static void
@@ -86,22 +147,14 @@ try_open(Line *line)
   int fd;
 
   if (!gw_hosted_is_on(line->hosted)) {
-    arm(line);
+    arm(line, RETRY_MS);
     return;
   }
   fd = open_device(line, &error);
-  if (fd < 0) {
-    if (!line->has_complained)
-      gw_warning(GW_SUBJECT_PLUGIN, line->hosted->plugin->name, "line %s: %s", line->name, error->message);
-    line->has_complained = TRUE;
-    arm(line);
-    return;
-  }
-  line->has_complained = FALSE;
-  line->is_open = TRUE;
-  gw_info(GW_SUBJECT_PLUGIN, line->hosted->plugin->name, "line %s is open", line->name);
-  GwTalkOnLine where = { line->hosted, line->name, line->node, on_session_ended, line };
-  gw_talks_open_line(line->lines->lan->talks, &where, fd);
+  if (error)
+    complain(line, error);
+  else if (fd >= 0)
+    open_session(line, fd);
 }
 
 static void
@@ -122,6 +175,15 @@ names(const char *list, const char *name)
       return TRUE;
   }
   return FALSE;
+}
+
+/* Which of the two workers has it. */
+static gboolean
+is_ours(const GwLines *lines, GVariant *section)
+{
+  const char *instance = lines->lan->setup.instance;
+
+  return !*instance || gw_serial_place_is_one(device_of(section)) == (strcmp(instance, "net") == 0);
 }
 
 /* By the line's own plugin=, or by the plugin whose listen= names the line. */
@@ -168,6 +230,7 @@ add_line(GwLines *lines, const char *name, GVariant *section)
   line->node = g_strdup(option(section, "node", ""));
   line->section = g_variant_ref(section);
   line->hosted = hosted;
+  line->reconnect_ms = RECONNECT_MS;
   line->retry.fire = on_retry;
   g_ptr_array_add(lines->list, line);
   try_open(line);
@@ -214,7 +277,7 @@ gw_lines_configure(GwLines *lines, GVariant *sections)
   }
   g_variant_iter_init(&iter, sections);
   while (g_variant_iter_loop(&iter, "(&s&s@a{ss})", &kind, &name, &values)) {
-    if (strcmp(kind, "line") == 0 && !find_line(lines, name))
+    if (strcmp(kind, "line") == 0 && is_ours(lines, values) && !find_line(lines, name))
       add_line(lines, name, values);
   }
 }
