@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import LOAD_CORE, MIB, pinned
 from daemon import b15, b16, b18, b20
+from devices import b21, b23
 from ftp import b9, b10, b11, b12
 from real import b17, b19
 
@@ -162,7 +163,7 @@ def b14(bench):
 
 
 # Those that compare with nothing but themselves start what they need.
-ALONE = {'B9', 'B10', 'B11', 'B12', 'B14', 'B15', 'B16', 'B17', 'B18', 'B19', 'B20'}
+ALONE = {'B9', 'B10', 'B11', 'B12', 'B14', 'B15', 'B16', 'B17', 'B18', 'B19', 'B20', 'B21', 'B23'}
 LINES = {
     'B1': ('1 KiB manifest, keep-alive, 64 connections', b1),
     'B2': ('the same, a new connection per request', b2),
@@ -184,4 +185,6 @@ LINES = {
     'B18': ('planning: 100,000 nodes and 100 rules', b18),
     'B19': ('WAN bytes for 100 nodes and one image of 4 MiB', b19),
     'B20': ('flash for an idle node and day, asking each minute', b20),
+    'B21': ('10,000 Air720 that hear no and try thirty times', b21),
+    'B23': ('an MCU that reads its image by AT commands, 974 bytes each, over a pty', b23),
 }

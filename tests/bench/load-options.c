@@ -7,7 +7,7 @@ gboolean
 load_options_parse(LoadOptions *options, int argc, char **argv)
 {
   gint64 requests = 0, rate = 0;
-  int n_connections = (int)options->connections, n_sources = 0, n_nodes = 0;
+  int n_connections = (int)options->connections, n_sources = 0, n_nodes = 0, first = 0, repeat = 1;
   const GOptionEntry entries[] = {
     { "port", 'p', 0, G_OPTION_ARG_INT, &options->port, "port on 127.0.0.1", "PORT" },
     { "path", 'u', 0, G_OPTION_ARG_STRING, &options->path, "what to ask for; {} is the number of a node",
@@ -24,6 +24,9 @@ load_options_parse(LoadOptions *options, int argc, char **argv)
     { "sources", 0, 0, G_OPTION_ARG_INT, &n_sources, "from so many addresses", "N" },
     { "window", 'w', 0, G_OPTION_ARG_INT, &options->window, "size of the receive buffer", "BYTES" },
     { "nodes", 0, 0, G_OPTION_ARG_INT, &n_nodes, "so many numbers for {}", "N" },
+    { "first", 0, 0, G_OPTION_ARG_INT, &first, "the first of them", "N" },
+    { "repeat", 0, 0, G_OPTION_ARG_INT, &repeat, "each so often in a row", "N" },
+    { "status", 0, 0, G_OPTION_ARG_INT, &options->status, "that every reply must have", "CODE" },
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
   };
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -41,7 +44,9 @@ load_options_parse(LoadOptions *options, int argc, char **argv)
   }
   options->connections = (guint)n_connections;
   options->sources = (guint)MAX(n_sources, 0);
-  options->nodes = (guint)MAX(n_nodes, 0);
+  options->nodes = (guint)MAX(n_nodes, 1);
+  options->first = (guint)MAX(first, 0);
+  options->repeat = (guint)MAX(repeat, 1);
   options->requests = (guint64)MAX(requests, 0);
   options->rate = (guint64)MAX(rate, 0);
   return TRUE;

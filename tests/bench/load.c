@@ -33,6 +33,7 @@ typedef struct {
   gint64 begun_us; /* the request, or with a new connection for each the connect */
   gint64 first_us; /* the body's first byte */
   guint64 taken;   /* body bytes, by a slow reader */
+  guint number;    /* of the connection */
   char head[HEAD_ROOM];
 } Connection;
 
@@ -98,15 +99,16 @@ fail(Connection *connection, const char *what)
 
 /* ---- requests ---- */
 
-/* "{}" becomes the number of a node: one after the other. */
+/* "{}" becomes the number of a node: one after the other, each so often as it repeats itself. */
 static void
-word_path(char *ret_path, gsize room)
+word_path(const Connection *connection, char *ret_path, gsize room)
 {
   const char *hole = strstr(options.path, "{}");
+  guint64 number = options.is_new_each_time ? connection->number : counts.n_issued;
 
   if (hole)
-    g_snprintf(ret_path, room, "%.*s%d%s", (int)(hole - options.path), options.path,
-               (int)(counts.n_issued % MAX(options.nodes, 1)), hole + 2);
+    g_snprintf(ret_path, room, "%.*s%u%s", (int)(hole - options.path), options.path,
+               options.first + (guint)(number / options.repeat % options.nodes), hole + 2);
   else
     g_strlcpy(ret_path, options.path, room);
 }
@@ -117,7 +119,7 @@ send_request(Connection *connection)
   char path[256], text[768];
   int size;
 
-  word_path(path, sizeof path);
+  word_path(connection, path, sizeof path);
   size = g_snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s", path,
                     options.is_new_each_time ? "Connection: close\r\n" : "");
   connection->offset = 0;
@@ -180,7 +182,7 @@ take_head(Connection *connection)
   if (!end)
     return FALSE;
   length = strcasestr(connection->head, "\r\nContent-Length: ");
-  if (atoi(connection->head + 9) != (options.block ? 206 : 200) || !length)
+  if (atoi(connection->head + 9) != (options.status ? options.status : options.block ? 206 : 200) || !length)
     counts.n_bad++;
   connection->left = length ? atoll(length + 18) : 0;
   connection->state = READING_BODY;
@@ -279,7 +281,8 @@ open_connection(Connection *connection)
   struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((guint16)options.port) };
 
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  connection->fd = make_socket(counts.n_connections++);
+  connection->number = counts.n_connections++;
+  connection->fd = make_socket(connection->number / options.repeat); /* a node has one address */
   connection->begun_us = g_get_monotonic_time();
   connection->state = CONNECTING;
   if (connection->fd < 0 ||
