@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sys/random.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -109,12 +109,36 @@ gw_sha256(const void *data, gsize size, guint8 ret_sha256[GW_SHA256_LEN])
   g_assert(EVP_Digest(data, size, ret_sha256, NULL, EVP_sha256(), NULL) == 1);
 }
 
+/* Looking the algorithm up takes longer than most of what is signed: it is found once, and copied. */
+static EVP_MAC_CTX *
+hmac_new(void)
+{
+  static gsize made;
+
+  if (g_once_init_enter(&made)) {
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                  OSSL_PARAM_construct_end() };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+
+    EVP_MAC_free(mac);
+    g_assert(ctx && EVP_MAC_CTX_set_params(ctx, params) == 1);
+    g_once_init_leave(&made, (gsize)ctx);
+  }
+  return EVP_MAC_CTX_dup((EVP_MAC_CTX *)made);
+}
+
 void
 gw_hmac_sha256(const void *key, gsize key_size, const void *data, gsize size, guint8 ret_mac[GW_SHA256_LEN])
 {
-  g_assert(key_size <= G_MAXINT);
+  EVP_MAC_CTX *ctx = hmac_new();
+  gsize n;
+
   /* OpenSSL takes a NULL key for "the one before". */
-  g_assert(HMAC(EVP_sha256(), key_size ? key : "", (int)key_size, data, size, ret_mac, NULL));
+  g_assert(ctx && EVP_MAC_init(ctx, key_size ? key : (const void *)"", key_size, NULL) == 1);
+  g_assert(EVP_MAC_update(ctx, data, size) == 1 && EVP_MAC_final(ctx, ret_mac, &n, GW_SHA256_LEN) == 1);
+  EVP_MAC_CTX_free(ctx);
 }
 
 gboolean

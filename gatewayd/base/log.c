@@ -78,11 +78,26 @@ is_inert(gunichar c)
   }
 }
 
+/* What most lines are: nothing but letters. */
+static gboolean
+is_plain(const char *text, gsize size)
+{
+  for (gsize i = 0; i < size; i++)
+    if (text[i] < 0x20 || text[i] > 0x7e)
+      return FALSE;
+  return size + 16 <= LINE_MAX_BYTES;
+}
+
 char *
 gw_log_inert(const char *text)
 {
-  GString *out = g_string_sized_new(strlen(text));
-  const char *end = text + strlen(text);
+  gsize size = strlen(text);
+  const char *end = text + size;
+  GString *out;
+
+  if (is_plain(text, size))
+    return g_strndup(text, size);
+  out = g_string_sized_new(size);
 
   while (text < end) {
     gunichar c = g_utf8_get_char_validated(text, end - text);

@@ -13,8 +13,8 @@
 struct GwChange {
   GwCore *core;
   char *who, *door, *address; /* of the caller, or NULL */
-  GwBatch *batch;
-  GPtrArray *events; /* GwEvent */
+  GwBatch *batch;             /* NULL = nothing to write so far */
+  GPtrArray *events;          /* GwEvent */
   gint64 wall_ms;
   GwDbDone done;
   gpointer user;
@@ -33,7 +33,6 @@ gw_change_new(GwCore *core, const GwCaller *caller)
     change->door = g_strdup(caller->door);
     change->address = g_strdup(caller->address);
   }
-  change->batch = gw_batch_new();
   change->events = g_ptr_array_new_with_free_func((GDestroyNotify)gw_event_free);
   change->wall_ms = gw_core_now(core).wall_ms;
   return change;
@@ -56,6 +55,8 @@ gw_change_free(GwChange *change)
 GwBatch *
 gw_change_batch(GwChange *change)
 {
+  if (!change->batch)
+    change->batch = gw_batch_new();
   return change->batch;
 }
 
@@ -184,7 +185,7 @@ put_timeline(GwChange *change, const GwEvent *event, const char *text)
     return;
   row.id = gw_db_next_id(change->core->db, GW_SEQUENCE_TIMELINE);
   row.text = valid = gw_timeline_text(text);
-  gw_rows_put_timeline(change->batch, &row);
+  gw_rows_put_timeline(gw_change_batch(change), &row);
 }
 
 void
@@ -209,7 +210,7 @@ gw_change_say(GwChange *change, const char *type, const GwAbout *about, const ch
   event->update_id = about->update_id;
   event->is_final = about->is_final;
   event->data = make_data(change, about, text);
-  gw_event_put(change->batch, event);
+  gw_event_put(gw_change_batch(change), event);
   gw_relay_put(change->core->relay, change->batch, event);
   put_timeline(change, event, text);
   g_ptr_array_add(change->events, event);
@@ -246,10 +247,13 @@ on_committed(const GError *error, gpointer user)
 void
 gw_change_commit(GwChange *change, GwDbDone done, gpointer user)
 {
+  GwBatch *batch = gw_change_batch(change);
+
+  change->batch = NULL;
   change->done = done;
   change->user = user;
   g_hash_table_add(change->core->changes, change);
-  gw_db_submit(change->core->db, g_steal_pointer(&change->batch), on_committed, change);
+  gw_db_submit(change->core->db, batch, on_committed, change);
 }
 
 void
@@ -292,7 +296,7 @@ gw_changes_wait(GwCore *core)
 void
 gw_change_commit_if_any(GwChange *change)
 {
-  if (gw_batch_is_empty(change->batch))
+  if (!change->batch || gw_batch_is_empty(change->batch))
     gw_change_free(change);
   else
     gw_change_commit(change, NULL, NULL);

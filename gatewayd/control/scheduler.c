@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "control/scheduler.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "control/fetching.h"
@@ -220,14 +221,13 @@ add_location_places(const GwCore *core, GwPlaces *places, const GwNode *node)
 static char *
 segment_of(const GwNode *node)
 {
-  g_autofree char *plain = g_strdup(gw_identity_plain_address(node->address));
-  g_autoptr(GInetAddress) address = g_inet_address_new_from_string(plain);
-  const guint8 *bytes = address ? g_inet_address_to_bytes(address) : NULL;
+  const char *plain = gw_identity_plain_address(node->address);
+  guint8 bytes[16];
 
-  if (!address)
-    return g_strdup("");
-  if (g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV4)
+  if (inet_pton(AF_INET, plain, bytes) == 1)
     return g_strdup_printf("%u.%u.%u.0/24", bytes[0], bytes[1], bytes[2]);
+  if (inet_pton(AF_INET6, plain, bytes) != 1)
+    return g_strdup("");
   return g_strdup_printf("%x:%x:%x:%x::/64", bytes[0] << 8 | bytes[1], bytes[2] << 8 | bytes[3],
                          bytes[4] << 8 | bytes[5], bytes[6] << 8 | bytes[7]);
 }

@@ -432,6 +432,12 @@ gw_session_wake(GwSession *session, const char *verb, const char *argument)
   run_step(session, &event);
 }
 
+void
+gw_session_local(GwSession *session, GwAddress *ret_address)
+{
+  gw_channel_local(session->channel, ret_address);
+}
+
 const char *
 gw_session_node(const GwSession *session)
 {

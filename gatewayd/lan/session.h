@@ -51,5 +51,7 @@ void gw_session_answer(GwSession *session, const GatewayAnswer *answer, GwBody *
 void gw_session_end_streams(GwSession *session);
 /* An operator's verb or a due offer ("" = look now). */
 void gw_session_wake(GwSession *session, const char *verb, const char *argument);
+/* The address that its peer reached; 0 on a terminal. */
+void gw_session_local(GwSession *session, GwAddress *ret_address);
 /* The name under which the node asked last, or "". */
 const char *gw_session_node(const GwSession *session);

@@ -13,7 +13,6 @@ typedef struct {
   GwHosted *hosted;
   GwSession *session;
   char *listener, *peer, *node; /* as in GwOrigin */
-  GwAddress local;
   gboolean is_line;
   GDestroyNotify ended; /* of a line */
   gpointer ended_user;
@@ -290,10 +289,12 @@ on_acked(int kind, gpointer user)
 static void
 convert_ask(const Talk *talk, const GatewayAsk *ask, GwAsk *ret_ask)
 {
+  GwAddress local;
+  gw_session_local(talk->session, &local);
   GwOrigin origin = { .hosted = talk->hosted,
                       .listener = talk->listener,
                       .peer = talk->is_line ? "" : talk->peer,
-                      .interface = talk->is_line ? "" : gw_lan_interface(talk->talks->lan, &talk->local),
+                      .interface = talk->is_line ? "" : gw_lan_interface(talk->talks->lan, &local),
                       .node = talk->node };
 
   gw_convert_ask(ask, &origin, ret_ask);
@@ -483,15 +484,11 @@ talk_start(Talk *talk, const GwAccepted *accepted, int tty_fd)
 static void
 format_peer(Talk *talk, const GwAccepted *accepted)
 {
-  struct sockaddr_storage sockaddr = { 0 };
-  socklen_t size = sizeof sockaddr;
   char text[GW_ADDRESS_TEXT];
 
   gw_address_format(&accepted->peer, text);
   talk->peer = g_strdup(text);
   talk->asker.peer = accepted->peer;
-  if (getsockname(accepted->fd, (struct sockaddr *)&sockaddr, &size) == 0)
-    gw_address_from_sockaddr((struct sockaddr *)&sockaddr, &talk->local);
 }
 
 void

@@ -15,7 +15,7 @@ struct GwChannel {
   gpointer user;
   GwChannelLimits limits;
   GwGate *gate;
-  GwAddress peer;
+  GwAddress peer, local; /* the latter once it was asked for */
 
   /* in */
   GByteArray *input; /* what was read; NULL when all is delivered */
@@ -39,6 +39,7 @@ struct GwChannel {
   guint n_polls;
 
   gboolean is_paused : 1;
+  gboolean is_quiet : 1; /* paused, and something has come meanwhile: the poll need not say so again */
   gboolean is_delivering : 1;
   gboolean is_skipping : 1;    /* the rest of a line that was too long */
   gboolean has_cr : 1;         /* the last line ended with CR: its LF may follow */
@@ -48,6 +49,7 @@ struct GwChannel {
   gboolean is_closing : 1;
   gboolean has_spoken_last : 1; /* our FIN is out */
   gboolean is_broken : 1;       /* said at the next turn */
+  gboolean knows_local : 1;
   gboolean is_ended : 1;
   gboolean is_freed : 1;
 };

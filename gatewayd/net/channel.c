@@ -51,7 +51,8 @@ gw_channel_rearm(GwChannel *channel)
 
   if (channel->is_ended || channel->is_freed)
     return;
-  if (!channel->is_paused && !channel->is_broken)
+  channel->is_quiet &= channel->is_paused;
+  if (!channel->is_quiet && !channel->is_broken)
     events |= EPOLLIN;
   if (gw_channel_has_output(channel) && !channel->waits_for_pace && !channel->is_broken)
     events |= EPOLLOUT;
@@ -164,8 +165,10 @@ on_event(GwWatch *watch, guint32 events)
   GwChannel *channel = (GwChannel *)watch;
 
   if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-    if (channel->is_paused)
+    if (channel->is_paused && (events & (EPOLLHUP | EPOLLERR)))
       gw_channel_end(channel, GW_CHANNEL_BROKEN);
+    else if (channel->is_paused)
+      channel->is_quiet = TRUE; /* most pauses are over before anything comes */
     else
       gw_channel_read(channel, !(events & EPOLLIN));
   }
@@ -295,8 +298,9 @@ gw_channel_local(GwChannel *channel, GwAddress *ret_address)
   struct sockaddr_storage sockaddr;
   socklen_t size = sizeof sockaddr;
 
-  *ret_address = (GwAddress){ 0 };
-  if (!channel->stream.is_tty &&
+  if (!channel->knows_local && !channel->stream.is_tty &&
       getsockname(channel->stream.watch.fd, (struct sockaddr *)&sockaddr, &size) == 0)
-    gw_address_from_sockaddr((struct sockaddr *)&sockaddr, ret_address);
+    gw_address_from_sockaddr((struct sockaddr *)&sockaddr, &channel->local);
+  channel->knows_local = TRUE;
+  *ret_address = channel->local;
 }

@@ -188,6 +188,8 @@ send_some(GwDataChannel *channel, gsize *budget)
   channel->waits_for_pace = allowed == 0;
   if (allowed == 0)
     return FALSE;
+  if (allowed == channel->left)
+    gw_stream_cork(&channel->stream);
   result = gw_stream_send(&channel->stream, channel->body, channel->offset, allowed, &n);
   if (channel->setup.pace)
     gw_pace_give_back(channel->setup.pace, &channel->flow, allowed - n);

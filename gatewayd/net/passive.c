@@ -16,7 +16,7 @@
 #define DRAINED_MAX 64
 
 struct GwLease {
-  GwWatch watch; /* first; announces nothing while it is not leased */
+  GwWatch watch; /* first; while it is not leased it announces one stranger at most */
   GwPassive *passive;
   guint16 port;
   GwAddress peer;
@@ -62,7 +62,6 @@ give_back(GwLease *lease)
   GwPassive *passive = lease->passive;
 
   lease->accept = NULL;
-  gw_reactor_modify(passive->reactor, &lease->watch, 0);
   passive->free[passive->n_free++] = lease;
 }
 
@@ -97,6 +96,8 @@ on_ready(GwWatch *watch, guint32 events)
 {
   GwLease *lease = (GwLease *)watch;
 
+  if (!lease->accept) /* nobody is expected: who came waits for the next lease, to be shown out */
+    gw_reactor_modify(lease->passive->reactor, watch, 0);
   for (guint i = 0; i < ACCEPTS_PER_TURN && lease->accept; i++) {
     struct sockaddr_storage sockaddr;
     socklen_t size = sizeof sockaddr;

@@ -208,6 +208,15 @@ gw_stream_limit_queue(GwStream *stream, guint n_transfers)
 }
 
 void
+gw_stream_cork(GwStream *stream)
+{
+  int yes = 1;
+
+  (void)setsockopt(stream->watch.fd, IPPROTO_TCP, TCP_CORK, &yes,
+                   sizeof yes); /* else there is a packet more */
+}
+
+void
 gw_stream_close(GwStream *stream)
 {
   gw_tls_session_free(g_steal_pointer(&stream->tls), TRUE);

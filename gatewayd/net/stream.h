@@ -35,6 +35,8 @@ guint64 gw_stream_position(const GwStream *stream);
 guint64 gw_stream_unacked(const GwStream *stream);
 /* Few bytes wait unsent in the kernel when many send at once. */
 void gw_stream_limit_queue(GwStream *stream, guint n_transfers);
+/* The last piece comes now, and shutdown() after it: it goes with our FIN, not before it. */
+void gw_stream_cork(GwStream *stream);
 /* Frees descriptor and TLS. close(): in order; what the kernel holds is still delivered. reset(): RST. */
 void gw_stream_close(GwStream *stream);
 void gw_stream_reset(GwStream *stream);

@@ -4,6 +4,11 @@
 
 #include "store/db-private.h"
 
+/* One fact about an update: its row, its history, its event, its pin. */
+#define USUAL_STATEMENTS 8
+#define USUAL_VALUES 96
+#define USUAL_BYTES 2048
+
 typedef struct {
   const char *sql;
   guint first, n; /* of the values */
@@ -21,9 +26,9 @@ gw_batch_new(void)
 {
   GwBatch *batch = g_new0(GwBatch, 1);
 
-  batch->statements = g_array_new(FALSE, FALSE, sizeof(Statement));
-  batch->values = g_array_new(FALSE, FALSE, sizeof(GwDbValue));
-  batch->bytes = g_string_chunk_new(1024);
+  batch->statements = g_array_sized_new(FALSE, FALSE, sizeof(Statement), USUAL_STATEMENTS);
+  batch->values = g_array_sized_new(FALSE, FALSE, sizeof(GwDbValue), USUAL_VALUES);
+  batch->bytes = g_string_chunk_new(USUAL_BYTES);
   return batch;
 }
 
