@@ -21,7 +21,7 @@
 #define TEXT_BEGINS "FILE:" IMAGE "\n"
 
 static int port = 21;
-static int n_sessions_at_once = 32, n_idle, n_skipped;
+static int n_sessions_at_once = 32, n_idle, n_skipped, n_introduced;
 static double seconds = 1;
 static char *mode, *logins_path, *verify_path;
 static char **logins; /* "USER PASSWORD" */
@@ -40,6 +40,7 @@ static const GOptionEntry OPTIONS[] = {
   { "logins", 0, 0, G_OPTION_ARG_FILENAME, &logins_path, "a line \"USER PASSWORD\" for each", "FILE" },
   { "first", 0, 0, G_OPTION_ARG_INT, &n_skipped, "begin with this one of them [0]", "N" },
   { "image", 0, 0, G_OPTION_ARG_FILENAME, &verify_path, "what " IMAGE " must be", "FILE" },
+  { "introduce", 0, 0, G_OPTION_ARG_INT, &n_introduced, "so many log in once, and go", "N" },
   { "idle", 0, 0, G_OPTION_ARG_INT, &n_idle, "log in so often, then wait for the end of the input", "N" },
   { NULL, 0, 0, 0, NULL, NULL, NULL },
 };
@@ -135,7 +136,7 @@ static void
 next(Session *session)
 {
   finish(session);
-  if (!n_idle && now_s() < seconds)
+  if (n_introduced ? n_begun < n_introduced : !n_idle && now_s() < seconds)
     begin(session);
 }
 
@@ -283,6 +284,8 @@ log_in(Session *session, int code)
     say(session, PASS, "PASS %s", blank + 1);
   else if (session->state != PASS || code != 230)
     fail(session);
+  else if (n_introduced)
+    say(session, QUIT, "QUIT");
   else if (!n_idle)
     say(session, TYPE, "TYPE I");
   else {
@@ -374,7 +377,7 @@ run_load(void)
 
   for (int i = 0; i < n_sessions_at_once; i++)
     begin(&sessions[i]);
-  while (n_alive > 0 && now_s() < seconds + PATIENCE_S)
+  while (n_alive > 0 && (n_introduced || now_s() < seconds + PATIENCE_S))
     turn();
   n_errors += n_alive;
   elapsed_s = now_s();

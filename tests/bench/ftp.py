@@ -84,6 +84,9 @@ class FtpBench:
                                                   for first in range(0, count, 1000)])
         secrets = self.call_all('MakeCredential', '(sa{sv})', [(name, {}) for name in names])
         logins.write_text(''.join(f'{name} {secret[0]}\n' for name, secret in zip(names, secrets)))
+        subprocess.run(pinned(LOAD_CORE, self.bench.program('ftp-load'), f'--port={self.site.port}',
+                              f'--logins={logins}', f'--image={self.folder / "files" / IMAGE}',
+                              f'--sessions={SESSIONS}', f'--introduce={count}'), check=True, stdout=subprocess.DEVNULL)
         for first in range(0, count, NODES_OF_A_RULE):
             self.add_rule(f'r{first}', names[first:first + NODES_OF_A_RULE])
         processes = [self.site.gateway.processes[name].child for name in ('core', 'lan')]
