@@ -361,9 +361,13 @@ typedef struct {
   int32_t update; /* the update number of the answer; 0 = the node's open one */
   GatewayText code, detail;
 
-  /* RELAY: the path and body are the request's; only these headers go along */
-  GatewayText cache_key;  /* equal keys share one request; absent = never cached */
-  uint32_t relay_cache_s; /* how long a refusal may be repeated from cache */
+  /* RELAY, and OFFER with relays_miss: the path, query and body are the request's; only these headers go
+   * along */
+  GatewayText cache_key; /* equal keys share one request and its reply; absent = neither shared nor kept. What
+                            has one is a question that counts for the node's daily quota */
+  uint32_t relay_cache_s; /* so long the reply is repeated without asking; when the cloud is away, for ever */
+  bool relays_miss; /* OFFER: where no rule has anything for it, the vendor is asked: RELAYED, or the answer
+                       of the rules */
   uint32_t n_relay_headers;
   GatewayText relay_headers[GATEWAY_MAX_PAIRS];
 } GatewayAsk;
@@ -428,7 +432,8 @@ typedef struct {
   GatewayImage image;
   GatewayText verb, verb_argument; /* an operator's verb that is due for this node */
   uint32_t relay_status;
-  GatewayText relay_body;
+  GatewayText relay_body; /* at most 64 KiB; of a larger one nothing but its size is there */
+  uint64_t relay_size;    /* of the whole body, as far as it was announced */
   uint32_t n_pairs;
   GatewayPair pairs[GATEWAY_MAX_PAIRS]; /* relayed headers */
 } GatewayAnswer;

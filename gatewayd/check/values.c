@@ -76,6 +76,8 @@ static const Member ASK[] = {
   TEXT(GatewayAsk, "code", code),
   TEXT(GatewayAsk, "detail", detail),
   TEXT(GatewayAsk, "cache-key", cache_key),
+  U32(GatewayAsk, "cache", relay_cache_s),
+  { "relays-miss", MEMBER_BOOL, offsetof(GatewayAsk, relays_miss), NULL, 0 },
   { NULL },
 };
 
@@ -102,6 +104,8 @@ static const Member ANSWER[] = {
   TEXT(GatewayAnswer, "argument", verb_argument),
   U32(GatewayAnswer, "status", relay_status),
   TEXT(GatewayAnswer, "body", relay_body),
+  { "relay-size", MEMBER_U64, offsetof(GatewayAnswer, relay_size), NULL, 0 },
+  PAIRS(GatewayAnswer, "header", pairs, n_pairs),
   { NULL },
 };
 

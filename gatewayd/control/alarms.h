@@ -16,6 +16,7 @@ typedef enum {
   GW_ALARM_ROLLOUT,      /* id: rule whose group has been watched long enough */
   GW_ALARM_WINDOW,       /* id: rule of which a window may have ended */
   GW_ALARM_WAKE,         /* id: rule of which more nodes are to be told to ask */
+  GW_ALARM_PASSING,      /* id: question to a vendor's cloud that takes too long */
 } GwAlarmKind;
 
 typedef struct GwAlarms GwAlarms;

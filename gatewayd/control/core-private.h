@@ -26,6 +26,7 @@ typedef struct GwUpstreams GwUpstreams;
 typedef struct GwFetching GwFetching;
 typedef struct GwVerbs GwVerbs;
 typedef struct GwRelay GwRelay;
+typedef struct GwPassing GwPassing;
 typedef struct GwUnpacker GwUnpacker;
 typedef struct GwBulk GwBulk;
 typedef struct GwRollouts GwRollouts;
@@ -93,6 +94,7 @@ struct GwCore {
   GwFetching *fetching;
   GwVerbs *verbs;
   GwRelay *relay;
+  GwPassing *passing;
   GwWorkers *workers;
 
   GwBudget budget;

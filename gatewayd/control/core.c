@@ -11,6 +11,7 @@
 #include "control/fetching.h"
 #include "control/house.h"
 #include "control/loading.h"
+#include "control/passing.h"
 #include "control/progress.h"
 #include "control/rates.h"
 #include "control/recognition.h"
@@ -86,6 +87,9 @@ run_alarm(GwCore *core, GwAlarmKind kind, gint64 id)
     break;
   case GW_ALARM_WAKE:
     gw_rollouts_wake_alarm(core, id);
+    break;
+  case GW_ALARM_PASSING:
+    gw_passing_alarm(core->passing, id);
     break;
   }
 }
@@ -303,6 +307,7 @@ core_new(const GwCorePlaces *places)
   core->plugins = gw_plugins_new();
   core->verbs = gw_verbs_new();
   core->relay = gw_relay_new(core);
+  core->passing = gw_passing_new(core);
   core->upstreams = gw_upstreams_new();
   core->unpacker = gw_unpacker_new(places->unpack_path, gw_recognition_hello, core);
   make_timer(core);
@@ -314,6 +319,7 @@ free_nouns(GwCore *core)
 {
   gw_neighbours_free(core->neighbours);
   gw_relay_free(core->relay);
+  gw_passing_free(core->passing);
   gw_verbs_free(core->verbs);
   gw_upstreams_free(core->upstreams);
   gw_plugins_free(core->plugins);

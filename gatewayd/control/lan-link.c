@@ -10,6 +10,7 @@
 #include "control/identity.h"
 #include "control/imports.h"
 #include "control/offers.h"
+#include "control/passing.h"
 #include "control/tells.h"
 #include "control/timeline.h"
 #include "control/verifications.h"
@@ -184,6 +185,9 @@ gw_lan_message(GwCore *core, GwWorker *worker, const GwMessage *message)
   case GW_MESSAGE_GAUGES:
     if (message->n_fds > 0)
       gw_worker_set_gauges(worker, &message->fds[0]);
+    break;
+  case GW_MESSAGE_RELAY:
+    gw_passing_ask(core->passing, gw_worker_id(worker), message->serial, message->payload);
     break;
   case GW_MESSAGE_TRANSFERS:
     on_transfers(core, worker, message->payload);

@@ -103,6 +103,10 @@ static const GwOption OPTIONS[] = {
   { "wan", "slow-rate", GW_OPTION_SIZE, "1KiB", 0, 1 << 30, NULL, "bytes per second, see slow-window" },
   { "wan", "report-timeout", GW_OPTION_DURATION, "10min", 100, DAY_MS, NULL,
     "a plugin that sits in one report for longer is held back; other upstreams go on" },
+  { "wan", "passthrough-resolver", GW_OPTION_STRING, "", 0, 0, NULL,
+    "address of a DNS server, not the site's, that knows where the vendors' own hosts are" },
+  { "wan", "passthrough-address", GW_OPTION_STRING, "", 0, 0, NULL,
+    "\"HOST ADDRESS\", separated by commas: where vendors' own hosts are, without asking" },
 
   { "upstream", "type", GW_OPTION_STRING, NULL, 0, 0, NULL, "plugin that speaks to it" },
   { "upstream", "require-signature", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL,

@@ -4,6 +4,7 @@
  * from foreign bytes. */
 #include "control/catalog.h"
 #include "control/fetching.h"
+#include "control/passing.h"
 #include "control/relay.h"
 #include "control/workers.h"
 #include "link/messages.h"
@@ -72,6 +73,9 @@ gw_wan_message(GwCore *core, const GwMessage *message)
   case GW_MESSAGE_REPORTED:
     gw_relay_reported(core->relay, message->payload);
     break;
+  case GW_MESSAGE_RELAYED:
+    gw_passing_answered(core->passing, message->payload);
+    break;
   case GW_MESSAGE_STATUS:
     on_status(core, message->payload);
     break;
@@ -94,4 +98,5 @@ gw_wan_lost(GwCore *core)
     return;
   gw_fetching_lost(core->fetching);
   gw_relay_lost(core->relay);
+  gw_passing_lost(core->passing);
 }

@@ -91,6 +91,70 @@ gw_convert_ask(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_ask)
     convert_report(ask, ret_ask);
 }
 
+static const char *
+method_name(GatewayMethod method)
+{
+  static const char *const NAMES[] = { [GATEWAY_GET] = "GET",
+                                       [GATEWAY_HEAD] = "HEAD",
+                                       [GATEWAY_POST] = "POST",
+                                       [GATEWAY_PUT] = "PUT",
+                                       [GATEWAY_DELETE] = "DELETE" };
+
+  return NAMES[method];
+}
+
+static GVariant *
+dup_headers(const GatewayAsk *ask, const GatewayRequest *request)
+{
+  GatewayPair pairs[GATEWAY_MAX_PAIRS];
+  uint32_t n = 0;
+
+  for (uint32_t i = 0; i < ask->n_relay_headers; i++) {
+    g_autofree char *name = dup_text(ask->relay_headers[i]);
+    GatewayText value = name ? gateway_header(request, name) : GATEWAY_NO_TEXT;
+    if (value.size > 0)
+      pairs[n++] = (GatewayPair){ ask->relay_headers[i], value };
+  }
+  return dup_pairs(pairs, n);
+}
+
+void
+gw_convert_relay(const GatewayAsk *ask, const GatewayRequest *request, const GwHosted *hosted,
+                 GwRelayAsk *ret_relay)
+{
+  *ret_relay = (GwRelayAsk){
+    .plugin = g_strdup(hosted->plugin->name),
+    .node = dup_text(ask->node),
+    .address = dup_text(request->peer),
+    .method = g_strdup(method_name(request->method)),
+    .target = g_strdup_printf("%.*s%s%.*s", GATEWAY_ARGS(request->path), request->query.size > 0 ? "?" : "",
+                              GATEWAY_ARGS(request->query)),
+    .headers = dup_headers(ask, request),
+    .body = request->body.size > 0 ? g_memdup2(request->body.data, request->body.size) : NULL,
+    .n_body = (guint32)request->body.size,
+    .cache_key = dup_text(ask->cache_key),
+    .cache_s = ask->relay_cache_s,
+  };
+}
+
+void
+gw_convert_relayed(const GwRelayAnswer *relayed, GatewayAnswer *ret_answer)
+{
+  GVariantIter iter;
+  const char *key, *value;
+
+  *ret_answer = (GatewayAnswer){ .size = sizeof *ret_answer,
+                                 .kind = GATEWAY_ANSWER_RELAYED,
+                                 .relay_status = relayed->status,
+                                 .relay_body = { relayed->body, relayed->n_body },
+                                 .relay_size = relayed->size };
+  if (!relayed->headers)
+    return;
+  g_variant_iter_init(&iter, relayed->headers);
+  while (ret_answer->n_pairs < GATEWAY_MAX_PAIRS && g_variant_iter_next(&iter, "{&s&s}", &key, &value))
+    ret_answer->pairs[ret_answer->n_pairs++] = (GatewayPair){ gateway_text(key), gateway_text(value) };
+}
+
 static GatewayText
 text_of(GwSlice slice)
 {

@@ -17,6 +17,11 @@ typedef struct {
 
 /* A copy for the link; free with gw_ask_clear(). */
 void gw_convert_ask(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_ask);
+/* What is passed on of a request, a copy; free with gw_relay_ask_clear(). */
+void gw_convert_relay(const GatewayAsk *ask, const GatewayRequest *request, const GwHosted *hosted,
+                      GwRelayAsk *ret_relay);
+/* What a plugin sees of the vendor's reply. Borrows from @relayed. */
+void gw_convert_relayed(const GwRelayAnswer *relayed, GatewayAnswer *ret_answer);
 /* What a plugin sees of an HTTP request. Borrows from all of it; @peer and @local have room for
  * GW_ADDRESS_TEXT + 2.
  */

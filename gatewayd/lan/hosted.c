@@ -148,13 +148,18 @@ gw_ask_is_bounded(const GatewayAsk *ask)
                                 ask->detail,           ask->cache_key };
   gboolean is_named = ask->identity > GATEWAY_IDENTITY_ADDRESS;
 
-  if (ask->kind < GATEWAY_ASK_NOTHING || ask->kind > GATEWAY_ASK_RELAY)
+  if (ask->kind < GATEWAY_ASK_NOTHING || ask->kind > GATEWAY_ASK_RELAY ||
+      ask->n_relay_headers > GATEWAY_MAX_PAIRS)
     return FALSE;
   /* A token alone says who asks. */
   if (is_named ? !is_node(ask->node) : ask->node.size > 0)
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
     if (!is_bounded(texts[i], TEXT_MAX))
+      return FALSE;
+  }
+  for (guint i = 0; i < ask->n_relay_headers; i++) {
+    if (!is_bounded(ask->relay_headers[i], TEXT_MAX))
       return FALSE;
   }
   return ask->identity <= GATEWAY_IDENTITY_CREDENTIAL && are_bounded(ask->aliases, ask->n_aliases) &&

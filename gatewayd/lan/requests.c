@@ -35,7 +35,7 @@ typedef struct {
   char token[GW_TOKEN_LEN + 1]; /* as in Call */
   GwPost *post;
   GwBlobWait *wait;
-  GwGiven *given; /* for which the blob is awaited */
+  GwGiven *given; /* for which the blob is awaited, or the vendor is asked */
 } Parked;
 
 /* An image on its way. */
@@ -193,6 +193,7 @@ finish_bytes(Call *call, const GwGiven *given, GwBody *body)
 /* ---- waiting ---- */
 
 static void answer_bytes(Call *call, const GwGiven *given);
+static void pass_on(Call *call, const GwGiven *missed);
 
 static void
 parked_free(Parked *parked)
@@ -263,11 +264,26 @@ unpark(Parked *parked, Call *call)
   return is_same;
 }
 
+/* No rule of the site has anything to say about it: the vendor may. */
+static gboolean
+is_miss(const Call *call, const GwGiven *given)
+{
+  int reason = given->words->answer.reason;
+
+  return call->ask.relays_miss && call->ask.kind == GATEWAY_ASK_OFFER && !*call->token &&
+         given->kind == GATEWAY_ANSWER_NOTHING &&
+         (reason == GATEWAY_REASON_NO_RULE || reason == GATEWAY_REASON_UP_TO_DATE);
+}
+
 static void
 respond(Call *call, const GwGiven *given)
 {
   GatewayAnswer answer;
 
+  if (is_miss(call, given)) {
+    pass_on(call, given);
+    return;
+  }
   if (given->kind == GATEWAY_ANSWER_BYTES && ask_of(call).kind == GATEWAY_ASK_BYTES) {
     answer_bytes(call, given);
     return;
@@ -338,6 +354,73 @@ on_acked(int kind, gpointer user)
   parked->post = NULL;
   if (unpark(parked, &call))
     finish_short(&call, (GatewayAnswerKind)kind, GATEWAY_REASON_NONE);
+}
+
+/* ---- the vendor's cloud ---- */
+
+/* What the site said, or that nobody can be asked. */
+static void
+finish_missed(Call *call, const GwGiven *missed)
+{
+  GatewayAnswer answer;
+
+  if (!missed) {
+    finish_short(call, GATEWAY_ANSWER_OFFLINE, GATEWAY_REASON_NONE);
+    return;
+  }
+  gw_given_view(missed, &answer);
+  finish(call, &answer, missed, NULL);
+}
+
+static void
+on_passed(const GwRelayAnswer *relayed, gpointer user)
+{
+  Parked *parked = user;
+  g_autoptr(GwGiven) missed = g_steal_pointer(&parked->given);
+  GatewayAnswer answer;
+  Call call;
+
+  parked->post = NULL;
+  if (!unpark(parked, &call))
+    return;
+  if (!relayed || relayed->status == 0) {
+    finish_missed(&call, missed);
+    return;
+  }
+  gw_convert_relayed(relayed, &answer);
+  finish(&call, &answer, NULL, NULL);
+}
+
+/* Another gateway passed it on to us, or we ourselves did. */
+static gboolean
+is_looping(const Call *call)
+{
+  GatewayText via = gateway_header(&call->view, "Via");
+
+  return via.size > 0 && g_strstr_len(via.data, (gssize)via.size, "gatewayd");
+}
+
+static void
+pass_on(Call *call, const GwGiven *missed)
+{
+  if (is_looping(call)) {
+    finish_missed(call, missed);
+    return;
+  }
+  GwGiven *copy = missed ? gw_given_copy(missed) : NULL;
+  Parked *parked = park(call, missed ? &missed->claim : &(GwClaim){ 0 });
+  GwRelayAsk relay;
+
+  parked->given = copy;
+  gw_convert_relay(&call->ask, &call->view, call->hosted, &relay);
+  parked->post = gw_uplink_pass(call->lan->uplink, gw_relay_ask_pack(&relay), on_passed, parked);
+  gw_relay_ask_clear(&relay);
+  if (parked->post)
+    return;
+  g_autoptr(GwGiven) given = g_steal_pointer(&parked->given);
+  gw_http_exchange_set_data(call->exchange, NULL);
+  parked_free(parked);
+  finish_missed(call, given);
 }
 
 /* ---- asking ---- */
@@ -414,7 +497,7 @@ act(Call *call)
     tell_core(call);
     break;
   case GATEWAY_ASK_RELAY:
-    finish_short(call, GATEWAY_ANSWER_OFFLINE, GATEWAY_REASON_NONE);
+    pass_on(call, NULL);
     break;
   default:
     recall_or_ask(call);

@@ -17,6 +17,7 @@ struct GwPost {
   guint32 serial;
   GVariant *payload;
   GwAnswered answered; /* of a question */
+  GwPassed passed;     /* of a question to the vendor */
   GwAcked acked;       /* of a report, while somebody waits */
   gpointer user;
   gboolean is_dear; /* not to be dropped */
@@ -57,7 +58,7 @@ arm(GwUplink *uplink, GwTimer *timer, gint64 ms)
 static GQueue *
 queue_of(GwPost *post)
 {
-  return post->type == GW_MESSAGE_ASK ? &post->uplink->asks : &post->uplink->tells;
+  return post->type == GW_MESSAGE_TELL ? &post->uplink->tells : &post->uplink->asks;
 }
 
 static void
@@ -79,13 +80,17 @@ on_deadline(GwTimer *timer, gint64 unused)
 {
   GwPost *post = (GwPost *)(void *)((char *)timer - G_STRUCT_OFFSET(GwPost, deadline));
   GwAnswered answered = post->answered;
+  GwPassed passed = post->passed;
   GwAcked acked = post->acked;
   gpointer user = post->user;
 
   post->acked = NULL;
-  if (answered) {
+  if (answered || passed)
     post_free(post);
+  if (answered) {
     answered(NULL, user);
+  } else if (passed) {
+    passed(NULL, user);
   } else if (acked) {
     acked(GATEWAY_ANSWER_LATER, user);
   }
@@ -134,8 +139,10 @@ resend(GwUplink *uplink)
 {
   uplink->unsent = uplink->tells.head;
   flush(uplink);
+  /* One that does not go now is answered "later" by its deadline. What is for a vendor is not said twice. */
   for (GList *link = uplink->asks.head; link; link = link->next)
-    (void)transmit(link->data); /* one that does not go now is answered "later" by its deadline */
+    if (((GwPost *)link->data)->type == GW_MESSAGE_ASK)
+      (void)transmit(link->data);
 }
 
 static void
@@ -190,6 +197,21 @@ on_answer(GwUplink *uplink, const GwMessage *message)
   gw_answer_clear(&answer);
 }
 
+static void
+on_relayed(GwUplink *uplink, const GwMessage *message)
+{
+  GwPost *post = g_hash_table_lookup(uplink->posts, GUINT_TO_POINTER(message->serial));
+  GwRelayAnswer answer;
+
+  if (!post || !post->passed || !gw_relay_answer_unpack(message->payload, &answer))
+    return;
+  GwPassed passed = post->passed;
+  gpointer user = post->user;
+  post_free(post);
+  passed(&answer, user);
+  gw_relay_answer_clear(&answer);
+}
+
 /* The core could not write it down. All that it has not acknowledged goes out once more, in order; it knows
  * facts that it has heard before. */
 static void
@@ -227,6 +249,8 @@ on_message(GwLink *link, const GwMessage *message, gpointer user)
     on_answer(uplink, message);
   else if (message->type == GW_MESSAGE_ACK)
     on_ack(uplink, message);
+  else if (message->type == GW_MESSAGE_RELAYED)
+    on_relayed(uplink, message);
   else if (message->type != GW_MESSAGE_HELLO)
     uplink->events.message(message, uplink->user);
 }
@@ -301,22 +325,44 @@ gw_uplink_is_connected(const GwUplink *uplink)
   return uplink->link != NULL;
 }
 
-GwPost *
-gw_uplink_ask(GwUplink *uplink, GVariant *ask, GwAnswered answered, gpointer user)
+static GwPost *
+add_ask(GwUplink *uplink, GwMessageType type, GVariant *payload, gint64 wait_ms)
 {
-  g_autoptr(GVariant) sunk = g_variant_ref_sink(ask);
+  g_autoptr(GVariant) sunk = g_variant_ref_sink(payload);
   GwPost *post;
 
   if (!uplink->link || uplink->asks.length >= GW_UPLINK_MAX_ASKS)
     return NULL;
-  post = post_new(uplink, GW_MESSAGE_ASK, sunk);
+  post = post_new(uplink, type, sunk);
   if (!transmit(post)) {
     post_free(post);
     return NULL;
   }
-  post->answered = answered;
-  post->user = user;
-  arm(uplink, &post->deadline, GW_UPLINK_WAIT_MS);
+  arm(uplink, &post->deadline, wait_ms);
+  return post;
+}
+
+GwPost *
+gw_uplink_ask(GwUplink *uplink, GVariant *ask, GwAnswered answered, gpointer user)
+{
+  GwPost *post = add_ask(uplink, GW_MESSAGE_ASK, ask, GW_UPLINK_WAIT_MS);
+
+  if (post) {
+    post->answered = answered;
+    post->user = user;
+  }
+  return post;
+}
+
+GwPost *
+gw_uplink_pass(GwUplink *uplink, GVariant *relay, GwPassed passed, gpointer user)
+{
+  GwPost *post = add_ask(uplink, GW_MESSAGE_RELAY, relay, GW_UPLINK_PASS_MS);
+
+  if (post) {
+    post->passed = passed;
+    post->user = user;
+  }
   return post;
 }
 
@@ -377,7 +423,7 @@ void
 gw_uplink_cancel(GwUplink *uplink, GwPost *post)
 {
   post->acked = NULL;
-  if (post->type == GW_MESSAGE_ASK)
+  if (post->type != GW_MESSAGE_TELL)
     post_free(post);
 }
 

@@ -10,6 +10,7 @@
 #define GW_UPLINK_MAX_ASKS 1024
 #define GW_UPLINK_MAX_TELLS 4096 /* of these, reports of nodes: three quarters */
 #define GW_UPLINK_WAIT_MS 10000  /* so long a node waits for the core's word */
+#define GW_UPLINK_PASS_MS 4500   /* and for its vendor's */
 #define GW_UPLINK_RETRY_MS 250
 
 typedef struct GwUplink GwUplink;
@@ -39,6 +40,10 @@ gboolean gw_uplink_is_connected(const GwUplink *uplink);
 typedef void (*GwAnswered)(const GwAnswer *answer, gpointer user);
 /* NULL: no core, or too many questions: "later". Sinks @ask (gw_ask_pack()). */
 GwPost *gw_uplink_ask(GwUplink *uplink, GVariant *ask, GwAnswered answered, gpointer user);
+/* A node's request for its vendor's cloud; the word may be NULL, as above, and is not waited for any longer
+ * than that. */
+typedef void (*GwPassed)(const GwRelayAnswer *answer, gpointer user);
+GwPost *gw_uplink_pass(GwUplink *uplink, GVariant *relay, GwPassed passed, gpointer user);
 /* @kind: as in ACK; GATEWAY_ANSWER_LATER when no word came in time (the tell is still on its way). */
 typedef void (*GwAcked)(int kind, gpointer user);
 /* A node's report. NULL: too many wait. */

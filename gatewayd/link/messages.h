@@ -215,3 +215,33 @@ typedef struct {
 void gw_reported_clear(GwReported *reported);
 GVariant *gw_reported_pack(const GwReported *reported);
 gboolean gw_reported_unpack(GVariant *payload, GwReported *ret_reported);
+
+/* RELAY: a node's request for its vendor's own cloud; the core adds where that is. RELAYED: what the cloud
+ * said. On the way to a LAN worker both have the serial of its RELAY, on the way to the WAN worker the id. */
+#define GW_RELAY_BODY_MAX 65536
+typedef struct {
+  char *plugin, *node, *address; /* who asks; node "" = by its address */
+  char *method, *target;         /* "GET", "/path?query" */
+  GVariant *headers;             /* a{ss}: those that go along; or NULL */
+  char *body;
+  guint32 n_body;
+  char *cache_key; /* "" = never from cache */
+  guint32 cache_s;
+  guint64 id; /* the rest: C>A */
+  char *url;
+} GwRelayAsk;
+void gw_relay_ask_clear(GwRelayAsk *ask);
+GVariant *gw_relay_ask_pack(const GwRelayAsk *ask);
+gboolean gw_relay_ask_unpack(GVariant *payload, GwRelayAsk *ret_ask);
+typedef struct {
+  guint64 id;        /* A>C */
+  guint32 status;    /* 0 = it could not be asked: see text */
+  GVariant *headers; /* a{ss}, or NULL */
+  char *body;
+  guint32 n_body;
+  guint64 size; /* of the body; where n_body is 0 it was too large, or none was announced */
+  char *text;
+} GwRelayAnswer;
+void gw_relay_answer_clear(GwRelayAnswer *answer);
+GVariant *gw_relay_answer_pack(const GwRelayAnswer *answer);
+gboolean gw_relay_answer_unpack(GVariant *payload, GwRelayAnswer *ret_answer);

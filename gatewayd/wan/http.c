@@ -2,27 +2,16 @@
 /* A visit is what the caller asked for; it takes one exchange (request and reply), or several: redirects, and
  * one more when a resumed reply was of no use. Everything asynchronous happens in a main context of our own
  * that turns only inside of gw_http_run(), in the caller's thread. */
-#include "wan/http.h"
+#include "wan/http-private.h"
 
-#include <libsoup/soup.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "wan/resume.h"
 #include "wan/status.h"
-#include "wan/throttle.h"
 #include "wan/url.h"
 #include "wan/wait.h"
-
-#define BUFFER_SIZE ((gsize)64 * 1024)
-#define MAX_TICK_MS 250
-
-struct GwHttp {
-  const GwHttpOptions *options;
-  GMainContext *context;
-  SoupSession *session;
-};
 
 typedef struct {
   GwHttp *http;
@@ -35,274 +24,6 @@ typedef struct {
   gboolean is_home;   /* never left the origin that may see the credentials */
   gboolean ask_whole; /* the offset is given up */
 } Visit;
-
-typedef enum { WATCH_CONTENT = 0, WATCH_CONNECT, WATCH_SLOW } Watch;
-
-typedef struct {
-  GwHttp *http;
-  SoupMessage *message;
-  GInputStream *body;
-  GCancellable *cancellable; /* ends with the caller's stop, or by the watch */
-  GCancellable *stop;
-  gulong stop_handler;
-  GSource *watch;
-  GwThrottle throttle;
-  gint64 begun_ms;
-  gboolean is_sent;
-  gboolean is_done; /* the asynchronous call under way is through */
-  Watch verdict;
-  gssize n_read;
-  GError *error;
-} Exchange;
-
-/* HTTP/2 would save us nothing and costs a second, younger implementation to trust. */
-void
-gw_http_prepare(void)
-{
-  (void)g_setenv("SOUP_FORCE_HTTP1", "1", TRUE);
-  (void)g_setenv("GIO_USE_VFS", "local", TRUE);
-  (void)g_setenv("GIO_USE_PROXY_RESOLVER", "dummy", TRUE);
-  (void)g_setenv("GSETTINGS_BACKEND", "memory", TRUE);
-}
-
-/* ---- the session */
-
-static SoupSession *
-make_session(const GwHttpOptions *options, GError **error)
-{
-  g_autoptr(GTlsDatabase) database = NULL;
-  g_autoptr(GProxyResolver) resolver = NULL;
-  g_autoptr(SoupSession) session = NULL;
-
-  if (options->ca_file && *options->ca_file) {
-    g_autoptr(GError) why = NULL;
-
-    database = g_tls_file_database_new(options->ca_file, &why);
-    if (!database) {
-      gw_fail(error, GW_ERROR_NOT_FOUND, "cannot use the CA file %s: %s", options->ca_file, why->message);
-      return NULL;
-    }
-  }
-  if (options->proxy && *options->proxy)
-    resolver = g_simple_proxy_resolver_new(options->proxy, NULL);
-  session = soup_session_new_with_options("user-agent", "gatewayd", "max-conns-per-host", 1, NULL);
-  soup_session_set_proxy_resolver(session, resolver); /* NULL: none, whatever the environment says */
-  if (database)
-    soup_session_set_tls_database(session, database);
-  soup_session_remove_feature_by_type(session, SOUP_TYPE_CONTENT_DECODER);
-  soup_session_remove_feature_by_type(session, SOUP_TYPE_AUTH_MANAGER);
-  return g_steal_pointer(&session);
-}
-
-GwHttp *
-gw_http_new(const GwHttpOptions *options, GError **error)
-{
-  g_autoptr(GMainContext) context = g_main_context_new();
-  SoupSession *session;
-  GwHttp *http;
-
-  g_main_context_push_thread_default(context);
-  session = make_session(options, error);
-  g_main_context_pop_thread_default(context);
-  if (!session)
-    return NULL;
-  http = g_new0(GwHttp, 1);
-  http->options = options;
-  http->context = g_steal_pointer(&context);
-  http->session = session;
-  return http;
-}
-
-void
-gw_http_free(GwHttp *http)
-{
-  if (!http)
-    return;
-  g_main_context_push_thread_default(http->context);
-  soup_session_abort(http->session);
-  g_object_unref(http->session);
-  while (g_main_context_iteration(http->context, FALSE)) {
-  }
-  g_main_context_pop_thread_default(http->context);
-  g_main_context_unref(http->context);
-  g_free(http);
-}
-
-/* ---- one exchange */
-
-/* In the thread that stops us: GIO's sources are not to be cancelled there (GLib 2.74 leaks them). */
-static void
-on_stop(GCancellable *stop, gpointer context)
-{
-  g_main_context_wakeup(context);
-}
-
-static void
-on_starting(SoupMessage *message, gpointer user)
-{
-  Exchange *exchange = user;
-  const GwPatience *patience = &exchange->http->options->patience;
-
-  exchange->is_sent = TRUE;
-  gw_throttle_begin(&exchange->throttle, gw_clock_boot_ms(), patience->slow_window_ms,
-                    patience->slow_bytes_per_s);
-}
-
-static gboolean
-on_tick(gpointer user)
-{
-  Exchange *exchange = user;
-  gint64 now_ms = gw_clock_boot_ms();
-
-  if (exchange->verdict != WATCH_CONTENT)
-    return G_SOURCE_CONTINUE;
-  if (!exchange->is_sent && now_ms - exchange->begun_ms > exchange->http->options->patience.connect_ms)
-    exchange->verdict = WATCH_CONNECT;
-  else if (exchange->is_sent && gw_throttle_is_slow(&exchange->throttle, now_ms))
-    exchange->verdict = WATCH_SLOW;
-  if (exchange->verdict != WATCH_CONTENT)
-    g_cancellable_cancel(exchange->cancellable);
-  return G_SOURCE_CONTINUE;
-}
-
-static GSource *
-watch_new(Exchange *exchange)
-{
-  const GwPatience *patience = &exchange->http->options->patience;
-  gint64 shortest_ms = MIN(patience->connect_ms, patience->slow_window_ms);
-  GSource *source = g_timeout_source_new((guint)CLAMP(shortest_ms / 16, 1, MAX_TICK_MS));
-
-  g_source_set_callback(source, on_tick, exchange, NULL);
-  g_source_attach(source, exchange->http->context);
-  return source;
-}
-
-/* Turns our context until the asynchronous call is through; it ends by itself, by the watch or by the stop.
- */
-static void
-exchange_wait(Exchange *exchange)
-{
-  exchange->is_done = FALSE;
-  while (!exchange->is_done) {
-    if (g_cancellable_is_cancelled(exchange->stop))
-      g_cancellable_cancel(exchange->cancellable);
-    g_main_context_iteration(exchange->http->context, TRUE);
-  }
-}
-
-static gboolean
-fail_certificate(SoupMessage *message, GError **error)
-{
-  static const struct {
-    GTlsCertificateFlags flag;
-    const char *text;
-  } REASONS[] = {
-    { G_TLS_CERTIFICATE_UNKNOWN_CA, "signed by an unknown authority: see ca-file=" },
-    { G_TLS_CERTIFICATE_BAD_IDENTITY, "it is for another name" },
-    { G_TLS_CERTIFICATE_NOT_ACTIVATED, "not valid yet: is the clock right?" },
-    { G_TLS_CERTIFICATE_EXPIRED, "it has expired" },
-    { G_TLS_CERTIFICATE_REVOKED, "it was revoked" },
-    { G_TLS_CERTIFICATE_INSECURE, "its algorithm is insecure" },
-  };
-  GTlsCertificateFlags flags = soup_message_get_tls_peer_certificate_errors(message);
-
-  for (gsize i = 0; i < G_N_ELEMENTS(REASONS); i++) {
-    if (flags & REASONS[i].flag)
-      return gw_fail(error, GW_ERROR_OFFLINE, "the server's certificate was refused: %s", REASONS[i].text);
-  }
-  return gw_fail(error, GW_ERROR_OFFLINE, "the server's certificate was refused");
-}
-
-static gboolean
-exchange_fail(Exchange *exchange, GError **error)
-{
-  const GwPatience *patience = &exchange->http->options->patience;
-
-  if (exchange->verdict == WATCH_CONNECT)
-    return gw_fail(error, GW_ERROR_TIMED_OUT, "no connection within %" G_GINT64_FORMAT " s",
-                   (patience->connect_ms + 999) / 1000);
-  if (exchange->verdict == WATCH_SLOW)
-    return gw_fail(error, GW_ERROR_TIMED_OUT,
-                   "too slow: under %" G_GUINT64_FORMAT " bytes/s over %" G_GINT64_FORMAT " s",
-                   patience->slow_bytes_per_s, (patience->slow_window_ms + 999) / 1000);
-  if (g_cancellable_is_cancelled(exchange->stop))
-    return gw_fail(error, GW_ERROR_STOPPED, "stopped");
-  if (g_error_matches(exchange->error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
-    return fail_certificate(exchange->message, error);
-  if (g_error_matches(exchange->error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT))
-    return gw_fail(error, GW_ERROR_CORRUPT, "the server ended in the middle of the body");
-  return gw_fail(error, GW_ERROR_OFFLINE, "%s", exchange->error->message);
-}
-
-static void
-exchange_clear(Exchange *exchange)
-{
-  if (exchange->watch)
-    g_source_destroy(exchange->watch);
-  g_clear_pointer(&exchange->watch, g_source_unref);
-  if (exchange->stop)
-    g_cancellable_disconnect(exchange->stop, exchange->stop_handler);
-  if (exchange->cancellable)
-    g_cancellable_cancel(exchange->cancellable); /* a body half read is not read on */
-  if (exchange->message)
-    g_signal_handlers_disconnect_by_data(exchange->message, exchange);
-  g_clear_object(&exchange->body);
-  g_clear_object(&exchange->message);
-  g_clear_object(&exchange->cancellable);
-  g_clear_error(&exchange->error);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Exchange, exchange_clear)
-
-static void
-on_sent(GObject *session, GAsyncResult *result, gpointer user)
-{
-  Exchange *exchange = user;
-
-  exchange->body = soup_session_send_finish(SOUP_SESSION(session), result, &exchange->error);
-  exchange->is_done = TRUE;
-}
-
-/* Takes @message; returns when its head is there. */
-static gboolean
-exchange_send(Exchange *exchange, Visit *visit, SoupMessage *message, GError **error)
-{
-  exchange->http = visit->http;
-  exchange->message = message;
-  exchange->cancellable = g_cancellable_new();
-  exchange->stop = visit->stop;
-  exchange->stop_handler =
-      g_cancellable_connect(visit->stop, G_CALLBACK(on_stop), visit->http->context, NULL);
-  exchange->begun_ms = gw_clock_boot_ms();
-  exchange->watch = watch_new(exchange);
-  g_signal_connect(message, "starting", G_CALLBACK(on_starting), exchange);
-  soup_session_send_async(exchange->http->session, message, G_PRIORITY_DEFAULT, exchange->cancellable,
-                          on_sent, exchange);
-  exchange_wait(exchange);
-  return exchange->body ? TRUE : exchange_fail(exchange, error);
-}
-
-static void
-on_read(GObject *stream, GAsyncResult *result, gpointer user)
-{
-  Exchange *exchange = user;
-
-  exchange->n_read = g_input_stream_read_finish(G_INPUT_STREAM(stream), result, &exchange->error);
-  exchange->is_done = TRUE;
-}
-
-/* The next bytes of the body; 0 at its end, -1 and error. */
-static gssize
-exchange_read(Exchange *exchange, void *buffer, GError **error)
-{
-  g_input_stream_read_async(exchange->body, buffer, BUFFER_SIZE, G_PRIORITY_DEFAULT, exchange->cancellable,
-                            on_read, exchange);
-  exchange_wait(exchange);
-  if (exchange->n_read < 0)
-    exchange_fail(exchange, error);
-  else
-    gw_throttle_count(&exchange->throttle, gw_clock_boot_ms(), (guint64)exchange->n_read);
-  return exchange->n_read;
-}
 
 /* ---- the request */
 
@@ -520,7 +241,7 @@ fail_size(const Visit *visit, GError **error)
 
 /* Hands on what came, then waits as the shared rate demands; the server is not blamed for either. */
 static gboolean
-pass_on(Visit *visit, Exchange *exchange, const void *data, gsize size, GError **error)
+pass_on(Visit *visit, GwExchange *exchange, const void *data, gsize size, GError **error)
 {
   gint64 begun_ms = gw_clock_boot_ms();
   gint64 wait_ms = gw_rate_take(visit->http->options->rate, begun_ms, size);
@@ -537,15 +258,15 @@ pass_on(Visit *visit, Exchange *exchange, const void *data, gsize size, GError *
 /* A chunked body that is cut short ends, for libsoup, like a whole one: only a digest or signature can tell.
  */
 static gboolean
-read_body(Visit *visit, Exchange *exchange, GError **error)
+read_body(Visit *visit, GwExchange *exchange, GError **error)
 {
-  g_autofree void *buffer = g_malloc(BUFFER_SIZE);
+  g_autofree void *buffer = g_malloc(GW_HTTP_BUFFER);
   guint64 end = visit->head.offset;
   gssize n;
 
   if (visit->head.total > max_size(visit))
     return fail_size(visit, error);
-  while ((n = exchange_read(exchange, buffer, error)) > 0) {
+  while ((n = gw_exchange_read(exchange, buffer, error)) > 0) {
     end += (guint64)n;
     if (end > max_size(visit))
       return fail_size(visit, error);
@@ -565,10 +286,10 @@ visit_run(Visit *visit, GError **error)
   Step step = STEP_AGAIN;
 
   while (step == STEP_AGAIN) {
-    g_auto(Exchange) exchange = { 0 };
+    g_auto(GwExchange) exchange = { 0 };
     SoupMessage *message = make_message(visit, error);
 
-    if (!message || !exchange_send(&exchange, visit, message, error))
+    if (!message || !gw_exchange_send(&exchange, visit->http, visit->stop, message, error))
       return FALSE;
     note_head(visit, message);
     step = step_judge(visit, message, error);

@@ -8,7 +8,9 @@
 #include <gio/gio.h>
 
 #include "gateway-plugin.h"
+#include "link/messages.h"
 #include "wan/rate.h"
+#include "wan/route.h"
 #include "wan/secret.h"
 
 #define GW_HTTP_DEFAULT_MAX_SIZE ((guint64)1024 * 1024) /* of a body, where the caller names no limit */
@@ -28,6 +30,7 @@ typedef struct {
   GwSecretFiles secrets;
   GwPatience patience;
   GwRate *rate;
+  GwRoute *route; /* hosts are found by it alone, and never are we ourselves; NULL = by the site's resolver */
 } GwHttpOptions;
 void gw_http_options_clear(GwHttpOptions *options);
 
@@ -50,3 +53,7 @@ typedef struct {
  * 410), BAD_INPUT (other statuses, too large, bad URL), UNTRUSTED (https to http). */
 gboolean gw_http_run(GwHttp *http, const GatewayFetch *fetch, GCancellable *stop, const GwHttpSink *sink,
                      GatewayFetched *ret_fetched, GError **error);
+/* Passes a node's request on, whatever the status of the reply: no redirect is followed. Blocks. The body of
+ * the reply is kept up to GW_RELAY_BODY_MAX; of a larger one its size is told, as far as it was announced. */
+gboolean gw_http_pass(GwHttp *http, const GwRelayAsk *ask, GCancellable *stop, GwRelayAnswer *ret_answer,
+                      GError **error);

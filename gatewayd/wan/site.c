@@ -20,6 +20,10 @@ static const GatewaySetting WAN_SETTINGS[] = {
   { "slow-rate", GATEWAY_SETTING_SIZE, "1KiB", 0, 1 << 30, NULL, "bytes per second, see slow-window" },
   { "report-timeout", GATEWAY_SETTING_DURATION, "10min", 100, DAY_MS, NULL,
     "a plugin that sits in one report for longer is held back; other upstreams go on" },
+  { "passthrough-resolver", GATEWAY_SETTING_TEXT, "", 0, 0, NULL,
+    "DNS server, not the site's, that knows where the vendors' hosts are" },
+  { "passthrough-address", GATEWAY_SETTING_TEXT, "", 0, 0, NULL,
+    "HOST ADDRESS, separated by commas: where vendors' hosts are, without asking" },
 };
 
 /* Keys of an upstream section that are the core's business. */
@@ -36,6 +40,12 @@ gw_site_read(GVariant *values, GwSite *ret_site, GError **error)
 
   if (!settings)
     return FALSE;
+  ret_site->route = gw_route_new(gw_settings_text(settings, "passthrough-resolver"),
+                                 gw_settings_text(settings, "passthrough-address"), error);
+  if (!ret_site->route) {
+    gw_settings_free(settings);
+    return FALSE;
+  }
   ret_site->settings = settings;
   ret_site->rate = gw_rate_new((guint64)gw_settings_number(settings, "rate", 0));
   return TRUE;
@@ -46,6 +56,7 @@ gw_site_clear(GwSite *site)
 {
   g_clear_pointer(&site->settings, gw_settings_free);
   g_clear_pointer(&site->rate, gw_rate_unref);
+  g_clear_pointer(&site->route, gw_route_unref);
 }
 
 /* What the upstream says itself, else what [wan] says. */
@@ -55,6 +66,24 @@ own_or_shared(const GwSite *site, const GwSettings *settings, const char *key)
   const char *own = gw_settings_text(settings, key);
 
   return g_strdup(*own ? own : gw_settings_text(site->settings, key));
+}
+
+static void
+read_patience(const GwSite *site, GwHttpOptions *ret_http)
+{
+  ret_http->patience.connect_ms = gw_settings_number(site->settings, "connect-timeout", 0);
+  ret_http->patience.slow_window_ms = gw_settings_number(site->settings, "slow-window", 0);
+  ret_http->patience.slow_bytes_per_s = (guint64)gw_settings_number(site->settings, "slow-rate", 0);
+  ret_http->rate = gw_rate_ref(site->rate);
+}
+
+void
+gw_site_passing(const GwSite *site, GwHttpOptions *ret_http)
+{
+  ret_http->proxy = g_strdup(gw_settings_text(site->settings, "proxy"));
+  ret_http->ca_file = g_strdup(gw_settings_text(site->settings, "ca-file"));
+  ret_http->route = gw_route_ref(site->route);
+  read_patience(site, ret_http);
 }
 
 static void
@@ -69,10 +98,7 @@ read_http(const GwSite *site, const GwSettings *settings, GwHttpOptions *ret_htt
   ret_http->secrets.user = g_strdup(gw_settings_text(settings, "user"));
   ret_http->secrets.password_file = g_strdup(gw_settings_text(settings, "password-file"));
   ret_http->secrets.secret_file = g_strdup(gw_settings_text(settings, "secret-file"));
-  ret_http->patience.connect_ms = gw_settings_number(site->settings, "connect-timeout", 0);
-  ret_http->patience.slow_window_ms = gw_settings_number(site->settings, "slow-window", 0);
-  ret_http->patience.slow_bytes_per_s = (guint64)gw_settings_number(site->settings, "slow-rate", 0);
-  ret_http->rate = gw_rate_ref(site->rate);
+  read_patience(site, ret_http);
 }
 
 static gboolean

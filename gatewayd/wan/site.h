@@ -8,6 +8,7 @@
 typedef struct {
   GwSettings *settings;
   GwRate *rate;
+  GwRoute *route; /* to the vendors' own clouds */
 } GwSite;
 /* @values: a{ss} as written. */
 gboolean gw_site_read(GVariant *values, GwSite *ret_site, GError **error);
@@ -16,3 +17,5 @@ void gw_site_clear(GwSite *site);
 /* One [upstream NAME] section. The caller fills in functions and out. */
 gboolean gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *name, GVariant *values,
                           GwWorkerSetup *ret_setup, GError **error);
+/* For what is passed on to a vendor's own cloud: no credentials of ours, and its own way to find hosts. */
+void gw_site_passing(const GwSite *site, GwHttpOptions *ret_http);

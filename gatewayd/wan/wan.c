@@ -10,11 +10,13 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "link/loader.h"
+#include "wan/passing.h"
 #include "wan/site.h"
 #include "wan/upstream.h"
 
 #define RECONNECT_MS 500
 #define WATCH_MS 500
+#define GRACE_US 500000 /* for what is being passed on */
 
 /* Where the threads of one upstream put their messages: they go on the link of their own time, or nowhere. */
 typedef struct {
@@ -40,6 +42,8 @@ struct GwWan {
   GwSite site;
   GHashTable *entries; /* name -> Entry */
   GPtrArray *retired;  /* Entry: stopped, their threads end by themselves */
+  GwPassing *passing;
+  GPtrArray *ports; /* Port of each connection so far that passed something on */
 };
 
 /* ---- from the threads to the link */
@@ -401,6 +405,50 @@ on_cancel(GwWan *wan, GVariant *payload)
     gw_upstream_cancel(((Entry *)entry)->upstream, id);
 }
 
+/* Threads may still hold it when the connection is gone. */
+static Port *
+port_of_session(GwWan *wan)
+{
+  Port *port = wan->ports->len > 0 ? wan->ports->pdata[wan->ports->len - 1] : NULL;
+
+  if (port && port->session == wan->session)
+    return port;
+  port = g_new(Port, 1);
+  *port = (Port){ wan, wan->session };
+  g_ptr_array_add(wan->ports, port);
+  return port;
+}
+
+static void
+refuse_relay(GwWan *wan, guint64 id, const char *text)
+{
+  GwRelayAnswer answer = { .id = id, .text = (char *)text };
+
+  (void)gw_link_send(wan->link, GW_MESSAGE_RELAYED, gw_link_next_serial(wan->link),
+                     gw_relay_answer_pack(&answer), NULL, 0);
+}
+
+static void
+on_relay(GwWan *wan, GVariant *payload)
+{
+  GwHttpOptions options = { 0 };
+  GwRelayAsk ask = { 0 };
+  guint64 id;
+
+  if (!gw_relay_ask_unpack(payload, &ask))
+    return;
+  id = ask.id;
+  if (!wan->site.settings) {
+    refuse_relay(wan, id, "[wan] is wrong");
+  } else {
+    gw_site_passing(&wan->site, &options);
+    if (!gw_passing_ask(wan->passing, &ask, &options, &(GwOutgoing){ port_send, port_of_session(wan) }))
+      refuse_relay(wan, id, "too many requests are under way");
+  }
+  gw_http_options_clear(&options);
+  gw_relay_ask_clear(&ask);
+}
+
 static void
 on_message(GwLink *link, const GwMessage *message, gpointer user)
 {
@@ -417,6 +465,9 @@ on_message(GwLink *link, const GwMessage *message, gpointer user)
     break;
   case GW_MESSAGE_REPORT:
     on_report(wan, message->payload);
+    break;
+  case GW_MESSAGE_RELAY:
+    on_relay(wan, message->payload);
     break;
   case GW_MESSAGE_POLL:
     on_poll(wan, message->payload);
@@ -445,6 +496,7 @@ on_closed(GwLink *link, const GError *error, gpointer user)
   g_clear_pointer(&wan->link, gw_link_free);
   wan->session++;
   retire_all(wan);
+  gw_passing_stop(wan->passing);
   wan->retry = g_timeout_add(RECONNECT_MS, reconnect, wan);
 }
 
@@ -512,6 +564,8 @@ gw_wan_start(const char *link_path, GPtrArray *plugins)
   wan->mailbox = gw_mailbox_new(NULL);
   wan->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   wan->retired = g_ptr_array_new_with_free_func(entry_free);
+  wan->passing = gw_passing_new();
+  wan->ports = g_ptr_array_new_with_free_func(g_free);
   if (!connect_now(wan))
     wan->retry = g_timeout_add(RECONNECT_MS, reconnect, wan);
   wan->watch = g_timeout_add(WATCH_MS, on_watch, wan);
@@ -526,9 +580,12 @@ gw_wan_stop(GwWan *wan, guint grace_ms)
   g_clear_handle_id(&wan->watch, g_source_remove);
   g_clear_pointer(&wan->link, gw_link_free);
   retire_all(wan);
+  gw_passing_stop(wan->passing);
   forget_ended(wan, g_get_monotonic_time() + (gint64)grace_ms * 1000);
-  if (wan->retired->len > 0)
+  if (wan->retired->len > 0 || !gw_passing_has_ended(wan->passing, g_get_monotonic_time() + GRACE_US))
     return FALSE;
+  gw_passing_free(wan->passing);
+  g_ptr_array_unref(wan->ports);
   g_ptr_array_unref(wan->retired);
   g_hash_table_unref(wan->entries);
   g_clear_pointer(&wan->site_values, g_variant_unref);

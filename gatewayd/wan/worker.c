@@ -36,6 +36,7 @@ gw_http_options_clear(GwHttpOptions *options)
   g_clear_pointer(&options->ca_file, g_free);
   gw_secret_files_clear(&options->secrets);
   g_clear_pointer(&options->rate, gw_rate_unref);
+  g_clear_pointer(&options->route, gw_route_unref);
 }
 
 void

@@ -34,7 +34,7 @@ DOORS = {
     'sqlite3.h': ('gatewayd/store/db.c',),
     'openssl/': ('gatewayd/base/digest.c', 'gatewayd/base/sign.c', 'gatewayd/store/seal.c', 'gatewayd/net/tls.c',
                  'gatewayd/control/users.c'),
-    'libsoup/': ('gatewayd/wan/http.c',),
+    'libsoup/': ('gatewayd/wan/http.c', 'gatewayd/wan/http-'),
     'archive.h': ('plugins/format/archive/',),
     'archive_entry.h': ('plugins/format/archive/',),
     'mosquitto.h': ('plugins/upstream/mqtt/',),

@@ -11,10 +11,18 @@
 #define VERSION_MAX 32
 #define OWN_FOLDER "/openluat/"
 #define TOKEN_CHARS 16
+#define CACHE_KEY_MAX 500
+#define CACHE_S 600
+#define REFUSAL_MAX 1024 /* the module logs it, and has little room */
 
 static const GatewaySetting SETTINGS[] = {
   { "path", GATEWAY_SETTING_TEXT, "/api/site/firmware_upgrade", 0, 0, NULL,
     "path of the vendor's update check; a URL of the owner's own begins with /openluat/" },
+  { "passthrough", GATEWAY_SETTING_TEXT, "http://iot.openluat.com", 0, 0, NULL,
+    "the vendor's cloud: asked where no rule has anything for a module, and for all that is no check; no = "
+    "off" },
+  { "passthrough-quota", GATEWAY_SETTING_INTEGER, "6", 0, 1000, NULL,
+    "checks of one module that are passed on in a day: the vendor bans whoever asks more often" },
 };
 
 static const GatewayListen LISTENS[] = {
@@ -187,6 +195,30 @@ token_of(GatewayText path)
   return token;
 }
 
+/* A refusal is repeated for so long: the module asks again at once where its connection broke. */
+static void
+read_miss(const GatewayRequest *request, GatewayAsk *ask)
+{
+  if (ask->kind != GATEWAY_ASK_OFFER || request->query.size > CACHE_KEY_MAX)
+    return;
+  ask->relays_miss = true;
+  ask->cache_key = request->query;
+  ask->relay_cache_s = CACHE_S;
+}
+
+/* No check: reports of results, and what else the vendor's libraries ask of their host. */
+static void
+read_other(const GatewayRequest *request, GatewayAsk *ask)
+{
+  GatewayText imei = query_value(request->query, "imei");
+  ask->kind = GATEWAY_ASK_RELAY;
+  ask->identity = is_imei(imei) ? GATEWAY_IDENTITY_CLAIMED : GATEWAY_IDENTITY_ADDRESS;
+  ask->node = is_imei(imei) ? imei : GATEWAY_NO_TEXT;
+  ask->n_relay_headers = 2;
+  ask->relay_headers[0] = GATEWAY_TEXT("Content-Type");
+  ask->relay_headers[1] = GATEWAY_TEXT("Authorization");
+}
+
 /* A URL of the owner's own, asked without any query: who it is follows from the address. */
 static void
 read_plain(const GatewayRequest *request, GatewayAsk *ask)
@@ -202,19 +234,22 @@ openluat_read(const GatewaySettings *settings, const GatewayRequest *request, Ga
   (void)scratch;
   bool is_check = gateway_text_equal(request->path, settings->text(settings, "path"));
   bool is_own_url = has_prefix(request->path, OWN_FOLDER);
+  bool is_get = request->method == GATEWAY_GET;
   GatewayText token = token_of(request->path);
   ask->kind = GATEWAY_ASK_NOTHING;
-  if (request->method != GATEWAY_GET)
-    return true;
-  if (token.size) {
+  if (!is_check && !is_own_url) {
+    read_other(request, ask);
+  } else if (is_get && token.size) {
     ask->kind = GATEWAY_ASK_BYTES;
     ask->identity = GATEWAY_IDENTITY_ADDRESS;
     ask->token = token;
-  } else if (is_imei(query_value(request->query, "imei")) && (is_check || is_own_url)) {
+  } else if (is_get && is_imei(query_value(request->query, "imei"))) {
     read_check(request, ask);
-  } else if (is_own_url && request->query.size == 0) {
+  } else if (is_get && is_own_url && request->query.size == 0) {
     read_plain(request, ask);
   }
+  if (is_check)
+    read_miss(request, ask);
   return true;
 }
 
@@ -248,7 +283,7 @@ write_reason(GatewayReason reason, GatewayScratch *scratch, GatewayReply *reply)
   }
 }
 
-/* Not a check: what the vendor's host is asked besides (reports of results). An empty yes stops retries. */
+/* What is nobody's: an empty yes stops retries. */
 static void
 write_other(const GatewaySettings *settings, const GatewayRequest *request, GatewayScratch *scratch,
             GatewayReply *reply)
@@ -259,12 +294,50 @@ write_other(const GatewaySettings *settings, const GatewayRequest *request, Gate
     reply->status = 200;
 }
 
+static GatewayText
+relayed_header(const GatewayAnswer *answer, const char *name)
+{
+  GatewayRequest view = { .headers = answer->pairs, .n_headers = answer->n_pairs };
+  return gateway_header(&view, name);
+}
+
+static void
+pass_header(const GatewayAnswer *answer, const char *name, GatewayReply *reply)
+{
+  GatewayText value = relayed_header(answer, name);
+  if (value.size > 0)
+    reply->headers[reply->n_headers++] = (GatewayPair){ gateway_text(name), value };
+}
+
+/* The vendor's own word. Its images come by the site's rules: to a check only its refusals are passed. */
+static void
+write_relayed(const GatewayAsk *ask, const GatewayAnswer *answer, GatewayScratch *scratch,
+              GatewayReply *reply)
+{
+  bool is_whole = answer->relay_size == answer->relay_body.size;
+  bool is_refusal = answer->relay_status >= 400 && answer->relay_body.size <= REFUSAL_MAX && is_whole;
+  if (ask->kind == GATEWAY_ASK_OFFER && !is_refusal) {
+    write_no(27, "nothing due", scratch, reply);
+    return;
+  }
+  reply->status = is_whole && answer->relay_status >= 200 ? answer->relay_status : 502;
+  pass_header(answer, "Content-Type", reply);
+  if (ask->kind == GATEWAY_ASK_RELAY)
+    pass_header(answer, "Location", reply);
+  if (is_whole)
+    reply->body = answer->relay_body;
+}
+
 static void
 openluat_write(const GatewaySettings *settings, const GatewayRequest *request, const GatewayAsk *ask,
                const GatewayAnswer *answer, GatewayScratch *scratch, GatewayReply *reply)
 {
   if (ask->kind == GATEWAY_ASK_NOTHING) {
     write_other(settings, request, scratch, reply);
+  } else if (answer->kind == GATEWAY_ANSWER_RELAYED) {
+    write_relayed(ask, answer, scratch, reply);
+  } else if (ask->kind == GATEWAY_ASK_RELAY) {
+    reply->status = 200; /* the vendor is away: the host wrote down that it was asked */
   } else if (answer->kind == GATEWAY_ANSWER_BYTES) {
     reply->status = 200;
     reply->n_headers = 1;

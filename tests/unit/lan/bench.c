@@ -113,6 +113,18 @@ on_transfers(Bench *bench, GVariant *payload)
   g_assert_true(gw_transfers_unpack(payload, &bench->running));
 }
 
+/* Deaf, or the cloud's word. */
+static void
+on_relay(Bench *bench, const GwMessage *message)
+{
+  gw_relay_ask_clear(&bench->relay);
+  g_assert_true(gw_relay_ask_unpack(message->payload, &bench->relay));
+  bench->n_relays++;
+  if (!bench->is_silent)
+    g_assert_true(gw_link_send(bench->core, GW_MESSAGE_RELAYED, message->serial,
+                               gw_relay_answer_pack(&bench->relayed), NULL, 0));
+}
+
 static void
 on_message(GwLink *link, const GwMessage *message, gpointer user)
 {
@@ -133,6 +145,8 @@ on_message(GwLink *link, const GwMessage *message, gpointer user)
     on_gauges(bench, message);
   else if (message->type == GW_MESSAGE_TRANSFERS)
     on_transfers(bench, message->payload);
+  else if (message->type == GW_MESSAGE_RELAY)
+    on_relay(bench, message);
   else
     g_error("the worker sent %s", gw_message_name(message->type));
 }
@@ -465,6 +479,7 @@ bench_close(Bench *bench)
   g_ptr_array_unref(bench->files);
   gw_guard_free(bench->guard);
   gw_hello_clear(&bench->hello);
+  gw_relay_ask_clear(&bench->relay);
   gw_ask_clear(&bench->ask);
   for (guint i = 0; i < bench->n_told; i++)
     gw_told_clear(&bench->told[i]);

@@ -35,9 +35,12 @@ struct Bench {
   GVariant *config;
   guint32 epoch;
   guint n_messages, n_hellos, n_asks, n_opens, n_contacts;
-  GwAsk ask;       /* the last */
-  GwAnswer answer; /* given to every ask; texts are the test's */
-  gint64 keep_ms;  /* added to now for until_boot_ms; 0 = not from cache */
+  guint n_relays;
+  GwRelayAsk relay;      /* the last */
+  GwRelayAnswer relayed; /* given to every one; status 0 = the cloud is away */
+  GwAsk ask;             /* the last */
+  GwAnswer answer;       /* given to every ask; texts are the test's */
+  gint64 keep_ms;        /* added to now for until_boot_ms; 0 = not from cache */
   gboolean is_silent, is_acking;
   guint32 pending_serial; /* of the last ask or tell that was not answered */
   GwTold told[BENCH_TOLD_MAX];

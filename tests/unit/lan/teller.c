@@ -78,6 +78,10 @@ teller_read(const GatewaySettings *settings, const GatewayRequest *request, Gate
     ask->kind = GATEWAY_ASK_INTRODUCE;
   if (gateway_text_equal(verb, "relay"))
     ask->kind = GATEWAY_ASK_RELAY;
+  ask->relays_miss = gateway_text_equal(verb, "miss");
+  ask->cache_key = GATEWAY_TEXT("key");
+  ask->n_relay_headers = 1;
+  ask->relay_headers[0] = GATEWAY_TEXT("X-Kind");
   if (gateway_text_equal(verb, "bytes"))
     ask->kind = GATEWAY_ASK_BYTES;
   if (ask->kind == GATEWAY_ASK_BYTES)
@@ -110,6 +114,9 @@ teller_write(const GatewaySettings *settings, const GatewayRequest *request, con
   }
   reply->body_is_image = answer->kind == GATEWAY_ANSWER_BYTES;
   reply->body = gateway_print(scratch, "kind=%d reason=%d", answer->kind, answer->reason);
+  if (answer->kind == GATEWAY_ANSWER_RELAYED)
+    reply->body = gateway_print(scratch, "relayed=%u size=%u %.*s", answer->relay_status,
+                                (unsigned)answer->relay_size, GATEWAY_ARGS(answer->relay_body));
 }
 
 static const GatewayListen LISTENS[] = { { 8081, NULL, PREFIX, 0 } };

@@ -179,6 +179,34 @@ test_offer(void)
 
 /* ---- the other asks ---- */
 
+/* Where no rule has anything, the vendor's word counts; where one has, or the vendor is away, the site's. */
+static void
+test_miss_is_passed_on(void)
+{
+  Bench bench;
+
+  bench_open(&bench, folders, CONFIG);
+  bench.answer.kind = GATEWAY_ANSWER_NOTHING;
+  bench.answer.reason = GATEWAY_REASON_WINDOW;
+  assert_has(bench_get(&bench, "teller", "/t/n1/miss/1"), "kind=1 reason=4");
+  g_assert_cmpuint(bench.n_relays, ==, 0);
+  bench.answer.reason = GATEWAY_REASON_NO_RULE;
+  assert_has(bench_get(&bench, "teller", "/t/n2/miss/1"), "kind=1 reason=2");
+  g_assert_cmpuint(bench.n_relays, ==, 1);
+  bench.relayed = (GwRelayAnswer){ .status = 404, .body = (char *)"no", .n_body = 2, .size = 2 };
+  assert_has(bench_get(&bench, "teller", "/t/n3/miss/1?a=b"), "relayed=404 size=2 no");
+  g_assert_cmpstr(bench.relay.target, ==, "/t/n3/miss/1?a=b");
+  g_assert_cmpstr(bench.relay.method, ==, "GET");
+  g_assert_cmpstr(bench.relay.node, ==, "n3");
+  g_assert_cmpstr(bench.relay.cache_key, ==, "key");
+  bench.is_silent = TRUE;
+  Client *client = client_new(&bench, "teller", 1);
+  client_send(client, "GET /t/n4/relay HTTP/1.1\r\nHost: gw\r\n\r\n");
+  bench_pass(&bench, 5000);
+  assert_has(client->heard->str, "kind=10 "); /* it was not waited for */
+  bench_close(&bench);
+}
+
 static void
 test_introduce_and_relay(void)
 {
@@ -188,7 +216,7 @@ test_introduce_and_relay(void)
   bench.answer.kind = GATEWAY_ANSWER_ACCEPTED;
   assert_has(bench_get(&bench, "teller", "/t/n1/introduce"), "kind=4 ");
   g_assert_cmpint(bench.ask.kind, ==, GW_ASK_INTRODUCE);
-  assert_has(bench_get(&bench, "teller", "/t/n1/relay"), "kind=10 "); /* nobody relays */
+  assert_has(bench_get(&bench, "teller", "/t/n1/relay"), "kind=10 "); /* the cloud is away */
   g_assert_cmpuint(bench.n_asks, ==, 1);
   bench_close(&bench);
 }
@@ -436,6 +464,7 @@ main(int argc, char **argv)
   g_test_add_func("/lan/not-from-cache", test_not_from_cache);
   g_test_add_func("/lan/offer", test_offer);
   g_test_add_func("/lan/introduce-and-relay", test_introduce_and_relay);
+  g_test_add_func("/lan/miss-is-passed-on", test_miss_is_passed_on);
   g_test_add_func("/lan/report-after-ack", test_report_after_ack);
   g_test_add_func("/lan/report-without-ack", test_report_without_ack);
   g_test_add_func("/lan/report-again", test_report_again);

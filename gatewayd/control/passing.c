@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "control/passing.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "control/timeline.h"
+#include "control/workers.h"
+
+#define FLIGHTS_MAX 64     /* at the WAN worker */
+#define WAITERS_MAX 1024   /* nodes that wait for one of these */
+#define KEPT_MAX 20000     /* replies */
+#define KEPT_BODY_MAX 2048 /* bytes of one; a larger one is passed on and forgotten */
+#define ASKERS_MAX 50000   /* nodes whose questions are counted */
+#define WAIT_MS 3500       /* then who waits hears what is known */
+#define AWAY_MS 30000      /* so long a cloud that was not reached is not tried again */
+#define DAY_MS G_GINT64_CONSTANT(86400000)
+
+typedef struct {
+  guint64 worker_id;
+  guint32 serial;
+} Waiter;
+
+/* A question: asked, answered, or both. */
+typedef struct {
+  char *key;
+  char *plugin;
+  GwRelayAnswer known; /* status 0 = nothing yet */
+  gint64 fresh_until_ms;
+  guint32 cache_s;
+  guint64 flight; /* 0 = nobody is asked */
+  gboolean is_late, is_kept;
+  GArray *waiters; /* Waiter */
+  GList link;      /* in order */
+} Question;
+
+typedef struct {
+  gint64 begun_ms;
+  gint64 n;
+} Day;
+
+struct GwPassing {
+  GwCore *core;
+  GHashTable *questions; /* key -> Question */
+  GQueue order;          /* of them, the longest unasked first */
+  GHashTable *flights;   /* guint64 * -> Question */
+  guint n_waiters;
+  guint64 last_id;
+  GHashTable *days; /* "plugin node" -> Day */
+  GHashTable *away; /* plugin -> gint64 *: until then */
+  GwLogLimit limit;
+};
+
+/* ---- questions ---- */
+
+static void
+question_free(gpointer data)
+{
+  Question *question = data;
+
+  gw_relay_answer_clear(&question->known);
+  g_array_unref(question->waiters);
+  g_free(question->plugin);
+  g_free(question->key);
+  g_free(question);
+}
+
+static void
+forget(GwPassing *passing, Question *question)
+{
+  g_queue_unlink(&passing->order, &question->link);
+  g_hash_table_remove(passing->questions, question->key);
+}
+
+/* What nobody has asked for longest goes, unless it is being asked. */
+static void
+make_room(GwPassing *passing)
+{
+  for (GList *link = passing->order.head; link && passing->order.length > KEPT_MAX;) {
+    Question *question = link->data;
+    link = link->next;
+    if (question->flight == 0)
+      forget(passing, question);
+  }
+}
+
+static Question *
+find_question(GwPassing *passing, const GwRelayAsk *ask)
+{
+  g_autofree char *key = *ask->cache_key
+                             ? g_strdup_printf("%s %s", ask->plugin, ask->cache_key)
+                             : g_strdup_printf("%s\n%" G_GUINT64_FORMAT, ask->plugin, passing->last_id + 1);
+  Question *question = g_hash_table_lookup(passing->questions, key);
+
+  if (question) {
+    g_queue_unlink(&passing->order, &question->link);
+  } else {
+    question = g_new0(Question, 1);
+    question->key = g_steal_pointer(&key);
+    question->plugin = g_strdup(ask->plugin);
+    question->is_kept = *ask->cache_key != 0;
+    question->waiters = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    question->link.data = question;
+    g_hash_table_insert(passing->questions, question->key, question);
+  }
+  question->cache_s = ask->cache_s;
+  g_queue_push_tail_link(&passing->order, &question->link);
+  make_room(passing);
+  return question;
+}
+
+/* ---- answers ---- */
+
+static void
+answer(const GwPassing *passing, const Waiter *waiter, const GwRelayAnswer *reply)
+{
+  GwWorker *worker = gw_workers_find(passing->core->workers, waiter->worker_id);
+
+  if (worker)
+    gw_worker_send(worker, GW_MESSAGE_RELAYED, waiter->serial, gw_relay_answer_pack(reply), -1);
+}
+
+static void
+answer_all(GwPassing *passing, Question *question, const GwRelayAnswer *reply)
+{
+  for (guint i = 0; i < question->waiters->len; i++)
+    answer(passing, &g_array_index(question->waiters, Waiter, i), reply);
+  passing->n_waiters -= question->waiters->len;
+  g_array_set_size(question->waiters, 0);
+}
+
+/* Nobody asks any more; a reply that is kept may be given again. */
+static void
+land(GwPassing *passing, Question *question)
+{
+  gw_core_alarm(passing->core, GW_ALARM_PASSING, (gint64)question->flight, G_MAXINT64);
+  g_hash_table_remove(passing->flights, &question->flight);
+  question->flight = 0;
+  question->is_late = FALSE;
+  if (question->known.status == 0 || !question->is_kept)
+    forget(passing, question);
+}
+
+static void
+keep(GwPassing *passing, Question *question, GwRelayAnswer *reply)
+{
+  if (!question->is_kept || reply->status >= 500 || reply->n_body > KEPT_BODY_MAX)
+    return;
+  gw_relay_answer_clear(&question->known);
+  question->known = *reply;
+  *reply = (GwRelayAnswer){ 0 };
+  question->fresh_until_ms = gw_core_now(passing->core).boot_ms + question->cache_s * G_GINT64_CONSTANT(1000);
+}
+
+/* ---- may it be asked? ---- */
+
+/* A setting of the plugin, as configured or as its table has it; NULL = it has no such setting. */
+static const char *
+setting(const GwCore *core, const GatewayPlugin *plugin, const char *key)
+{
+  const char *text = gw_config_text(core->config, "plugin", plugin->name, key);
+
+  for (guint32 i = 0; i < plugin->n_settings; i++)
+    if (strcmp(plugin->settings[i].key, key) == 0)
+      return text ? text : plugin->settings[i].fallback;
+  return NULL;
+}
+
+/* Where its vendor's cloud is, or NULL. */
+static const char *
+base_url(const GwCore *core, const char *name)
+{
+  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, name);
+  const char *url = plugin ? setting(core, plugin, "passthrough") : NULL;
+
+  return url && *url && strcmp(url, "no") != 0 ? url : NULL;
+}
+
+static gint64
+quota_of(const GwCore *core, const char *name)
+{
+  const GatewayPlugin *plugin = gw_plugins_find(core->plugins, name);
+  const char *text = plugin ? setting(core, plugin, "passthrough-quota") : NULL;
+
+  return text ? g_ascii_strtoll(text, NULL, 10) : G_MAXINT64;
+}
+
+static gboolean
+is_over(gpointer key, gpointer value, gpointer now_ms)
+{
+  return *(const gint64 *)now_ms - ((Day *)value)->begun_ms >= DAY_MS;
+}
+
+/* One question less today; FALSE: there is none left. Only what has a cache key is a question: reports are
+ * not to be lost because somebody asked too often. */
+static gboolean
+take_quota(GwPassing *passing, const GwRelayAsk *ask)
+{
+  g_autofree char *who = g_strdup_printf("%s %s", ask->plugin, *ask->node ? ask->node : ask->address);
+  gint64 now_ms = gw_core_now(passing->core).boot_ms;
+  Day *day = g_hash_table_lookup(passing->days, who);
+
+  if (!*ask->cache_key)
+    return TRUE;
+  if (!day && g_hash_table_size(passing->days) >= ASKERS_MAX)
+    g_hash_table_foreach_remove(passing->days, is_over, &now_ms);
+  if (!day && g_hash_table_size(passing->days) >= ASKERS_MAX)
+    return FALSE;
+  if (!day) {
+    day = g_new0(Day, 1);
+    day->begun_ms = now_ms;
+    g_hash_table_insert(passing->days, g_steal_pointer(&who), day);
+  }
+  if (is_over(NULL, day, &now_ms))
+    *day = (Day){ .begun_ms = now_ms };
+  if (day->n >= quota_of(passing->core, ask->plugin))
+    return FALSE;
+  day->n++;
+  return TRUE;
+}
+
+static gboolean
+is_away(const GwPassing *passing, const char *plugin)
+{
+  const gint64 *until_ms = g_hash_table_lookup(passing->away, plugin);
+
+  return until_ms && gw_core_now(passing->core).boot_ms < *until_ms;
+}
+
+static void
+set_away(GwPassing *passing, const char *plugin)
+{
+  gint64 until_ms = gw_core_now(passing->core).boot_ms + AWAY_MS;
+
+  g_hash_table_replace(passing->away, g_strdup(plugin), g_memdup2(&until_ms, sizeof until_ms));
+}
+
+/* ---- asking ---- */
+
+/* NULL: it is under way. Else why it is not. */
+static const char *
+send(GwPassing *passing, Question *question, GwRelayAsk *ask, const char *base)
+{
+  GwCore *core = passing->core;
+  GwWorker *wan = gw_workers_wan(core->workers);
+
+  if (!wan)
+    return "the WAN worker is away";
+  if (is_away(passing, ask->plugin))
+    return "its cloud was not reached just now";
+  if (g_hash_table_size(passing->flights) >= FLIGHTS_MAX)
+    return "too many requests are under way";
+  if (!take_quota(passing, ask))
+    return "today's questions are used up";
+  ask->id = ++passing->last_id;
+  g_free(ask->url);
+  ask->url = g_strdup_printf("%.*s%s", (int)(strlen(base) - (g_str_has_suffix(base, "/") ? 1 : 0)), base,
+                             ask->target);
+  if (!gw_worker_send(wan, GW_MESSAGE_RELAY, 0, gw_relay_ask_pack(ask), -1))
+    return "the WAN worker does not listen";
+  question->flight = ask->id;
+  g_hash_table_insert(passing->flights, &question->flight, question);
+  gw_core_alarm(core, GW_ALARM_PASSING, (gint64)ask->id, gw_core_now(core).boot_ms + WAIT_MS);
+  return NULL;
+}
+
+/* That a node asked its vendor something is part of what became of it. */
+static void
+note(const GwPassing *passing, const GwRelayAsk *ask, const char *why_not)
+{
+  GwCore *core = passing->core;
+  const GwNode *node =
+      *ask->node ? gw_registry_find(core->registry, ask->node) : gw_registry_at(core->registry, ask->address);
+  gsize path_size = strcspn(ask->target, "?");
+  g_autofree char *line = g_strdup_printf("%s %.*s: %s", ask->method, (int)MIN(path_size, 80), ask->target,
+                                          why_not ? why_not : "passed on to its vendor");
+  g_autofree char *text = gw_log_inert(line);
+  GwNow now = gw_core_now(core);
+
+  if (node && node->is_adopted)
+    gw_timeline_note(core->timeline,
+                     &(GwTimelineNote){ node->id, "passed", text, now.wall_ms, now.wall_ms, 1 }, now.boot_ms);
+}
+
+static void
+ask_vendor(GwPassing *passing, GwRelayAsk *ask, const Waiter *waiter, const char *base)
+{
+  Question *question = find_question(passing, ask);
+  gboolean is_fresh =
+      question->known.status > 0 && gw_core_now(passing->core).boot_ms < question->fresh_until_ms;
+  const char *why_not = NULL;
+
+  if (is_fresh) {
+    answer(passing, waiter, &question->known);
+    return;
+  }
+  if (question->flight == 0) {
+    why_not = send(passing, question, ask, base);
+    note(passing, ask, why_not);
+  }
+  if (question->flight > 0 && !question->is_late && passing->n_waiters < WAITERS_MAX) {
+    g_array_append_val(question->waiters, *waiter);
+    passing->n_waiters++;
+    return;
+  }
+  answer(passing, waiter,
+         question->known.status > 0 ? &question->known : &(GwRelayAnswer){ .text = (char *)why_not });
+  if (question->flight == 0 && question->known.status == 0)
+    forget(passing, question);
+}
+
+void
+gw_passing_ask(GwPassing *passing, guint64 worker_id, guint32 serial, GVariant *payload)
+{
+  Waiter waiter = { worker_id, serial };
+  const char *base;
+  GwRelayAsk ask;
+
+  if (!gw_relay_ask_unpack(payload, &ask))
+    return;
+  base = base_url(passing->core, ask.plugin);
+  if (base && *ask.target == '/') {
+    ask_vendor(passing, &ask, &waiter, base);
+  } else {
+    note(passing, &ask, "its make passes nothing on");
+    answer(passing, &waiter, &(GwRelayAnswer){ .text = (char *)"nothing is passed on" });
+  }
+  gw_relay_ask_clear(&ask);
+}
+
+/* ---- what came of it ---- */
+
+static void
+fail(GwPassing *passing, Question *question, const char *text)
+{
+  gw_log_peer(&passing->limit, LOG_NOTICE, GW_SUBJECT_PLUGIN, question->plugin,
+              "its vendor's cloud was not reached: %s", text);
+  answer_all(passing, question,
+             question->known.status > 0 ? &question->known : &(GwRelayAnswer){ .text = (char *)text });
+  land(passing, question);
+}
+
+void
+gw_passing_answered(GwPassing *passing, GVariant *payload)
+{
+  GwRelayAnswer reply;
+  Question *question;
+
+  if (!gw_relay_answer_unpack(payload, &reply))
+    return;
+  question = g_hash_table_lookup(passing->flights, &reply.id);
+  if (question && reply.status == 0) {
+    set_away(passing, question->plugin);
+    fail(passing, question, reply.text);
+  } else if (question) {
+    answer_all(passing, question, &reply);
+    keep(passing, question, &reply);
+    land(passing, question);
+  }
+  gw_relay_answer_clear(&reply);
+}
+
+void
+gw_passing_lost(GwPassing *passing)
+{
+  g_autoptr(GList) questions = g_hash_table_get_values(passing->flights);
+
+  for (GList *link = questions; link; link = link->next)
+    fail(passing, link->data, "the WAN worker is gone");
+}
+
+void
+gw_passing_alarm(GwPassing *passing, gint64 id)
+{
+  guint64 flight = (guint64)id;
+  Question *question = g_hash_table_lookup(passing->flights, &flight);
+
+  if (!question)
+    return;
+  question->is_late = TRUE; /* the reply is for those who ask later */
+  answer_all(passing, question, &question->known);
+}
+
+/* ---- life ---- */
+
+GwPassing *
+gw_passing_new(GwCore *core)
+{
+  GwPassing *passing = g_new0(GwPassing, 1);
+
+  passing->core = core;
+  passing->questions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, question_free);
+  passing->flights = g_hash_table_new(g_int64_hash, g_int64_equal);
+  passing->days = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  passing->away = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  return passing;
+}
+
+void
+gw_passing_free(GwPassing *passing)
+{
+  if (!passing)
+    return;
+  g_hash_table_unref(passing->flights);
+  g_hash_table_unref(passing->questions);
+  g_hash_table_unref(passing->days);
+  g_hash_table_unref(passing->away);
+  g_free(passing);
+}

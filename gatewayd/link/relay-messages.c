@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What all three say of a request that is for the vendor's own cloud. */
+#include "link/fields.h"
+#include "link/messages.h"
+
+#define FIELD_BODY(Struct)                                                                                   \
+  {                                                                                                          \
+    .key = "body", .kind = GW_FIELD_BLOB, .offset = offsetof(Struct, body),                                  \
+    .count = offsetof(Struct, n_body), .size = GW_RELAY_BODY_MAX                                             \
+  }
+#define FIELD_HEADERS(Struct)                                                                                \
+  {                                                                                                          \
+    .key = "headers", .kind = GW_FIELD_VARIANT, .offset = offsetof(Struct, headers), .type = "a{ss}"         \
+  }
+
+static const GwField ask_fields[] = {
+  GW_FIELD(GwRelayAsk, plugin, STRING),
+  GW_FIELD(GwRelayAsk, node, STRING),
+  GW_FIELD(GwRelayAsk, address, STRING),
+  GW_FIELD(GwRelayAsk, method, STRING),
+  GW_FIELD(GwRelayAsk, target, STRING),
+  FIELD_HEADERS(GwRelayAsk),
+  FIELD_BODY(GwRelayAsk),
+  GW_FIELD(GwRelayAsk, cache_key, STRING),
+  GW_FIELD(GwRelayAsk, cache_s, U32),
+  GW_FIELD(GwRelayAsk, id, U64),
+  GW_FIELD(GwRelayAsk, url, STRING),
+  GW_FIELD_NONE,
+};
+
+static const GwField answer_fields[] = {
+  GW_FIELD(GwRelayAnswer, id, U64),
+  GW_FIELD(GwRelayAnswer, status, U32),
+  FIELD_HEADERS(GwRelayAnswer),
+  FIELD_BODY(GwRelayAnswer),
+  GW_FIELD(GwRelayAnswer, size, U64),
+  GW_FIELD(GwRelayAnswer, text, STRING),
+  GW_FIELD_NONE,
+};
+
+void
+gw_relay_ask_clear(GwRelayAsk *ask)
+{
+  gw_fields_clear(ask_fields, ask);
+}
+
+GVariant *
+gw_relay_ask_pack(const GwRelayAsk *ask)
+{
+  return gw_fields_pack(ask_fields, ask);
+}
+
+gboolean
+gw_relay_ask_unpack(GVariant *payload, GwRelayAsk *ret_ask)
+{
+  return gw_fields_unpack(payload, ask_fields, sizeof *ret_ask, ret_ask);
+}
+
+void
+gw_relay_answer_clear(GwRelayAnswer *answer)
+{
+  gw_fields_clear(answer_fields, answer);
+}
+
+GVariant *
+gw_relay_answer_pack(const GwRelayAnswer *answer)
+{
+  return gw_fields_pack(answer_fields, answer);
+}
+
+gboolean
+gw_relay_answer_unpack(GVariant *payload, GwRelayAnswer *ret_answer)
+{
+  return gw_fields_unpack(payload, answer_fields, sizeof *ret_answer, ret_answer);
+}
