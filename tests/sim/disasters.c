@@ -57,6 +57,15 @@ put_back_disk(const Sim *sim, Disk *disk)
 
 /* ---- misfortunes ---- */
 
+/* What was told in this very moment may have been answered, and not be on the disk. */
+static void
+doubt(Sim *sim)
+{
+  for (guint i = 0; i < sim->n_nodes; i++)
+    if (sim->nodes[i].told_ms == sim->now_ms)
+      sim->nodes[i].doubtful |= sim->nodes[i].good;
+}
+
 static void
 end_core(Sim *sim, gboolean is_killed)
 {
@@ -65,6 +74,7 @@ end_core(Sim *sim, gboolean is_killed)
   if (is_killed) {
     int n_turns = g_rand_int_range(sim->rand, 0, 20);
 
+    doubt(sim);
     rig_hold_database(sim->rig); /* what it hears now is not written any more */
     while (n_turns-- > 0)
       g_main_context_iteration(NULL, FALSE);
@@ -96,7 +106,7 @@ come_back(Sim *sim)
   sim_set_clock(sim);
   for (guint i = 0; i < sim->n_nodes; i++)
     if (sim->nodes[i].phase != SIM_SENDING)
-      sim_free_slot(&sim->nodes[i]); /* a new core knows of those alone that are sent bytes */
+      sim_free_slot(sim, &sim->nodes[i]); /* a new core knows of those alone that are sent bytes */
   rig_start_core(sim->rig);
   rig_connect_wan(sim->rig);
   sim_worker_reconnect(sim);

@@ -11,7 +11,9 @@
 #define SIM_SLOT_MS (10 * SIM_MINUTE_MS) /* the default of [limits] slot */
 #define SIM_ATTEMPTS 3                   /* that of attempts */
 #define SIM_RULES_MAX 8
-#define SIM_SIZE 5001 /* bytes of each image */
+#define SIM_HOURS_MAX 3
+#define SIM_GROUPS_MAX 2 /* before the rest */
+#define SIM_SIZE 5001    /* bytes of each image */
 
 /* Told: asks, can be cut, says its version. Session: the same, and can be woken. Silent: never cut, never
  * says its version. */
@@ -36,10 +38,16 @@ typedef enum {
 
 /* A place of the caps, as an onlooker counts them. */
 typedef struct {
-  int rule;                   /* -1 = none is held */
-  gint64 until_ms, forced_ms; /* when it was taken whatever the caps said */
+  int rule;         /* -1 = none is held */
+  gint64 until_ms;  /* it lapses, unless it is running */
+  gint64 forced_ms; /* when it was taken whatever the caps said */
   gboolean is_running;
 } SimSlot;
+
+/* Places that are held at this moment: counted as they change. */
+typedef struct {
+  guint n, n_forced; /* forced: those of this very moment */
+} SimHeld;
 
 typedef struct {
   char name[12];
@@ -63,6 +71,9 @@ typedef struct {
   gboolean has_begun, is_watched; /* bytes flowed in this attempt; all are there and it is silent */
   guint acked;
   guint n_updates[SIM_RULES_MAX]; /* different ones, by rule */
+  guint good, doubtful; /* bit of a rule: the core heard of its success; and may have forgotten it */
+  guint said;           /* the core says that it succeeded */
+  gint64 told_ms;       /* when it last told its version */
   gint64 last_day[SIM_RULES_MAX]; /* on which an attempt began, by rule; days since 1970 */
   SimSlot slot;
 
@@ -71,17 +82,41 @@ typedef struct {
   guint32 cached_epoch;
 } SimNode;
 
+/* A group, and how many of it must have succeeded before anybody after it is offered anything. */
+typedef struct {
+  guint size, percent;
+} SimGroup;
+
+/* A window that has just closed, and how many nodes must, and may, be said to have missed it. */
+typedef struct {
+  gint64 end_ms;
+  guint least, most;
+  gboolean is_exact; /* core and clock were there: it must be said */
+} SimClosing;
+
 /* What was set up: one rule for each version of a make. */
 typedef struct {
   char name[24];
   SimMake make;
   guint version;
   gint64 id, firmware;
-  guint from_minute, until_minute, cap;
-  guint first_group; /* so many nodes before all others; 0 = there are no groups */
+  struct {
+    guint from_minute, until_minute;
+  } hours[SIM_HOURS_MAX];
+  guint n_hours;       /* 0 = always */
+  guint weekdays;      /* bit 0 = Monday; 0 = all */
+  gint64 blackout_day; /* closed; days since 1970, 0 = none */
+  guint cap;
+  SimGroup groups[SIM_GROUPS_MAX]; /* before all others; size 0 = there is none */
   gboolean is_once_a_day;
   gboolean is_running;
   int only; /* a push: to this node alone; -1 = a rule for all of the make */
+
+  /* counted */
+  SimHeld held;
+  guint n_begun, n_good, n_doubtful, n_successes;
+  gboolean was_open;
+  GArray *closings; /* SimClosing */
 } SimRule;
 
 /* A word to the core that is not answered yet. */
@@ -113,6 +148,9 @@ typedef struct {
   gint64 up_ms, disaster_ms,
       trusted_ms;   /* when it will; the next misfortune; when the clock is trusted again */
   gboolean is_1970; /* what the clock says until then */
+  SimHeld held;
+  gint64 forced_ms; /* the moment of held.n_forced */
+  GQueue *lapses;   /* SimLapse, owned: places that lapse unless they are used */
 
   /* counted */
   guint n_asks, n_cached, n_offers, n_transfers, n_late, n_cut, n_restarts;
@@ -141,12 +179,35 @@ void sim_node_acked(Sim *sim, SimNode *node, const SimWord *word, int kind);
 void sim_node_cut(Sim *sim, SimNode *node);
 void sim_node_woken(Sim *sim, const char *name);
 
-/* ---- checks.c: what must hold ---- */
+/* ---- calendar.c: windows, reckoned anew, and who missed them ---- */
 gboolean sim_is_open(const Sim *sim, const SimRule *rule);
+/* At each step, before the core knows of it: windows that have closed. */
+void sim_watch_windows(Sim *sim);
+/* Each window that was missed is said once, with a number that can be. */
+void sim_check_missed(Sim *sim);
+
+/* ---- places.c: the caps ---- */
+gboolean sim_holds_slot(Sim *sim, SimNode *node);
+/* Takes a place, or goes on with its own; fails beyond the caps, unless it is forced: then it is counted. */
+void sim_take_slot(Sim *sim, SimNode *node, int rule, gboolean is_forced);
+void sim_run_slot(Sim *sim, SimNode *node);
+void sim_free_slot(Sim *sim, SimNode *node);
+
+/* ---- books.c: what the core says, against the truth ---- */
+typedef void (*SimRow)(Sim *sim, GVariant *row, gpointer user);
+/* All events of that type. */
+void sim_events(Sim *sim, const char *type, SimRow each, gpointer user);
+/* "" where there is none. */
+const char *sim_text_of(GVariant *row, const char *column);
+
+/* ---- checks.c: what must hold ---- */
+void sim_fail(const Sim *sim, const char *name, const char *format, ...) G_GNUC_PRINTF(3, 4) G_GNUC_NORETURN;
+int sim_find_rule(const Sim *sim, SimMake make, guint version);
+/* The core was told which version it runs. */
+void sim_check_told(Sim *sim, SimNode *node);
 void sim_check_answer(Sim *sim, SimNode *node, const SimWord *word, const GwAnswer *answer);
 /* All bytes were there, and the core has it on disk. */
 void sim_check_download(Sim *sim, SimNode *node);
-void sim_free_slot(SimNode *node);
 /* Once a day and after each restart: at most one open update each, none twice under a rule. */
 void sim_check_books(Sim *sim);
 void sim_check_end(Sim *sim);

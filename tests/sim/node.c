@@ -72,7 +72,7 @@ end_transfer(Sim *sim, SimNode *node, gboolean is_death)
   if (is_death || sim_chance(sim, TRANSFER_LOSS)) {
     node->acked = (guint)g_rand_int_range(sim->rand, (gint32)node->acked, SIM_SIZE);
     node->n_lost++;
-    sim_free_slot(node);
+    sim_free_slot(sim, node);
     if (!is_death)
       node->phase = SIM_FETCHING;
     sim_worker_tell(sim, node, GW_TOLD_INTERRUPTED, node->acked);
@@ -82,7 +82,7 @@ end_transfer(Sim *sim, SimNode *node, gboolean is_death)
   node->has_begun = FALSE;
   node->is_watched = node->make == SIM_SILENT;
   node->phase = SIM_INSTALLING;
-  sim_free_slot(node);
+  sim_free_slot(sim, node);
   sim_worker_tell(sim, node, GW_TOLD_COMPLETE, SIM_SIZE);
 }
 
@@ -167,7 +167,8 @@ take_bytes(Sim *sim, SimNode *node)
 void
 sim_node_answered(Sim *sim, SimNode *node, const SimWord *word, const GwAnswer *answer)
 {
-  node->is_told |= word->kind == GW_ASK_OFFER;
+  if (word->kind == GW_ASK_OFFER)
+    sim_check_told(sim, node);
   if (answer->kind == GATEWAY_ANSWER_OFFER)
     take_offer(sim, node);
   else if (answer->kind == GATEWAY_ANSWER_BYTES)

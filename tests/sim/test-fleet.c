@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "fleet.h"
 
@@ -35,8 +36,7 @@ make_node(Sim *sim, guint i, gint64 end_ms)
   node->n_skip = node->temper == SIM_SKIPPING ? 9 : 0;
   node->phase = SIM_ASKING;
   node->dies_ms = sim_chance(sim, 0.05) ? sim_between(sim, sim->now_ms, end_ms) : G_MAXINT64;
-  node->rule = -1;
-  sim_free_slot(node);
+  node->rule = node->slot.rule = -1;
   sim->next_ms[i] = sim->now_ms + sim_between(sim, 0, 60 * SIM_MINUTE_MS);
   rig_expect_nothing(sim->rig, &(RigAsker){ .plugin = sim_plugins[node->make], .node = node->name },
                      GATEWAY_REASON_NOT_ADOPTED);
@@ -51,7 +51,7 @@ sim_new(guint32 seed, guint n_nodes, gint64 end_after_ms)
 
   g_assert_nonnull(g_mkdtemp(folder));
   sim->cap = MAX(n_nodes / 50, 4);
-  g_autofree char *config = g_strdup_printf("[limits]\ntransfers=%u\n", sim->cap);
+  g_autofree char *config = g_strdup_printf("[limits]\ntransfers=%u\nevents=10000000\n", sim->cap);
   sim->rig = rig_new_at(folder, config);
   sim->rand = g_rand_new_with_seed(seed);
   sim->now_ms = sim->began_ms = sim->rig->wall_ms;
@@ -61,6 +61,7 @@ sim_new(guint32 seed, guint n_nodes, gint64 end_after_ms)
   sim->next_ms = g_new0(gint64, n_nodes);
   sim->words = g_hash_table_new_full(NULL, NULL, NULL, g_free);
   sim->owed = g_queue_new();
+  sim->lapses = g_queue_new();
   sim->is_up = TRUE;
   sim->disaster_ms = sim->now_ms + SIM_HOUR_MS;
   for (int make = 0; make < SIM_N_MAKES; make++)
@@ -77,6 +78,9 @@ sim_free(Sim *sim)
   g_rand_free(sim->rand);
   g_hash_table_unref(sim->words);
   g_queue_free_full(sim->owed, g_free);
+  g_queue_free_full(sim->lapses, g_free);
+  for (guint i = 0; i < sim->n_rules; i++)
+    g_array_unref(sim->rules[i].closings);
   g_free(sim->nodes);
   g_free(sim->next_ms);
   g_free(sim);
@@ -105,29 +109,49 @@ verified_image(Sim *sim, SimMake make, guint version)
   return firmware;
 }
 
-/* A rule for all of a make: @hours "HH:MM-HH:MM", or NULL for always; @more: text of further keys. */
+/* "HH:MM-HH:MM, ...", as the form has it. */
+static void
+set_hours(SimRule *rule, const char *text)
+{
+  g_auto(GStrv) parts = g_strsplit(text, ", ", SIM_HOURS_MAX);
+
+  for (char **part = parts; *part; part++) {
+    guint from[2], until[2];
+
+    g_assert_cmpint(sscanf(*part, "%u:%u-%u:%u", &from[0], &from[1], &until[0], &until[1]), ==, 4);
+    rule->hours[rule->n_hours].from_minute = from[0] * 60 + from[1];
+    rule->hours[rule->n_hours++].until_minute = until[0] * 60 + until[1];
+  }
+}
+
+static SimRule *
+new_rule(Sim *sim, SimMake make, guint version)
+{
+  SimRule *rule = &sim->rules[sim->n_rules];
+
+  g_assert_cmpuint(sim->n_rules, <, SIM_RULES_MAX);
+  *rule = (SimRule){ .make = make, .version = version, .is_running = TRUE, .only = -1 };
+  rule->closings = g_array_new(FALSE, FALSE, sizeof(SimClosing));
+  g_snprintf(rule->name, sizeof rule->name, "%s-%u", sim_products[make], version);
+  return rule;
+}
+
+/* A rule for all of a make: @hours "HH:MM-HH:MM, ...", or NULL for always; @more: text of further keys. */
 static SimRule *
 add_rule(Sim *sim, SimMake make, guint version, const char *hours, const char *more)
 {
-  SimRule *rule = &sim->rules[sim->n_rules++];
+  SimRule *rule = new_rule(sim, make, version);
   g_autofree char *form = NULL;
-  guint from[2] = { 0 }, until[2] = { 0 };
 
-  g_assert_cmpuint(sim->n_rules, <=, SIM_RULES_MAX);
   if (hours)
-    g_assert_cmpint(sscanf(hours, "%u:%u-%u:%u", &from[0], &from[1], &until[0], &until[1]), ==, 4);
-  *rule = (SimRule){ .make = make,
-                     .version = version,
-                     .from_minute = from[0] * 60 + from[1],
-                     .until_minute = until[0] * 60 + until[1],
-                     .cap = MAX(sim->cap / 2, 2),
-                     .is_running = TRUE,
-                     .only = -1 };
-  g_snprintf(rule->name, sizeof rule->name, "%s-%u", sim_products[make], version);
+    set_hours(rule, hours);
+  rule->cap = MAX(sim->cap / 2, 2);
   rule->firmware = verified_image(sim, make, version);
   form = g_strdup_printf("'cap': <uint32 %u>%s%s%s%s", rule->cap, hours ? ", 'hours': <'" : "",
                          hours ? hours : "", hours ? "'>" : "", more);
+  sim->n_rules++;
   rule->id = rig_rule(sim->rig, rule->name, rule->firmware, form);
+  rule->was_open = sim_is_open(sim, rule);
   return rule;
 }
 
@@ -135,7 +159,7 @@ add_rule(Sim *sim, SimMake make, guint version, const char *hours, const char *m
 static void
 add_trial(Sim *sim, SimMake make)
 {
-  SimRule *rule = &sim->rules[sim->n_rules++];
+  SimRule *rule = new_rule(sim, make, TRIAL_VERSION);
   gint64 firmware = import_image(sim, make, TRIAL_VERSION);
   g_autofree char *text =
       g_strdup_printf("{'name': <'early'>, 'firmware': <int64 %" G_GINT64_FORMAT ">}", firmware);
@@ -148,7 +172,8 @@ add_trial(Sim *sim, SimMake make)
   g_variant_get(made, "(x)", &id);
   rig_refused(sim->rig, GW_ERROR_BAD_INPUT, "may use it",
               gw_command_rule_start(sim->rig->core, &rig_caller, id, rig_then()));
-  *rule = (SimRule){ .make = make, .version = TRIAL_VERSION, .is_running = TRUE, .only = (int)make };
+  sim->n_rules++;
+  rule->only = (int)make;
   g_strlcpy(rule->name, "trial", sizeof rule->name);
   rule->id = rig_push(sim->rig, firmware, sim->nodes[make].name);
 }
@@ -192,8 +217,32 @@ look_at_rules(Sim *sim)
     if (!rule->is_running || rule->only >= 0 || g_strcmp0(state, "paused") != 0)
       continue;
     resume_rule(sim, rule);
-    rule->first_group = 0; /* in spite of what failed */
+    rule->groups[0].size = rule->groups[1].size = 0; /* in spite of what failed */
   }
+}
+
+/* Two groups before the rest, the second larger; on work days, at night and at noon. */
+static void
+add_rule_in_groups(Sim *sim)
+{
+  guint first = MAX(sim->n_nodes / 500, 4), second = MAX(sim->n_nodes / 50, 6);
+  g_autofree char *more = g_strdup_printf(
+      ", 'groups': <['%u,success=60', '%u,success=50', 'rest']>, 'weekdays': <'mon, tue, wed, thu, fri'>",
+      first, second);
+  SimRule *rule = add_rule(sim, SIM_TOLD, 3, "12:00-13:30, 01:00-05:00", more);
+
+  rule->weekdays = 0x1f;
+  rule->groups[0] = (SimGroup){ first, 60 };
+  rule->groups[1] = (SimGroup){ second, 50 };
+}
+
+static void
+add_rule_with_blackout(Sim *sim, gint64 blackout_ms)
+{
+  g_autofree char *day = gw_clock_format(blackout_ms);
+  g_autofree char *more = g_strdup_printf(", 'blackouts': <'%.10s'>", day);
+
+  add_rule(sim, SIM_SILENT, 3, "23:30-03:30", more)->blackout_day = blackout_ms / RIG_DAY_MS;
 }
 
 /* What is done on each day, at its first moment: when nothing is under way. */
@@ -202,8 +251,9 @@ run_script(Sim *sim, guint day)
 {
   switch (day) {
   case 0:
-    for (SimMake make = SIM_TOLD; make < SIM_N_MAKES; make++)
-      add_rule(sim, make, 2, make == SIM_SESSION ? NULL : "22:00-04:30", "");
+    add_rule(sim, SIM_TOLD, 2, "22:00-02:00, 02:30-04:30", "");
+    add_rule(sim, SIM_SESSION, 2, NULL, "");
+    add_rule(sim, SIM_SILENT, 2, "22:00-04:30, 12:00-12:30", "");
     break;
   case 2:
     add_trial(sim, SIM_TOLD);
@@ -215,8 +265,8 @@ run_script(Sim *sim, guint day)
     resume_rule(sim, &sim->rules[SIM_TOLD]);
     break;
   case 7:
-    add_rule(sim, SIM_TOLD, 3, "01:00-05:00", ", 'groups': <['5,success=60', 'rest']>")->first_group = 5;
-    add_rule(sim, SIM_SILENT, 3, "23:30-03:30", "");
+    add_rule_in_groups(sim);
+    add_rule_with_blackout(sim, sim->now_ms + 2 * RIG_DAY_MS);
     break;
   case 9: /* a rule without hours, while nobody knows the time */
     sim->trusted_ms = sim->now_ms + 2 * SIM_HOUR_MS;
@@ -234,6 +284,7 @@ static void
 live_a_step(Sim *sim)
 {
   sim_set_clock(sim);
+  sim_watch_windows(sim);
   if (sim->is_up)
     gw_core_turn(sim->rig->core);
   for (guint i = 0; i < sim->n_nodes; i++)

@@ -204,7 +204,7 @@ on_stop(Sim *sim, const RigMessage *message)
   for (guint i = 0; i < sim->n_nodes; i++)
     if (strcmp(sim->nodes[i].token, token) == 0) {
       g_assert_cmpint(sim->nodes[i].make, !=, SIM_SILENT); /* that one is never cut */
-      sim_free_slot(&sim->nodes[i]);
+      sim_free_slot(sim, &sim->nodes[i]);
       if (sim->nodes[i].phase == SIM_SENDING)
         sim_node_cut(sim, &sim->nodes[i]);
     }
@@ -327,6 +327,6 @@ sim_worker_die(Sim *sim)
     if (node->phase == SIM_SENDING)
       sim_node_cut(sim, node);
     if (node->slot.is_running)
-      sim_free_slot(node);
+      sim_free_slot(sim, node);
   }
 }
