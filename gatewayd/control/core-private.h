@@ -20,6 +20,7 @@
 #include "store/blob.h"
 #include "store/db.h"
 
+typedef struct GwAges GwAges;
 typedef struct GwTimeline GwTimeline;
 typedef struct GwWorkers GwWorkers;
 typedef struct GwUpstreams GwUpstreams;
@@ -76,6 +77,7 @@ struct GwCore {
   GwUnpacker *unpacker;
   GwEvents *events;
   GwTimeline *timeline;
+  GwAges *ages;
   GwRegistry *registry;
   GwNeighbours *neighbours; /* NULL where the kernel does not let us ask */
   GwFirmwares *firmwares;

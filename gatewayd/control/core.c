@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "control/ages.h"
 #include "control/bulk.h"
 #include "control/catalog.h"
 #include "control/fetching.h"
@@ -293,6 +294,7 @@ core_new(const GwCorePlaces *places)
   core->epoch = (guint32)(gw_core_now(core).boot_ms / 50) + 1; /* beyond those of an earlier core */
   core->changes = g_hash_table_new(NULL, NULL);
   core->imports = g_hash_table_new(NULL, NULL);
+  core->ages = gw_ages_new();
   core->alarms = gw_alarms_new();
   core->slots = gw_slots_new();
   core->events = gw_events_new(core->context);
@@ -334,6 +336,7 @@ free_nouns(GwCore *core)
   gw_firmwares_free(core->firmwares);
   gw_registry_free(core->registry);
   gw_timeline_free(core->timeline);
+  gw_ages_free(core->ages);
   gw_slots_free(core->slots);
   gw_alarms_free(core->alarms);
 }

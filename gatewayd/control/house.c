@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include "base/log.h"
+#include "control/ages.h"
 #include "control/catalog.h"
 #include "control/logins.h"
 #include "control/progress.h"
@@ -85,6 +86,7 @@ static void
 drop_idle_pins(GwCore *core, GwChange *change)
 {
   GwNow now = gw_core_now(core);
+  GwOld old = gw_ages_older(core, core->limits.pin_idle_ms);
   g_autoptr(GPtrArray) idle = g_ptr_array_new();
   GHashTableIter iter;
   gpointer value;
@@ -95,7 +97,7 @@ drop_idle_pins(GwCore *core, GwChange *change)
     const GwUpdate *update = gw_updates_find(core->updates, pin->update_id);
 
     if ((!update || gw_update_state_is_final(update->state)) && now.is_trusted &&
-        now.wall_ms - pin->used_ms > core->limits.pin_idle_ms)
+        pin->update_id < old.update && now.wall_ms - pin->used_ms > core->limits.pin_idle_ms)
       g_ptr_array_add(idle, value);
   }
   for (guint i = 0; i < idle->len; i++)
@@ -104,10 +106,10 @@ drop_idle_pins(GwCore *core, GwChange *change)
 
 /* A failure may turn out to have been a success: its node is only heard late. */
 static gboolean
-may_be_mended(const GwUpdate *update, const GwNow *now)
+may_be_mended(const GwUpdate *update, const GwOld *old, const GwNow *now)
 {
   return (update->state == GW_UPDATE_FAILED || update->state == GW_UPDATE_EXPIRED) &&
-         now->wall_ms - update->finished_ms < MENDED_MS;
+         (update->id >= old->update || now->wall_ms - update->finished_ms < MENDED_MS);
 }
 
 /* Ended updates matter as long as their rule lives, or a pin of theirs does. */
@@ -115,6 +117,7 @@ static void
 drop_ended_updates(GwCore *core)
 {
   g_autoptr(GPtrArray) ended = g_ptr_array_new();
+  GwOld old = gw_ages_older(core, MENDED_MS);
   GwNow now = gw_core_now(core);
   GHashTableIter iter;
   gpointer value;
@@ -125,7 +128,7 @@ drop_ended_updates(GwCore *core)
     const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
 
     if (gw_update_state_is_final(update->state) && !(rule && gw_rule_is_live(rule)) &&
-        !gw_pins_of_update(core->pins, update->id) && !may_be_mended(update, &now))
+        !gw_pins_of_update(core->pins, update->id) && !may_be_mended(update, &old, &now))
       g_ptr_array_add(ended, value);
   }
   for (guint i = 0; i < ended->len; i++)
@@ -138,14 +141,17 @@ trim(GwCore *core)
   GwNow now = gw_core_now(core);
   g_autoptr(GwChange) change = gw_change_new(core, NULL);
   gint64 oldest_ms = now.is_trusted ? now.wall_ms - core->limits.timeline_age_ms : 0;
+  GwOld old;
 
+  gw_ages_look(core, change);
+  old = gw_ages_older(core, core->limits.timeline_age_ms);
   drop_idle_pins(core, change);
   drop_ended_updates(core);
-  gw_rows_trim_timeline(gw_change_batch(change), oldest_ms, TIMELINE_ROWS_MAX);
-  gw_rows_trim_updates(gw_change_batch(change), oldest_ms);
+  gw_rows_trim_timeline(gw_change_batch(change), old.timeline, oldest_ms, TIMELINE_ROWS_MAX);
+  gw_rows_trim_updates(gw_change_batch(change), old.update, oldest_ms);
   gw_rows_trim_days(gw_change_batch(change));
   gw_rows_trim_tallies(gw_change_batch(change));
-  gw_rows_trim_events(gw_change_batch(change), oldest_ms, (guint)core->limits.events);
+  gw_rows_trim_events(gw_change_batch(change), old.event, (guint)core->limits.events);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "control/ages.h"
 #include "control/budget.h"
 #include "control/imports.h"
 #include "control/logins.h"
@@ -122,6 +123,7 @@ load_rows(gpointer user, GError **error)
          gw_rows_load_updates(db, &now, take_update, core, error) &&
          gw_rows_load_pins(db, &now, take_pin, core, error) &&
          gw_rows_load_upstreams(db, gw_upstreams_load, core->upstreams, error) &&
+         gw_rows_load_ages(db, gw_ages_load, core->ages, error) &&
          gw_rows_load_meta(db, take_meta, core, error) && gw_rollouts_load(core, error) &&
          gw_relay_load(core->relay, error);
 }
@@ -209,6 +211,7 @@ gw_loading_run(GwCore *core, GError **error)
   gw_verifications_resume(core, change);
   gw_relay_begin(core->relay, change);
   say_start(core, change);
+  gw_ages_look(core, change);
   gw_rollouts_resume(core, change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
   watch_all(core);

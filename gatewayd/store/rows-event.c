@@ -11,12 +11,12 @@ gw_rows_put_event(GwBatch *batch, const GwEventRow *row)
 }
 
 void
-gw_rows_trim_events(GwBatch *batch, gint64 before_ms, guint max)
+gw_rows_trim_events(GwBatch *batch, gint64 before_id, guint max)
 {
   gw_batch_add(batch,
-               "DELETE FROM event WHERE (wall_ms < ? OR id <= (SELECT id FROM event ORDER BY id DESC LIMIT 1 "
+               "DELETE FROM event WHERE (id < ? OR id <= (SELECT id FROM event ORDER BY id DESC LIMIT 1 "
                "OFFSET ?)) AND id NOT IN (SELECT event FROM outbox)",
-               "ii", before_ms, (gint64)max);
+               "ii", before_id, (gint64)max);
 }
 
 GwEventRow

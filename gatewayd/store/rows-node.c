@@ -187,9 +187,9 @@ gw_rows_trim_timeline_of(GwBatch *batch, const char *node, guint max)
 }
 
 void
-gw_rows_trim_timeline(GwBatch *batch, gint64 before_ms, guint max)
+gw_rows_trim_timeline(GwBatch *batch, gint64 before_id, gint64 before_ms, guint max)
 {
-  gw_batch_add(batch, "DELETE FROM timeline WHERE last_ms < ?", "i", before_ms);
+  gw_batch_add(batch, "DELETE FROM timeline WHERE id < ? AND last_ms < ?", "ii", before_id, before_ms);
   gw_batch_add(
       batch,
       "DELETE FROM timeline WHERE NOT is_final AND id <= (SELECT id FROM timeline WHERE NOT is_final "

@@ -46,11 +46,12 @@ gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now)
 }
 
 void
-gw_rows_trim_updates(GwBatch *batch, gint64 before_ms)
+gw_rows_trim_updates(GwBatch *batch, gint64 before_id, gint64 before_ms)
 {
-  gw_batch_add(batch,
-               "DELETE FROM node_update WHERE NOT is_open AND changed_ms < ? AND NOT " GW_SQL_LIVE_UPDATES,
-               "i", before_ms);
+  gw_batch_add(
+      batch,
+      "DELETE FROM node_update WHERE NOT is_open AND id < ? AND changed_ms < ? AND NOT " GW_SQL_LIVE_UPDATES,
+      "ii", before_id, before_ms);
   gw_batch_add(batch, "DELETE FROM history WHERE node_update NOT IN (SELECT id FROM node_update)", "");
 }
 

@@ -59,8 +59,9 @@ void gw_rows_trim_days(GwBatch *batch);
 /* --- updates and pins; boot clock times are kept across reboots as what was left of them at @now --- */
 void gw_rows_put_update(GwBatch *batch, const GwUpdate *update, const GwNow *now);
 
-/* Ended ones that changed last before @before_ms, with their history; never what start-up reads. */
-void gw_rows_trim_updates(GwBatch *batch, gint64 before_ms);
+/* Ended ones below @before_id that changed last before @before_ms, with their history; never what start-up
+ * reads. */
+void gw_rows_trim_updates(GwBatch *batch, gint64 before_id, gint64 before_ms);
 
 typedef struct {
   gint64 update_id;
@@ -95,8 +96,8 @@ typedef struct {
   gboolean is_final;
 } GwEventRow;
 void gw_rows_put_event(GwBatch *batch, const GwEventRow *row);
-/* Older than @before_ms, or beyond the newest @max rows; never one that an outbox still holds. */
-void gw_rows_trim_events(GwBatch *batch, gint64 before_ms, guint max);
+/* Below @before_id, or beyond the newest @max rows; never one that an outbox still holds. */
+void gw_rows_trim_events(GwBatch *batch, gint64 before_id, guint max);
 
 typedef struct {
   gint64 id;
@@ -108,8 +109,18 @@ typedef struct {
 void gw_rows_put_timeline(GwBatch *batch, const GwTimelineRow *row);
 /* So that at most @max rows of the node stay: oldest first, final ones last. */
 void gw_rows_trim_timeline_of(GwBatch *batch, const char *node, guint max);
-/* Older than @before_ms, or beyond the newest @max rows; final ones have a @max of their own. */
-void gw_rows_trim_timeline(GwBatch *batch, gint64 before_ms, guint max);
+/* Below @before_id and last true before @before_ms, or beyond the newest @max rows; final ones have a @max of
+ * their own. */
+void gw_rows_trim_timeline(GwBatch *batch, gint64 before_id, gint64 before_ms, guint max);
+
+/* --- ages --- */
+#define GW_AGE_DAYS_MAX 3700 /* the longest age that can be asked for, and some */
+typedef struct {
+  gint64 day, up_ms;              /* of the gateway's running time */
+  gint64 event, timeline, update; /* the ids that came next on that day */
+} GwAgeRow;
+void gw_rows_put_age(GwBatch *batch, const GwAgeRow *row);
+void gw_rows_trim_ages(GwBatch *batch, gint64 before_day);
 
 /* --- outbox, upstreams, odds and ends --- */
 typedef struct {
@@ -173,6 +184,9 @@ gboolean gw_rows_load_days(GwDb *db, void (*each)(gint64 rule_id, gint64 key, gi
  * the boot clock are @now's. */
 gboolean gw_rows_load_updates(GwDb *db, const GwNow *now, void (*each)(GwUpdate *update, gpointer user),
                               gpointer user, GError **error);
+/* Oldest first. */
+gboolean gw_rows_load_ages(GwDb *db, void (*each)(const GwAgeRow *row, gpointer user), gpointer user,
+                           GError **error);
 gboolean gw_rows_load_pins(GwDb *db, const GwNow *now, void (*each)(const GwPinRow *row, gpointer user),
                            gpointer user, GError **error);
 gboolean gw_rows_load_upstreams(GwDb *db, void (*each)(const GwUpstreamRow *row, gpointer user),

@@ -421,3 +421,12 @@ CREATE TABLE rule_day (
   day INTEGER NOT NULL, -- since 1970
   PRIMARY KEY (rule, key)
 ) WITHOUT ROWID;
+
+-- Which ids came next on each day of the gateway's running time: what is old; see control/ages.h.
+CREATE TABLE age (
+  day INTEGER PRIMARY KEY, -- of running time
+  up_ms INTEGER NOT NULL,  -- running time, at the last look on this day
+  event INTEGER NOT NULL,
+  timeline INTEGER NOT NULL,
+  node_update INTEGER NOT NULL
+);

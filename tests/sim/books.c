@@ -37,6 +37,33 @@ list(Sim *sim, const char *kind, const char *const *columns, SimRow each, gpoint
   } while (*cursor);
 }
 
+static void
+take_text(Sim *sim, GVariant *row, gpointer user)
+{
+  gpointer *wanted = user;
+
+  g_free(wanted[1]);
+  wanted[1] = g_strdup(sim_text_of(row, wanted[0]));
+}
+
+char *
+sim_look_up(Sim *sim, const char *kind, const char *key, const char *value, const char *column)
+{
+  const char *columns[] = { column, NULL };
+  gpointer wanted[] = { (gpointer)column, NULL };
+  g_autoptr(GVariant) filter = g_variant_ref_sink(g_variant_new_parsed("{%s: <%s>}", key, value));
+  GwListQuery query = { kind, columns, filter, "", "", 1 };
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GVariant) result = NULL, rows = NULL;
+
+  gw_query_list(sim->rig->core, &query, rig_then());
+  result = rig_result(sim->rig, &error);
+  g_assert_no_error(error);
+  rows = g_variant_get_child_value(result, 0);
+  take_rows(sim, rows, take_text, wanted);
+  return wanted[1];
+}
+
 void
 sim_events(Sim *sim, const char *type, SimRow each, gpointer user)
 {

@@ -49,7 +49,7 @@ static void
 note_closing(Sim *sim, SimRule *rule)
 {
   guint number = (guint)(rule - sim->rules);
-  g_autofree char *state = rig_column(sim->rig, "rules", "name", rule->name, "state");
+  g_autofree char *state = sim_look_up(sim, "rules", "name", rule->name, "state");
   SimClosing closing = { .end_ms = sim->now_ms - sim->now_ms % SIM_MINUTE_MS };
 
   for (guint i = 0; i < sim->n_nodes; i++) {
@@ -62,7 +62,7 @@ note_closing(Sim *sim, SimRule *rule)
     closing.least +=
         node->n_updates[number] == 0 && rule->groups[0].size == 0 && node->version < rule->version;
   }
-  closing.is_exact = sim->rig->is_trusted && strcmp(state, "running") == 0;
+  closing.is_exact = sim->rig->is_trusted && g_strcmp0(state, "running") == 0;
   g_array_append_val(rule->closings, closing);
 }
 

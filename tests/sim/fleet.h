@@ -197,6 +197,8 @@ void sim_free_slot(Sim *sim, SimNode *node);
 typedef void (*SimRow)(Sim *sim, GVariant *row, gpointer user);
 /* All events of that type. */
 void sim_events(Sim *sim, const char *type, SimRow each, gpointer user);
+/* A text of the row whose @key is @value, or NULL; what was submitted before is on disk. Caller frees. */
+char *sim_look_up(Sim *sim, const char *kind, const char *key, const char *value, const char *column);
 /* "" where there is none. */
 const char *sim_text_of(GVariant *row, const char *column);
 

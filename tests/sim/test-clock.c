@@ -248,6 +248,71 @@ test_at_1970(void)
   token = rig_expect_offer(rig, &node, "5"); /* made last, and so the newest */
 }
 
+/* ---- history ---- */
+
+static guint
+count_rows(Rig *rig, const char *node)
+{
+  g_autofree char *at = rig_column(rig, "updates", "node", node, "id");
+
+  return rig_count_events(rig, "update.*") + (at ? 1 : 0);
+}
+
+static void
+run_for(Rig *rig, gint64 ms)
+{
+  for (gint64 at_ms = 0; at_ms < ms; at_ms += HOUR_MS)
+    pass(rig, HOUR_MS, rig->wall_ms + HOUR_MS);
+  rig_settle(rig);
+}
+
+static void
+restart(Rig *rig)
+{
+  rig_stop_core(rig);
+  rig_start_core(rig);
+  rig_connect_lan(rig);
+  rig_connect_wan(rig);
+}
+
+/* A trusted clock that jumps makes no history older than it is; what has really passed does. */
+static void
+test_history_outlives_jumps(void)
+{
+  g_autoptr(Rig) rig = rig_new_at(g_mkdtemp(g_strdup("/dev/shm/gatewayd-clock-XXXXXX")),
+                                  "[limits]\ntimeline-age=3d\nevents=1000000\n");
+  RigAsker node;
+  gint64 now_ms = at("2027-06-30T12:00:00Z");
+  guint n;
+
+  rig->wall_ms = 5000; /* in 1970, what is recorded is not the oldest of all */
+  rig->is_trusted = FALSE;
+  rig_product(rig, "weather", RIG_TOLD);
+  node = new_node(rig, "node");
+  rig->is_trusted = TRUE;
+  pass(rig, HOUR_MS, now_ms);
+  rig_rule(rig, "any", rig_verified(rig, "weather", "5"), NULL);
+  g_assert_true(ask_and_take(rig, &node));
+  g_assert_false(ask_and_take(rig, &node)); /* heard with it */
+  check_state(rig, "any", "completed");
+  n = count_rows(rig, "node");
+  g_assert_cmpuint(n, >, 4);
+  for (int i = 0; i < 3; i++) {
+    pass(rig, HOUR_MS, at("2057-06-30T12:00:00Z"));
+    run_for(rig, 5 * HOUR_MS);
+    restart(rig);
+    g_assert_cmpuint(count_rows(rig, "node"), ==, n);
+    pass(rig, HOUR_MS, now_ms);
+    run_for(rig, 5 * HOUR_MS);
+    g_assert_cmpuint(count_rows(rig, "node"), ==, n);
+  }
+  g_assert_cmpuint(rig_count_events(rig, "node.seen"), >, 0);
+  run_for(rig, 2 * RIG_DAY_MS);
+  g_assert_cmpuint(count_rows(rig, "node"), ==, n);
+  run_for(rig, 3 * RIG_DAY_MS);
+  g_assert_cmpuint(count_rows(rig, "node"), ==, 0);
+}
+
 /* ---- the machine is switched off ---- */
 
 static void
@@ -314,6 +379,7 @@ main(int argc, char **argv)
   g_test_add_func("/promise/E4/next-attempt-keeps-the-hours", test_next_attempt_keeps_the_hours);
   g_test_add_func("/promise/E4/thirty-years-on", test_thirty_years_on);
   g_test_add_func("/promise/E4/at-1970", test_at_1970);
+  g_test_add_func("/promise/E4/history-outlives-jumps", test_history_outlives_jumps);
   g_test_add_func("/promise/E4/waits-outlive-reboots", test_waits_outlive_reboots);
   g_test_add_func("/promise/E4/deadlines-outlive-reboots", test_deadlines_outlive_reboots);
   return g_test_run();

@@ -280,6 +280,14 @@ run_script(Sim *sim, guint day)
 
 /* ---- time ---- */
 
+/* A simulated hour is soon over, and its snapshot is not: nobody should wait behind a day of them. */
+static void
+wait_for_disk(Sim *sim)
+{
+  if (sim->is_up && (sim->now_ms - sim->began_ms) % SIM_HOUR_MS == 0)
+    g_free(sim_look_up(sim, "updates", "node", "nobody", "id"));
+}
+
 static void
 live_a_step(Sim *sim)
 {
@@ -293,6 +301,7 @@ live_a_step(Sim *sim)
   sim_disasters(sim);
   if (sim->is_up)
     sim_worker_settle(sim);
+  wait_for_disk(sim);
   sim->now_ms += SIM_STEP_MS;
 }
 

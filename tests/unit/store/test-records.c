@@ -321,11 +321,11 @@ test_a_timeline_keeps_its_newest_and_its_final_rows(void)
   commit(&site, batch);
   assert_lists(&site, &(GwListing){ .table = GW_TABLE_TIMELINE, .limit = 20 }, "2 7 8 9 10 ", -1);
   batch = gw_batch_new();
-  gw_rows_trim_timeline(batch, 15, 2);
+  gw_rows_trim_timeline(batch, G_MAXINT64, 15, 2);
   commit(&site, batch);
   assert_lists(&site, &(GwListing){ .table = GW_TABLE_TIMELINE, .limit = 20 }, "2 9 10 ", -1);
   batch = gw_batch_new();
-  gw_rows_trim_timeline(batch, 95, 100);
+  gw_rows_trim_timeline(batch, G_MAXINT64, 95, 100);
   commit(&site, batch);
   assert_lists(&site, &(GwListing){ .table = GW_TABLE_TIMELINE, .limit = 20 }, "10 ", -1);
   batch = gw_batch_new(); /* final ones have a room of their own, and it is not endless */
@@ -334,7 +334,7 @@ test_a_timeline_keeps_its_newest_and_its_final_rows(void)
 
     gw_rows_put_timeline(batch, &row);
   }
-  gw_rows_trim_timeline(batch, 95, 2);
+  gw_rows_trim_timeline(batch, G_MAXINT64, 95, 2);
   commit(&site, batch);
   assert_lists(&site, &(GwListing){ .table = GW_TABLE_TIMELINE, .limit = 20 }, "10 14 15 ", -1);
   site_clear(&site);
@@ -355,7 +355,7 @@ test_old_updates_go_with_their_history(void)
   put_update(batch, &NOW, some_update(3, "a", GW_UPDATE_OFFERED, 9));
   for (gint64 id = 1; id <= 3; id++)
     put_history(batch, id);
-  gw_rows_trim_updates(batch, 1000);
+  gw_rows_trim_updates(batch, G_MAXINT64, 1000);
   commit(&site, batch);
   assert_lists(&site, &(GwListing){ .table = GW_TABLE_UPDATES, .limit = 9 }, "2 3 ", -1);
   assert_lists(&site, &(GwListing){ .table = GW_TABLE_HISTORY, .limit = 9 }, "2 3 ", -1);
