@@ -55,6 +55,20 @@ drop_days(GwCore *core, gint64 before, GwChange *change)
   gw_rows_trim_ages(gw_change_batch(change), before);
 }
 
+/* What was there before the very first day is not known to be old. */
+static void
+begin_day(GwCore *core, gboolean is_known)
+{
+  GwAgeRow day = { .day = core->ages->up_ms / DAY_MS };
+
+  if (is_known) {
+    day.event = gw_db_next_id(core->db, GW_SEQUENCE_EVENT);
+    day.timeline = gw_db_next_id(core->db, GW_SEQUENCE_TIMELINE);
+    day.update = gw_db_next_id(core->db, GW_SEQUENCE_UPDATE);
+  }
+  g_array_append_val(core->ages->days, day);
+}
+
 void
 gw_ages_look(GwCore *core, GwChange *change)
 {
@@ -65,14 +79,7 @@ gw_ages_look(GwCore *core, GwChange *change)
   ages->up_ms += ages->seen_boot_ms ? MAX(boot_ms - ages->seen_boot_ms, 0) : 0;
   ages->seen_boot_ms = boot_ms;
   if (!day || ages->up_ms / DAY_MS > day->day) {
-    GwAgeRow new_day = {
-      .day = ages->up_ms / DAY_MS,
-      .event = gw_db_next_id(core->db, GW_SEQUENCE_EVENT),
-      .timeline = gw_db_next_id(core->db, GW_SEQUENCE_TIMELINE),
-      .update = gw_db_next_id(core->db, GW_SEQUENCE_UPDATE),
-    };
-
-    g_array_append_val(ages->days, new_day);
+    begin_day(core, day != NULL);
     day = newest_day(ages);
     drop_days(core, day->day - GW_AGE_DAYS_MAX, change);
   }
