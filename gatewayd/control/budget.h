@@ -7,8 +7,14 @@
 
 /* Room for @size more (0 = it is not known how many)? Always, where no budget is set. */
 gboolean gw_budget_has_room(GwCore *core, guint64 size);
-/* They came. Says so when 80 % are used, and when all are. */
-void gw_budget_spend(GwCore *core, guint64 bytes);
+/* An image is on its way, from @offset on: what has come of it when this process ends is counted when the
+ * next one starts. */
+void gw_budget_open(GwCore *core, const GwFirmware *firmware, guint64 offset);
+/* They came, of @firmware, whose fetch has ended. Says so when 80 % are used, and when all are. */
+void gw_budget_spend(GwCore *core, const GwFirmware *firmware, guint64 bytes);
+/* Once, when everything is loaded: what was on its way when the core ended. */
+void gw_budget_resume(GwCore *core);
+void gw_budget_clear(GwBudget *budget);
 /* Of this month. */
 guint64 gw_budget_used(GwCore *core);
 /* One row of the core's small facts; others are not its own. */

@@ -54,6 +54,7 @@ typedef struct {
 typedef struct {
   int month; /* 12 for each year, 0 = none yet */
   guint64 used;
+  GHashTable *open; /* SHA-256 -> GwOpenFetch: what comes is not in used yet; NULL = nothing */
 } GwBudget;
 
 struct GwCore {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "control/ages.h"
+#include "control/budget.h"
 #include "control/bulk.h"
 #include "control/catalog.h"
 #include "control/fetching.h"
@@ -364,6 +365,7 @@ gw_core_stop(GwCore *core)
   g_hash_table_unref(core->imports);
   g_source_destroy(core->timer);
   g_source_unref(core->timer);
+  gw_budget_clear(&core->budget);
   free_nouns(core);
   gw_events_free(core->events);
   g_clear_pointer(&core->config, gw_config_unref);

@@ -133,8 +133,7 @@ firmware_of(const Fetch *fetch)
 static void
 spend(Fetch *fetch, guint64 end)
 {
-  if (end > fetch->offset)
-    gw_budget_spend(fetch->fetching->core, end - fetch->offset);
+  gw_budget_spend(fetch->fetching->core, firmware_of(fetch), end > fetch->offset ? end - fetch->offset : 0);
 }
 
 /* The fetch does not run any more; it may run again. */
@@ -273,6 +272,8 @@ start_ingest(Fetch *fetch, guint64 offset)
       gw_ingest_start(core->store, &expected, g_steal_fd(&fetch->read_fd), on_ingested, fetch, &error);
   if (!fetch->ingest)
     end_badly(fetch, error);
+  else
+    gw_budget_open(core, firmware, offset);
   return fetch->ingest != NULL;
 }
 

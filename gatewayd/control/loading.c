@@ -214,6 +214,7 @@ gw_loading_run(GwCore *core, GError **error)
   gw_ages_look(core, change);
   gw_rollouts_resume(core, change);
   gw_change_commit(g_steal_pointer(&change), NULL, NULL);
+  gw_budget_resume(core);
   watch_all(core);
   gw_scheduler_fetch_needed(core);
   return TRUE;

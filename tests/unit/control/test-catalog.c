@@ -319,6 +319,38 @@ test_month_of_the_wan(void)
   g_assert_cmpuint(rig_count_events(rig, "daemon.budget-spent"), ==, 0);
 }
 
+/* Bytes of a fetch that the core's end cut short came over the WAN as well. */
+static void
+test_month_counts_what_was_cut(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) first = NULL, second = NULL;
+  GwFetched begun = { .result = -1, .is_restarted = TRUE, .validator = (char *)"\"v1\"", .text = (char *)"" };
+  GwFetch wanted;
+
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_true(gw_fetch_unpack(first->payload, &wanted));
+  begun.id = wanted.id;
+  gw_fetch_clear(&wanted);
+  gw_link_send(rig->wan, GW_MESSAGE_FETCHED, 0, gw_fetched_pack(&begun), NULL, 0);
+  rig_settle(rig);
+  g_assert_true(gw_write_all(first->fd, image, 1000, NULL));
+  rig_settle(rig);
+  for (int i = 0; i < 2; i++) { /* and they are counted once */
+    rig_stop_core(rig);
+    rig_start_core(rig);
+    g_assert_cmpuint(gw_budget_used(rig->core), ==, 1000);
+  }
+  rig_connect_lan(rig);
+  rig_connect_wan(rig);
+  second = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  g_assert_nonnull(second);
+  rig_deliver(rig, second, image, sizeof(image), GATEWAY_OK); /* from its beginning */
+  rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
+  g_assert_cmpuint(gw_budget_used(rig->core), ==, 1000 + sizeof(image));
+}
+
 /* Room is made by what nothing needs; what is gone is not offered as if it were there. */
 static void
 test_room_is_made(void)
@@ -531,6 +563,7 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/C3/single-flight", test_single_flight);
   g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
   g_test_add_func("/control/catalog/month-of-the-wan", test_month_of_the_wan);
+  g_test_add_func("/control/catalog/month-counts-what-was-cut", test_month_counts_what_was_cut);
   g_test_add_func("/control/catalog/room", test_room_is_made);
   g_test_add_func("/promise/C2/fetched-again", test_flipped_byte_is_fetched_again);
   g_test_add_func("/control/catalog/only-copy-stays", test_only_copy_stays);
