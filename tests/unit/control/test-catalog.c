@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/sign.h"
 #include "control/budget.h"
 
@@ -344,6 +345,7 @@ test_month_counts_what_was_cut(void)
   }
   rig_connect_lan(rig);
   rig_connect_wan(rig);
+  publish(rig, 2, "weather", "5", 'a');
   second = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
   g_assert_nonnull(second);
   rig_deliver(rig, second, image, sizeof(image), GATEWAY_OK); /* from its beginning */
