@@ -29,7 +29,12 @@ OTHERS = [
     ("openluat,port={port},version=1.0.0", "openluat", "866888020000002", "1.0.1"),
     ("quectel:{line},version=1_0_0", "quectel-at", "quectel-mcu", "2_0_0", "--type=STM32"),
     ("gizwits-mcu:{line},version=03030006", "gizwits-mcu", "gizwits-mcu", "03030009", "--hardware=03010100", "--type=mcu"),
+    ("openluat-at:{line}", "openluat-at", "air720-at", "AirM2M_720_V423_LTE_AT"),
 ]
+MORE = """[plugin openluat-at]
+url=http://127.0.0.1:{openluat}/openluat/
+poll=1s
+"""
 CONFIG = """[clock]
 trust=always
 
@@ -217,7 +222,7 @@ class Show:
 
     def config_of_others(self):
         self.ports = {plugin: free_port() for _, plugin, *_ in OTHERS}
-        text = ""
+        text = MORE.format(**self.ports)
         for words, plugin, node, *_ in OTHERS:
             if is_on_a_line(words):
                 text += f"[line {node}]\ndevice={self.folder}/line-{plugin}\nplugin={plugin}\nnode={node}\n"
@@ -226,7 +231,7 @@ class Show:
         return text
 
     def update_others(self):
-        self.step(f"{len(OTHERS)} more makes, each with its own protocol, two of them on serial lines. They tell their "
+        self.step(f"{len(OTHERS)} more makes, each with its own protocol, three of them on serial lines. They tell their "
                   "versions, so nothing is inferred: the gateway waits until each was heard with the new one.")
         words = [words.format(port=self.ports[plugin], line=f"{self.folder}/line-{plugin}") for words, plugin, *_ in OTHERS]
         program = BUILD / "tests/nodes/gateway-nodes"
