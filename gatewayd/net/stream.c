@@ -112,6 +112,8 @@ gw_stream_write(GwStream *stream, const GwSlice pieces[2], gboolean has_more, gs
     return write_tls(stream, pieces, ret_size);
   if (stream->is_tty)
     n = writev(stream->watch.fd, vector, 2);
+  else if (pieces[1].size == 0) /* most replies: there is no message head to be copied and checked */
+    n = send(stream->watch.fd, pieces[0].data, pieces[0].size, MSG_NOSIGNAL | (has_more ? MSG_MORE : 0));
   else
     n = sendmsg(stream->watch.fd, &message, MSG_NOSIGNAL | (has_more ? MSG_MORE : 0));
   if (n < 0)

@@ -10,7 +10,7 @@
 
 #define MAX_TRANSACTION 2000 /* statements */
 #define MANY 4               /* batches in one transaction: more are on their way */
-#define GATHER_US 8000       /* then from the begin of one transaction to the next */
+#define GATHER_US 4000       /* then from the begin of one transaction to the next */
 #define WAIT_FIRST_MS 250    /* until a full disk is tried again; doubled each time */
 #define WAIT_MAX_MS 16000
 
