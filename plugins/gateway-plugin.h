@@ -244,6 +244,9 @@ typedef enum {
 #define GATEWAY_ONE_STEP 4u
 /* Traits of an upstream. */
 #define GATEWAY_REPORTS 256u /* has report(): events are kept for it until it took them */
+/* Traits of a format. */
+#define GATEWAY_ENCODING                                                                                     \
+  512u /* its file is a text for one binary, its only image: a product may ask for that */
 /* HTTP behaviour that is not the default. Default: one write for the head, exact Content-Length, never
  * chunked, one range by RFC 9110, keep-alive as asked, the socket held 5 s after the last byte of a closed
  * connection, RST when we abort a transfer. */

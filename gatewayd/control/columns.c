@@ -150,6 +150,7 @@ NUMBER(product_series, GwProduct, series_chars)
 FLAG(product_auto, GwProduct, is_auto_adopt)
 FLAG(product_signature, GwProduct, is_require_signature)
 FLAG(product_self_verifying, GwProduct, is_self_verifying)
+FLAG(product_to_binary, GwProduct, is_to_binary)
 TEXT(product_family, GwProduct, family)
 
 static GVariant *
@@ -196,6 +197,7 @@ static const GwColumn PRODUCTS[] = {
   { "least-identity", FALSE, product_identity },
   { "require-signature", TRUE, product_signature },
   { "self-verifying", FALSE, product_self_verifying },
+  { "to-binary", FALSE, product_to_binary },
   { "family", TRUE, product_family },
   { "labels", FALSE, product_labels },
   { "nodes", FALSE, product_nodes },

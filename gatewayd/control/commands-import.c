@@ -152,6 +152,7 @@ is_complete(const GwFirmware *firmware, GError **error)
 }
 
 static void on_import_ingested(GwIngest *ingest, GwSealed *sealed, const GError *error, gpointer user);
+static void on_import_recognized(const GwFindings *findings, const GError *error, gpointer user);
 
 /* The file was only the wrapping. */
 static void
@@ -201,6 +202,25 @@ take_out(Import *import, const GwFindings *findings, GError **error)
   gw_recognition_extract(import->core, import->sealed, index, on_extracted, import);
 }
 
+/* Is it a text, and a product whose nodes eat the binary that it stands for? */
+static gboolean
+is_to_convert(const Import *import, const GwFindings *findings)
+{
+  const GwProduct *product = gw_products_find(import->core->firmwares, import->firmware->product);
+  const GatewayPlugin *format = findings ? gw_plugins_find(import->core->plugins, findings->format) : NULL;
+
+  return product && product->is_to_binary && format && format->traits & GATEWAY_ENCODING &&
+         !*import->member && !*findings->refusal;
+}
+
+static void
+convert(Import *import)
+{
+  g_free(import->member);
+  import->member = g_strdup("*.bin");
+  gw_recognition_list(import->core, import->sealed, import->firmware->name, on_import_recognized, import);
+}
+
 static void
 on_import_recognized(const GwFindings *findings, const GError *error, gpointer user)
 {
@@ -213,7 +233,9 @@ on_import_recognized(const GwFindings *findings, const GError *error, gpointer u
     import_fail(import, why);
     return;
   }
-  if (is_wrapped && !*findings->refusal)
+  if (is_to_convert(import, findings))
+    convert(import);
+  else if (is_wrapped && !*findings->refusal)
     take_out(import, findings, &why);
   else if ((!findings || gw_recognition_apply(import->core, import->firmware, findings, &why)) &&
            is_complete(import->firmware, &why))

@@ -9,9 +9,16 @@
 #define LABELS_MAX 32
 
 static const GwFormKey PRODUCT_KEYS[] = {
-  { "plugin", 's' },     { "scheme", 's' },         { "series-chars", 'i' },
-  { "auto-adopt", 'b' }, { "least-identity", 's' }, { "require-signature", 'b' },
-  { "family", 's' },     { "labels", 'a' },         { "self-verifying", 'b' },
+  { "plugin", 's' },
+  { "scheme", 's' },
+  { "series-chars", 'i' },
+  { "auto-adopt", 'b' },
+  { "least-identity", 's' },
+  { "require-signature", 'b' },
+  { "family", 's' },
+  { "labels", 'a' },
+  { "self-verifying", 'b' },
+  { "to-binary", 'b' },
   { NULL, 0 },
 };
 
@@ -75,6 +82,7 @@ take_product_form(GwCore *core, GwProduct *product, GVariant *form, const GwProd
   product->is_auto_adopt = gw_form_flag(form, "auto-adopt", product->is_auto_adopt);
   product->is_require_signature = gw_form_flag(form, "require-signature", product->is_require_signature);
   product->is_self_verifying = gw_form_flag(form, "self-verifying", product->is_self_verifying);
+  product->is_to_binary = gw_form_flag(form, "to-binary", product->is_to_binary);
   gw_form_take(form, "family", &product->family);
   take_labels(product, form);
 }

@@ -70,8 +70,8 @@ typedef struct {
 void gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *order, GwThen then);
 
 /* --- products and nodes --- */
-/* @form: plugin, scheme, series-chars, auto-adopt, least-identity, require-signature, self-verifying, family,
- * labels (as). Makes or changes. */
+/* @form: plugin, scheme, series-chars, auto-adopt, least-identity, require-signature, self-verifying,
+ * to-binary, family, labels (as). Makes or changes. */
 void gw_command_product_set(GwCore *core, const GwCaller *caller, const char *name, GVariant *form,
                             GwThen then);
 /* @options: product, location. -> (u how many) */

@@ -74,6 +74,7 @@ typedef struct {
   int least_identity; /* GwIdentity that auto-adoption accepts */
   gboolean is_require_signature;
   gboolean is_self_verifying; /* what its one node proved needs no person's word */
+  gboolean is_to_binary;      /* a text that stands for a binary is taken for that */
   char *family;               /* products of one family may have each other's firmware; "" = none */
   GPtrArray *labels;          /* char *, for people and lists */
 } GwProduct;

@@ -9,11 +9,11 @@ gw_rows_put_product(GwBatch *batch, const GwProduct *product)
 {
   g_autofree char *labels = gw_rows_write_strings(product->labels);
 
-  gw_batch_add(batch, "INSERT OR REPLACE INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "sssiisissi",
-               product->name, product->plugin, gw_version_scheme_name(product->scheme),
+  gw_batch_add(batch, "INSERT OR REPLACE INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               "sssiisissii", product->name, product->plugin, gw_version_scheme_name(product->scheme),
                (gint64)product->series_chars, (gint64)product->is_auto_adopt,
                gw_identity_name((GwIdentity)product->least_identity), (gint64)product->is_require_signature,
-               product->family, labels, (gint64)product->is_self_verifying);
+               product->family, labels, (gint64)product->is_self_verifying, (gint64)product->is_to_binary);
 }
 
 void
@@ -44,6 +44,7 @@ read_product(const GwRow *row, gpointer user)
   gw_rows_read_text(&product->family, row, 7);
   gw_rows_read_strings(gw_row_text(row, 8), product->labels);
   product->is_self_verifying = gw_row_int(row, 9) != 0;
+  product->is_to_binary = gw_row_int(row, 10) != 0;
   reader->each(product, reader->user);
 }
 

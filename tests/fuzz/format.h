@@ -90,6 +90,27 @@ memory_verify(GatewayJob *job, const uint8_t sha256[32], const void *signature, 
   return -1;
 }
 
+static const char *
+memory_setting(const GatewaySettings *settings, const char *key)
+{
+  return "";
+}
+
+static int64_t
+memory_number(const GatewaySettings *settings, const char *key)
+{
+  return 255;
+}
+
+static bool
+memory_flag(const GatewaySettings *settings, const char *key)
+{
+  return false;
+}
+
+static const GatewaySettings MEMORY_SETTINGS = { sizeof(GatewaySettings), memory_setting, memory_number,
+                                                 memory_flag };
+
 static int
 fuzz_format(const GatewayPlugin *plugin, const uint8_t *data, size_t size, const char *file_name)
 {
@@ -99,6 +120,7 @@ fuzz_format(const GatewayPlugin *plugin, const uint8_t *data, size_t size, const
     .face = { .size = sizeof(GatewayJob),
               .input_fd = -1,
               .input_size = size,
+              .settings = &MEMORY_SETTINGS,
               .file_name = file_name,
               .image = memory_image,
               .data = memory_data,

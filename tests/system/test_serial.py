@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """MCUs on serial lines through the real daemons: the gateway plays the module that they believe to talk to."""
+import hashlib
 import os
 import select
 import pty
@@ -42,7 +43,8 @@ class Mcus:
         for name in names:
             self.plug_in(name)
         self.gateway = Gateway(build, folder / "gateway", CONFIG + self.config() + "".join(map(self.section, names)))
-        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, *(f"plugins/transport/{one}" for one in (self.plugin, *self.others))]
+        self.gateway.plugin_folders = [*PLUGIN_FOLDERS, "plugins/format/hex",
+                                       *(f"plugins/transport/{one}" for one in (self.plugin, *self.others))]
         self.nodes = []
         self.gateway.start()
         wait_for("the transport", lambda: self.gateway.row("plugins", "name", self.plugin))
@@ -260,6 +262,23 @@ def test_lines_of_intel_hex_stay_lines(mcus):
     node = one.node("pump", "--hex=1")
     one.adopt("pump")
     image = one.push("pump", size=2000, suffix="hex")
+    wait_for("the new version", lambda: "running version 03030009" in node.text(), 60)
+    assert node.image.read_bytes() == image
+    one.wait_update("pump", "succeeded")
+
+
+def test_a_product_takes_the_binary_of_intel_hex(mcus):
+    """Its MCUs want binaries, and the factory has HEX files: with a gap, which is filled."""
+    one = mcus("pump", kind=GizwitsMcus)
+    node = one.node("pump")
+    one.adopt("pump")
+    one.gateway.ctl("product", "set", "mcus", "--to-binary=yes")
+    body = b"GIZ03030009\n" + b"x" * 4 + b"\xff" * 16 + os.urandom(992)
+    image = body + hashlib.sha256(body).digest()
+    lines = intel_hex(image)
+    file = one.folder / "pump.hex"
+    file.write_bytes(b"".join(lines[:1] + lines[2:]))
+    one.gateway.ctl("push", file, "pump", "--version=03030009", "--hardware=03010100", "--type=mcu")
     wait_for("the new version", lambda: "running version 03030009" in node.text(), 60)
     assert node.image.read_bytes() == image
     one.wait_update("pump", "succeeded")

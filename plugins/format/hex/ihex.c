@@ -61,8 +61,11 @@ GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .abi = GATEWAY_PLUGIN_ABI,
   .size = sizeof(GatewayPlugin),
   .kind = GATEWAY_FORMAT,
+  .traits = GATEWAY_ENCODING,
   .name = "ihex",
   .title = "An Intel HEX file",
   .version = "1",
+  .settings = records_settings,
+  .n_settings = 1,
   .functions = &functions,
 };

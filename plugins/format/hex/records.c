@@ -19,6 +19,11 @@ typedef struct {
   bool has_upper, has_lower;
 } Lines;
 
+const GatewaySetting records_settings[1] = {
+  { "fill", GATEWAY_SETTING_INTEGER, "255", 0, 255, NULL,
+    "the byte between its addresses, where it says none" },
+};
+
 bool
 record_refuse(GatewayJob *job, const Record *record, const char *text)
 {
@@ -230,18 +235,18 @@ convert(Reader *measured, char mark, TakeRecord take)
 {
   size_t size = (size_t)(measured->binary.end - measured->binary.first);
   Reader reader = { .binary = measured->binary };
+  GatewayJob *job = measured->binary.job;
   bool is_good;
 
   reader.binary.bytes = malloc(size);
   reader.binary.is_set = calloc(1, size);
   if (!reader.binary.bytes || !reader.binary.is_set) {
-    reader.binary.job->refuse(reader.binary.job, "there is not enough memory for its binary");
+    job->refuse(job, "there is not enough memory for its binary");
     is_good = false;
   } else {
-    memset(reader.binary.bytes, 0xFF, size);
-    is_good = read_lines(&reader, mark, take) &&
-              reader.binary.job->image(reader.binary.job, GATEWAY_NO_TEXT, reader.binary.job->input_size) &&
-              give(&reader, reader.binary.job->file_name);
+    memset(reader.binary.bytes, (int)job->settings->number(job->settings, "fill"), size);
+    is_good = read_lines(&reader, mark, take) && job->image(job, GATEWAY_NO_TEXT, job->input_size) &&
+              give(&reader, job->file_name);
   }
   free(reader.binary.bytes);
   free(reader.binary.is_set);

@@ -38,7 +38,10 @@ struct Reader {
   bool is_ended, is_counted;
 };
 typedef bool (*TakeRecord)(Reader *reader, const Record *record);
-/* The whole file: itself first, then the binary in it, gaps filled with FF. @n_mark: 1 for ':', 2 for "Sn".
+/* "fill". */
+extern const GatewaySetting records_settings[1];
+/* The whole file: itself first, then the binary in it, gaps filled with "fill". @n_mark: 1 for ':', 2 for
+ * "Sn".
  */
 bool records_unpack(GatewayJob *job, char mark, TakeRecord take);
 /* Are the lines of @head such lines, all but one at most? */

@@ -106,8 +106,11 @@ GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {
   .abi = GATEWAY_PLUGIN_ABI,
   .size = sizeof(GatewayPlugin),
   .kind = GATEWAY_FORMAT,
+  .traits = GATEWAY_ENCODING,
   .name = "srecord",
   .title = "A file of S-records",
   .version = "1",
+  .settings = records_settings,
+  .n_settings = 1,
   .functions = &functions,
 };

@@ -19,6 +19,7 @@ test_product(void)
   product->least_identity = GW_IDENTITY_CREDENTIAL;
   product->is_require_signature = TRUE;
   product->is_self_verifying = TRUE;
+  product->is_to_binary = TRUE;
   replace(&product->family, "sky");
   g_ptr_array_add(product->labels, g_strdup("roof \"1\""));
   gw_rows_put_product(batch, product);
@@ -35,6 +36,7 @@ test_product(void)
   g_assert_cmpint(back->least_identity, ==, GW_IDENTITY_CREDENTIAL);
   g_assert_true(back->is_require_signature);
   g_assert_true(back->is_self_verifying);
+  g_assert_true(back->is_to_binary);
   g_assert_cmpstr(back->family, ==, "sky");
   g_assert_cmpuint(back->labels->len, ==, 1);
   g_assert_cmpstr(back->labels->pdata[0], ==, "roof \"1\"");
