@@ -54,3 +54,6 @@ void gw_commands_check_image(GwCore *core, const GwFirmware *firmware, GwCheckDo
 /* FALSE = it is refused. A transport that is away is no objection: no node of it can ask. */
 gboolean gw_commands_take_check(GwCore *core, GwFirmware *firmware, const char *plugin, const GError *error,
                                 GwChange *change);
+/* Nobody is offered it any more: withdrawn or rejected, and why. */
+void gw_commands_end_firmware(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason,
+                              GwChange *change);

@@ -8,6 +8,7 @@
 #include "control/progress.h"
 #include "control/scheduler.h"
 #include "control/verifications.h"
+#include "control/withdrawals.h"
 
 /* ---- confirm ---- */
 
@@ -185,8 +186,9 @@ cancel_updates(GwCore *core, const GwFirmware *firmware, const char *reason, GwC
   }
 }
 
-static void
-end_life(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason, GwChange *change)
+void
+gw_commands_end_firmware(GwCore *core, GwFirmware *firmware, GwFirmwareState state, const char *reason,
+                         GwChange *change)
 {
   const char *name = gw_firmware_state_name(state);
   g_autofree char *detail = g_strdup_printf("the firmware was %s", name);
@@ -214,12 +216,12 @@ gw_command_firmware_withdraw(GwCore *core, const GwCaller *caller, gint64 id, co
 
   if (firmware && firmware->state == GW_FIRMWARE_WITHDRAWN)
     gw_fail(&error, GW_ERROR_EXISTS, "firmware %" G_GINT64_FORMAT " is withdrawn already", id);
-  if (error) {
+  if (error || !gw_withdrawals_note(core, id, &error)) {
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
   change = gw_change_new(core, caller);
-  end_life(core, firmware, GW_FIRMWARE_WITHDRAWN, reason, change);
+  gw_commands_end_firmware(core, firmware, GW_FIRMWARE_WITHDRAWN, reason, change);
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_scheduler_changed(core);
 }
@@ -244,13 +246,13 @@ gw_command_firmware_reject(GwCore *core, const GwCaller *caller, gint64 id, cons
   g_autoptr(GwChange) change = NULL;
   g_autofree char *detail = g_strdup_printf("%s: by %s", reason, caller->name);
 
-  if (!firmware || !check_reject(firmware, reason, &error)) {
+  if (!firmware || !check_reject(firmware, reason, &error) || !gw_withdrawals_note(core, id, &error)) {
     gw_then_fail(core, then, g_steal_pointer(&error));
     return;
   }
   change = gw_change_new(core, caller);
   firmware->is_denied = TRUE;
-  end_life(core, firmware, GW_FIRMWARE_REJECTED, detail, change);
+  gw_commands_end_firmware(core, firmware, GW_FIRMWARE_REJECTED, detail, change);
   gw_change_finish(g_steal_pointer(&change), then, NULL);
   gw_scheduler_changed(core);
 }

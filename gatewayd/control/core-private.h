@@ -70,6 +70,7 @@ struct GwCore {
   gint64 clock_offset_ms; /* wall before boot clock, as it was reckoned with */
   gboolean is_stopping;   /* what is called back now is not acted upon */
   gboolean was_lost;      /* the database was set aside at start */
+  int withdrawn_fd;       /* folder; withdrawals.c's */
   gint64 restored_ms;     /* wall: the snapshot that replaced it is of then; 0 = none */
 
   GwDb *db;

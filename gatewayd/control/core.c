@@ -25,6 +25,7 @@
 #include "control/verbs.h"
 #include "control/verifications.h"
 #include "control/windows.h"
+#include "control/withdrawals.h"
 #include "control/workers.h"
 
 #define DATABASE_NAME "gatewayd.db"
@@ -285,6 +286,7 @@ core_new(const GwCorePlaces *places)
 {
   GwCore *core = g_new0(GwCore, 1);
 
+  core->withdrawn_fd = -1;
   core->context = g_main_context_ref_thread_default();
   core->config_path = g_strdup(places->config_path);
   core->clock = places->clock;
@@ -366,6 +368,7 @@ gw_core_stop(GwCore *core)
   g_source_destroy(core->timer);
   g_source_unref(core->timer);
   gw_budget_clear(&core->budget);
+  gw_withdrawals_close(core);
   free_nouns(core);
   gw_events_free(core->events);
   g_clear_pointer(&core->config, gw_config_unref);
@@ -401,8 +404,8 @@ gw_core_start(GwConfig *config, const GwCorePlaces *places, GError **error)
   gw_core_take_config(core, config);
   core->keyrings = gw_keyrings_load(config, error);
   core->credentials = core->keyrings ? gw_credentials_open(places->state_fd, error) : NULL;
-  if (!core->credentials || !open_database(core, places->state_fd, error) ||
-      !open_store(core, places->cache_fd, error))
+  if (!core->credentials || !gw_withdrawals_open(core, places->state_fd, error) ||
+      !open_database(core, places->state_fd, error) || !open_store(core, places->cache_fd, error))
     return NULL;
   core->timeline = gw_timeline_new(core->db);
   core->fetching = gw_fetching_new(core);

@@ -15,6 +15,7 @@
 #include "control/upstreams.h"
 #include "control/verbs.h"
 #include "control/verifications.h"
+#include "control/withdrawals.h"
 
 /* ---- rows ---- */
 
@@ -208,6 +209,7 @@ gw_loading_run(GwCore *core, GError **error)
   change = gw_change_new(core, NULL);
   match_images(core, change);
   drop_stray_pins(core, change);
+  gw_withdrawals_resume(core, change);
   gw_verifications_resume(core, change);
   gw_relay_begin(core->relay, change);
   say_start(core, change);

@@ -302,6 +302,31 @@ test_database_is_lost(void)
   g_free(rig_expect_offer(rig, &TOLD, "5"));
 }
 
+/* A snapshot of before would offer it again. */
+static void
+test_withdrawn_firmware_stays_withdrawn(void)
+{
+  g_autoptr(Rig) rig = pushed(NULL, &TOLD);
+  gint64 good = rig_verified(rig, "weather", "6"), bad = rig_verified(rig, "weather", "7");
+  RigAsker other = { .plugin = RIG_TOLD, .node = "n2", .version = "3" };
+  g_autofree char *first = g_strdup_printf("%" G_GINT64_FORMAT, good);
+  g_autofree char *second = g_strdup_printf("%" G_GINT64_FORMAT, bad);
+
+  rig_expect_nothing(rig, &other, GATEWAY_REASON_NOT_ADOPTED);
+  rig_adopt(rig, "n2", "weather");
+  rig_rule(rig, "all", bad, NULL);
+  rig_pass(rig, 3600000); /* a snapshot is taken */
+  rig_run(rig, gw_command_firmware_withdraw(rig->core, &rig_caller, bad, "it bricks", rig_then()));
+  spoil_database(rig);
+  g_assert_cmpuint(rig_count_events(rig, "daemon.database-lost"), ==, 1);
+  rig_assert_column(rig, "firmware", "id", first, "state", "verified");
+  rig_assert_column(rig, "firmware", "id", second, "state", "withdrawn");
+  rig_expect_nothing(rig, &other, GATEWAY_REASON_WITHDRAWN);
+  restart(rig);
+  rig_assert_column(rig, "firmware", "id", second, "state", "withdrawn");
+  g_assert_cmpuint(rig_count_events(rig, "firmware.withdrawn"), ==, 1);
+}
+
 /* A snapshot of before would let it in again. */
 static void
 test_withdrawn_login_stays_withdrawn(void)
@@ -385,6 +410,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/restart/verb", test_verb_waits_for_its_node);
   g_test_add_func("/promise/C7/database-is-lost", test_database_is_lost);
   g_test_add_func("/promise/C7/withdrawn-login-stays-withdrawn", test_withdrawn_login_stays_withdrawn);
+  g_test_add_func("/promise/C7/withdrawn-firmware-stays-withdrawn", test_withdrawn_firmware_stays_withdrawn);
   g_test_add_func("/promise/C7/without-a-snapshot", test_database_is_lost_without_a_snapshot);
   g_test_add_func("/control/restart/image-is-gone", test_image_is_gone);
   status = g_test_run();
