@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A device was swapped: the new one takes the old one's place, with its product, location, labels, history,
  * rules and shared logins. What was known of the old device itself (versions, addresses, login) goes with it,
- * and so does what it had been through: the new one begins anew under every rule. */
+ * and so does what it had been through: the new one begins anew under every rule, also where the targets were
+ * fixed, and with a firmware that was on trial on the old one. */
 #include <string.h>
 
 #include "base/error.h"
 #include "control/commands-private.h"
 #include "control/identity.h"
 #include "control/progress.h"
+#include "control/rollouts.h"
 #include "control/scheduler.h"
 #include "control/timeline.h"
+#include "control/verifications.h"
 
 /* ---- may it be? ---- */
 
@@ -177,6 +180,13 @@ move_history(GwCore *core, const GwNode *old, const GwNode *new, GwChange *chang
   gw_rows_replace_node(heir.batch, old->id, new->id);
 }
 
+static void
+hand_over(GwCore *core, const GwNode *from, GwNode *to, GwChange *change)
+{
+  gw_verifications_hand_over(core, from->id, to->id);
+  gw_rollouts_node_replaced(core, from, to, change);
+}
+
 /* FALSE = it stays as it was, but for updates that were cancelled. */
 static gboolean
 replace(GwCore *core, GwNode *old, GwNode *new, GwChange *change, GError **error)
@@ -184,15 +194,20 @@ replace(GwCore *core, GwNode *old, GwNode *new, GwChange *change, GError **error
   g_autofree char *name = g_strdup(old->id);
   guint n_rules, n_accounts;
 
-  if (!check(core, old, new, error) ||
-      !gw_commands_end_updates(core, old, "its device was replaced", change, error))
+  if (!check(core, old, new, error))
     return FALSE;
+  hand_over(core, old, new, change); /* first: an update that ends because of this is nobody's failure */
+  if (!gw_commands_end_updates(core, old, "its device was replaced", change, error)) {
+    hand_over(core, new, old, change);
+    return FALSE;
+  }
   n_rules = move_rules(core, old, new, change);
   n_accounts = move_accounts(core, old, new, change);
   take_place(new, old);
   move_history(core, old, new, change);
   gw_identity_remove(core, old);
   gw_identity_adopt(core, new, NULL, NULL, change);
+  gw_verifications_begin_anew(core, new, change);
   gw_change_say(change, "node.replaced", &(GwAbout){ .node = new->id },
                 "%s took the place of %s, with its history, %u rules and %u shared logins", new->id, name,
                 n_rules, n_accounts);

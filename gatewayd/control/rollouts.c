@@ -240,6 +240,24 @@ gw_rollouts_satisfied(GwCore *core, const GwRule *rule, const GwNode *node, GwCh
 }
 
 void
+gw_rollouts_node_replaced(GwCore *core, const GwNode *old, GwNode *new, GwChange *change)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init(&iter, core->rollouts->by_rule);
+  while (g_hash_table_iter_next(&iter, NULL, &value)) {
+    GwRolloutState *rollout = value;
+    GwTarget target = { gw_rollout_hash(rollout->rule_id, new->id), new };
+
+    if (!gw_targets_replace(rollout->targets, gw_rollout_hash(rollout->rule_id, old->id), &target))
+      continue;
+    put_all(core, rollout, change);
+    gw_rows_put_missed(gw_change_batch(change), rollout->rule_id, rollout->missed_ms);
+  }
+}
+
+void
 gw_rollouts_node_gone(GwCore *core, const char *node)
 {
   GHashTableIter iter;

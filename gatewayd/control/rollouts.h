@@ -23,6 +23,8 @@ gboolean gw_rollouts_approve(GwCore *core, GwRule *rule, GwChange *change, GErro
 void gw_rollouts_update(GwCore *core, const GwUpdate *update, GwChange *change);
 /* The node runs already what the rule wants: nothing is to be done. */
 void gw_rollouts_satisfied(GwCore *core, const GwRule *rule, const GwNode *node, GwChange *change);
+/* @new is a target where @old was one, in the same group. */
+void gw_rollouts_node_replaced(GwCore *core, const GwNode *old, GwNode *new, GwChange *change);
 void gw_rollouts_node_gone(GwCore *core, const char *node);
 void gw_rollouts_alarm(GwCore *core, gint64 rule_id);
 /* The rule is over: with its numbers, once. */

@@ -276,12 +276,46 @@ find_by_push(const GwCore *core, gint64 rule_id)
 }
 
 void
+gw_verifications_hand_over(GwCore *core, const char *old, const char *new)
+{
+  for (guint i = 0; i < core->verifying->len; i++) {
+    GwFirmware *firmware = core->verifying->pdata[i];
+
+    if (strcmp(firmware->verify_node, old) != 0)
+      continue;
+    g_free(firmware->verify_node);
+    firmware->verify_node = g_strdup(new);
+  }
+}
+
+void
+gw_verifications_begin_anew(GwCore *core, const GwNode *node, GwChange *change)
+{
+  g_autofree char *detail = g_strdup_printf("node %s tries it, in the place of another", node->id);
+
+  for (guint i = 0; i < core->verifying->len; i++) {
+    GwFirmware *firmware = core->verifying->pdata[i];
+    GwRule *push = gw_rules_find(core->rules, firmware->verification.rule_id);
+
+    if (!is_tried_on(firmware, node))
+      continue;
+    enter(core, firmware, GW_VERIFICATION_BRINGING, detail, change);
+    gw_rows_put_firmware(gw_change_batch(change), firmware);
+    if (!push)
+      continue;
+    push->state = GW_RULE_RUNNING;
+    gw_rows_put_rule(gw_change_batch(change), push);
+    gw_rules_reindex(core->rules);
+  }
+}
+
+void
 gw_verifications_update_ended(GwCore *core, const GwUpdate *update, GwChange *change)
 {
   GwFirmware *firmware = find_by_push(core, update->rule_id);
   g_autofree char *detail = NULL;
 
-  if (!firmware || update->state == GW_UPDATE_SUCCEEDED)
+  if (!firmware || update->state == GW_UPDATE_SUCCEEDED || strcmp(firmware->verify_node, update->node) != 0)
     return;
   detail = g_strdup_printf("the update of %s %s%s%s", update->node,
                            update->state == GW_UPDATE_FAILED ? "failed" : "was not done",

@@ -31,6 +31,10 @@ void gw_verifications_heard(GwCore *core, const GwNode *node, const char *type, 
 /* The node was heard, with nothing new. */
 void gw_verifications_contact(GwCore *core, const GwNode *node);
 /* An update has ended, or a push has; what hung on it alone is over. */
+/* What is tried on @old will be tried on @new: whatever ends on @old now does not end the trial. */
+void gw_verifications_hand_over(GwCore *core, const char *old, const char *new);
+/* It is brought to @node from the beginning. */
+void gw_verifications_begin_anew(GwCore *core, const GwNode *node, GwChange *change);
 void gw_verifications_update_ended(GwCore *core, const GwUpdate *update, GwChange *change);
 void gw_verifications_push_ended(GwCore *core, const GwRule *rule, const char *reason, GwChange *change);
 /* It is withdrawn, rejected or deleted: nothing verifies it any more. Its row is the caller's. */

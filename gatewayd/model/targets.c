@@ -185,6 +185,20 @@ gw_targets_leave(GwTargets *targets, guint64 hash)
   g_ptr_array_remove_index(targets->who, place);
 }
 
+gboolean
+gw_targets_replace(GwTargets *targets, guint64 old, const GwTarget *node)
+{
+  int group = gw_targets_group(targets, old);
+  guint place;
+  if (group < 0)
+    return FALSE;
+  gw_targets_leave(targets, old);
+  gw_targets_leave(targets, node->hash);
+  (void)find(targets, node->hash, &place);
+  put(targets, place, *node, (guint)group);
+  return TRUE;
+}
+
 void
 gw_targets_leave_unmet(GwTargets *targets)
 {

@@ -36,6 +36,8 @@ guint gw_targets_count(const GwTargets *targets);
 int gw_targets_group(const GwTargets *targets, guint64 hash);
 /* Into the last group, unless it is in one. TRUE = it was in none. */
 gboolean gw_targets_join(GwTargets *targets, const GwTarget *node);
+/* @node is where @old was, and nothing has become of it yet; @old is there no more. FALSE = @old was not. */
+gboolean gw_targets_replace(GwTargets *targets, guint64 old, const GwTarget *node);
 /* Who it is, of one that was read. FALSE = it is none of them. */
 gboolean gw_targets_meet(GwTargets *targets, const GwTarget *node);
 /* All of which nobody said who they are: they are there no more. */

@@ -320,6 +320,23 @@ test_frozen_and_spread(void)
   rig_expect_nothing(rig, &late, GATEWAY_REASON_NO_RULE);
 }
 
+/* Whoever takes the place of a target is one, in its group, also after a restart. */
+static void
+test_heir_of_a_frozen_target(void)
+{
+  g_autoptr(Rig) rig = fleet(NULL, 3);
+  RigAsker heir = { .plugin = RIG_TOLD, .node = "heir", .version = "3" };
+  int first = -1;
+
+  rig_rule(rig, "all", rig_verified(rig, "weather", "5"), "'targets': <'frozen'>, 'groups': <['1', 'rest']>");
+  g_assert_cmpuint(count_offers(rig, 3, &first), ==, 1);
+  rig_expect_nothing(rig, &heir, GATEWAY_REASON_NOT_ADOPTED);
+  rig_run(rig, gw_command_node_replace(rig->core, &rig_caller, names[first], "heir", rig_then()));
+  restart(rig);
+  assert_groups(rig, "1 open 0/1, 2 closed 0/2");
+  g_free(rig_expect_offer(rig, &heir, "5"));
+}
+
 /* A day is one attempt, and the answers are as many as are asked for. */
 static void
 test_once_a_day(void)
@@ -509,6 +526,7 @@ main(int argc, char **argv)
   g_test_add_func("/control/rollouts/two-groups", test_two_groups);
   g_test_add_func("/control/rollouts/first-fails", test_first_fails);
   g_test_add_func("/control/rollouts/frozen-and-spread", test_frozen_and_spread);
+  g_test_add_func("/control/rollouts/heir-of-a-frozen-target", test_heir_of_a_frozen_target);
   g_test_add_func("/control/rollouts/once-a-day", test_once_a_day);
   g_test_add_func("/promise/E4/one-attempt-a-day", test_once_a_day_outlives_restarts);
   g_test_add_func("/promise/E4/woken-once-a-day", test_woken_once_a_day);

@@ -80,6 +80,37 @@ staying(void)
   return rig;
 }
 
+/* The node that tries it is swapped, wherever the trial stands: the new one tries it from the beginning. */
+static void
+test_swapped(void)
+{
+  RigAsker heir = { .plugin = RIG_TOLD, .node = "heir", .version = "3" };
+
+  for (int i = 0; i < 2; i++) {
+    g_autoptr(Rig) rig = i == 0 ? site(RIG_TOLD) : staying();
+
+    if (i == 0) {
+      ask(rig, &OLD);
+      rig_run(rig, verify(rig, 1, "n1"));
+      g_free(rig_expect_offer(rig, &OLD, "5"));
+    }
+    heir.version = "3";
+    rig_expect_nothing(rig, &heir, GATEWAY_REASON_NOT_ADOPTED);
+    rig_run(rig, gw_command_node_replace(rig->core, &rig_caller, "n1", "heir", rig_then()));
+    assert_step(rig, "verifying", "bringing");
+    rig_assert_column(rig, "firmware", "id", "1", "trial-node", "heir");
+    rig_stop_core(rig);
+    rig_start_core(rig);
+    rig_connect_lan(rig);
+    assert_step(rig, "verifying", "bringing");
+    rig_expect_nothing(rig, &OTHER, GATEWAY_REASON_NO_RULE);
+    g_free(rig_download(rig, &heir, "5"));
+    heir.version = "5";
+    ask(rig, &heir);
+    assert_step(rig, "verifying", "staying");
+  }
+}
+
 static void
 test_proven(void)
 {
@@ -372,6 +403,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/control/verify/proven", test_proven);
+  g_test_add_func("/promise/U10/trial-of-a-swapped-node", test_swapped);
   g_test_add_func("/control/verify/contacts-count", test_contacts_count);
   g_test_add_func("/control/verify/online-only", test_online_only);
   g_test_add_func("/control/verify/named-by-imei", test_named_by_imei);
