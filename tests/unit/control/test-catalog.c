@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/sign.h"
 #include "control/budget.h"
-#include "control/imports.h"
 
 #define IMAGE_SIZE 6000
 
@@ -249,41 +248,6 @@ test_single_flight(void)
   rig_deliver(rig, first, image, sizeof(image), GATEWAY_OK);
   for (int i = 1; i < 20; i++)
     g_free(rig_expect_offer(rig, &(RigAsker){ .plugin = RIG_SILENT, .node = names[i] }, "5"));
-}
-
-/* Six hours before its window a rule's image is fetched, sealed, and stays: the first who asks in it has it.
- */
-static void
-test_images_before_the_window(void)
-{
-  g_autoptr(Rig) rig = site("");
-  g_autoptr(RigMessage) early = NULL, fetch = NULL;
-  RigAsker proof = { .plugin = RIG_SILENT, .node = "n0" }, node = { .plugin = RIG_SILENT, .node = "n1" };
-
-  publish(rig, 1, "weather", "5", 'a');
-  rig_expect_nothing(rig, &proof, GATEWAY_REASON_NOT_ADOPTED);
-  rig_expect_nothing(rig, &node, GATEWAY_REASON_NOT_ADOPTED);
-  rig_adopt(rig, "n0", "weather");
-  rig_adopt(rig, "n1", "weather");
-  rig_run(rig,
-          gw_command_firmware_confirm(rig->core, &rig_caller, 1, &(GwSighting){ "n0", "5" }, rig_then()));
-  rig_pass(rig, RIG_DAY_MS - rig->wall_ms % RIG_DAY_MS); /* midnight */
-  rig_rule(rig, "all", 1, "'hours': <'10:00-11:00'>");
-  for (int hour = 0; hour < 3; hour++)
-    rig_pass(rig, RIG_DAY_MS / 24);
-  rig_pass(rig, 59 * 60000);
-  early = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
-  g_assert_null(early);
-  rig_pass(rig, 2 * 60000); /* 04:01 */
-  fetch = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
-  g_assert_nonnull(fetch);
-  rig_deliver(rig, fetch, image, sizeof(image), GATEWAY_OK);
-  rig_assert_column(rig, "firmware", "id", "1", "image", "sealed");
-  gw_imports_make_room(rig->core, G_MAXINT64); /* whoever wants how much */
-  rig_assert_column(rig, "firmware", "id", "1", "image", "sealed");
-  rig_expect_nothing(rig, &node, GATEWAY_REASON_WINDOW);
-  rig_pass(rig, RIG_DAY_MS / 4);
-  g_free(rig_expect_offer(rig, &node, "5"));
 }
 
 static void
@@ -600,7 +564,6 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/U4/serves-on", test_expired_serves_on);
   g_test_add_func("/promise/C3/single-flight", test_single_flight);
   g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
-  g_test_add_func("/control/catalog/images-before-the-window", test_images_before_the_window);
   g_test_add_func("/control/catalog/month-of-the-wan", test_month_of_the_wan);
   g_test_add_func("/control/catalog/month-counts-what-was-cut", test_month_counts_what_was_cut);
   g_test_add_func("/control/catalog/room", test_room_is_made);
