@@ -67,7 +67,7 @@ read_level(const char *text)
 static GPtrArray *
 load_plugins(const char *folders)
 {
-  GwLoader loader = { .folders = folders, .kinds = 1u << GATEWAY_UPSTREAM };
+  GwLoader loader = { .folders = folders, .kinds = 1u << GATEWAY_UPSTREAM | 1u << GATEWAY_OUTLET };
   GPtrArray *files = gw_loader_run(&loader);
 
   for (guint i = 0; i < files->len; i++) {

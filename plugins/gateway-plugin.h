@@ -229,7 +229,7 @@ typedef enum {
   GATEWAY_SESSION = 2,  /* transport: a byte stream; a state machine */
   GATEWAY_DATAGRAM = 3, /* transport: reserved */
   GATEWAY_UPSTREAM = 4, /* brings firmware, takes reports */
-  GATEWAY_OUTLET = 5,   /* goes out to other servers: reserved, see GatewayOutletFunctions */
+  GATEWAY_OUTLET = 5,   /* goes out to other servers */
   GATEWAY_FORMAT = 6,   /* knows what is inside an image file */
 } GatewayKind;
 
@@ -673,6 +673,11 @@ struct GatewayWorker {
    * validator under which they may be resumed (weak ones are dropped), or NULL. Without it they begin at 0.
    */
   GatewayResult (*begin)(GatewayWorker *worker, uint64_t offset, const char *validator);
+  /* Of an outlet: the text in the file that its setting @key (SECRET) names; false = there is none, or it
+   * does not fit. Overwrite it when it was used. */
+  bool (*secret)(GatewayWorker *worker, const char *key, char *ret, size_t size);
+  /* Of an outlet, in deliver(): what devices read there from now on, shown to the operator as it is. */
+  void (*text)(GatewayWorker *worker, GatewayText text);
 };
 
 typedef struct {
@@ -703,12 +708,19 @@ typedef struct {
   void (*close)(GatewayWorker *worker);
 } GatewayUpstreamFunctions;
 
-/* ---- outlets (reserved: the shape is settled, no host runs them yet)
- * ------------------------------------------ */
+/* ---- outlets
+ * ------------------------------------------------------------------------------------------------ */
 
+/* One [outlet NAME] section each. The host lends a worker with name, settings, sleep, status, secret and
+ * text; its other members are NULL. One call at a time, in a thread of the outlet's own. */
 typedef struct {
   size_t size;
+  /* Reserved: asks a server to wake a node. */
   GatewayResult (*wake)(GatewayWorker *worker, GatewayText node);
+  /* What an operator publishes. @image: what devices shall take, with the number of this publication as its
+   * software_version; NULL = nothing is due. @image_fd: its bytes, whole and checked, which nobody can
+   * change; -1 = the server has them from an earlier time: see that it does. @node: absent = whoever reads
+   * there. Not OK: devices read what they read before, or that nothing is due; why goes to status(). */
   GatewayResult (*deliver)(GatewayWorker *worker, GatewayText node, const GatewayImage *image, int image_fd);
   void *reserved[8];
 } GatewayOutletFunctions;

@@ -7,7 +7,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 unset SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REQUESTS_CA_BUNDLE NODE_EXTRA_CA_CERTS
 
 BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libglib2.0-bin libsoup-3.0-dev
-  libjansson-dev libssl-dev libsqlite3-dev libsystemd-dev libseccomp-dev libarchive-dev"
+  libjansson-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev libsystemd-dev libseccomp-dev libarchive-dev"
 RUN_PACKAGES="dbus python3 openssl curl systemd"
 TEST_PACKAGES="clang libclang-rt-14-dev clang-format python3-pytest python3-gi gir1.2-glib-2.0 iproute2 nginx-light
   socat strace procps polkitd sqlite3 binutils git jq python3-jsonschema

@@ -24,10 +24,10 @@ static gboolean log_to_journal;
 static gboolean log_to_terminal;
 
 static const char *const subject_names[] = {
-  [GW_SUBJECT_DAEMON] = "daemon",     [GW_SUBJECT_NODE] = "node", [GW_SUBJECT_FIRMWARE] = "firmware",
-  [GW_SUBJECT_UPDATE] = "update",     [GW_SUBJECT_RULE] = "rule", [GW_SUBJECT_PLUGIN] = "plugin",
-  [GW_SUBJECT_UPSTREAM] = "upstream", [GW_SUBJECT_BLOB] = "blob", [GW_SUBJECT_PEER] = "peer",
-  [GW_SUBJECT_LINK] = "link",         [GW_SUBJECT_USER] = "user",
+  [GW_SUBJECT_DAEMON] = "daemon",     [GW_SUBJECT_NODE] = "node",     [GW_SUBJECT_FIRMWARE] = "firmware",
+  [GW_SUBJECT_UPDATE] = "update",     [GW_SUBJECT_RULE] = "rule",     [GW_SUBJECT_PLUGIN] = "plugin",
+  [GW_SUBJECT_UPSTREAM] = "upstream", [GW_SUBJECT_OUTLET] = "outlet", [GW_SUBJECT_BLOB] = "blob",
+  [GW_SUBJECT_PEER] = "peer",         [GW_SUBJECT_LINK] = "link",     [GW_SUBJECT_USER] = "user",
 };
 
 const char *

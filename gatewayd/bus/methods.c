@@ -244,6 +244,15 @@ run_account_remove(const GwMethodCall *call, GError **error)
 }
 
 static gboolean
+run_publish(const GwMethodCall *call, GError **error)
+{
+  g_autoptr(GVariant) form = g_variant_get_child_value(call->parameters, 1);
+
+  gw_command_publish(call->core, call->caller, name_of(call), form, call->then);
+  return TRUE;
+}
+
+static gboolean
 run_explain(const GwMethodCall *call, GError **error)
 {
   gw_command_explain(call->core, call->caller, name_of(call), call->then);
@@ -513,6 +522,7 @@ static const GwMethod METHODS[] = {
   { "RevokeCredential", GW_ROLE_OPERATE, NULL, run_credential_revoke, .is_remedy = TRUE },
   { "SetAccount", GW_ROLE_ADMINISTER, NULL, run_account_set },
   { "RemoveAccount", GW_ROLE_ADMINISTER, NULL, run_account_remove, .is_remedy = TRUE },
+  { "Publish", GW_ROLE_OPERATE, NULL, run_publish },
   { "Explain", GW_ROLE_READ, NULL, run_explain },
   { "ShowOffer", GW_ROLE_READ, NULL, run_offer },
   { "CreateRule", GW_ROLE_OPERATE, NULL, run_rule_create },

@@ -388,6 +388,8 @@ gw_columns_kind(const char *name)
     return &gw_columns_rules;
   if (strcmp(name, "accounts") == 0)
     return &gw_columns_accounts;
+  if (strcmp(name, "outlets") == 0)
+    return &gw_columns_outlets;
   if (strcmp(name, "deadletters") == 0)
     return &gw_columns_deadletters;
   for (gsize i = 0; i < G_N_ELEMENTS(KINDS); i++)

@@ -23,7 +23,8 @@ typedef struct {
 const GwKind *gw_columns_kind(const char *name);
 /* Text naming all kinds, for errors. */
 #define GW_KINDS                                                                                             \
-  "firmware, nodes, rules, updates, timeline, upstreams, plugins, products, accounts, cache or deadletters"
+  "firmware, nodes, rules, updates, timeline, upstreams, plugins, products, accounts, cache, outlets or "    \
+  "deadletters"
 /* One item in full: every column. Floating a{sv}'s builder is filled. */
 void gw_columns_add_all(GwCore *core, const GwKind *kind, gconstpointer item, GVariantBuilder *builder);
 
@@ -40,5 +41,7 @@ GVariant *gw_columns_upstream_trouble(GwCore *core, gconstpointer item);
 extern const GwKind gw_columns_nodes;
 /* In columns-rules.c. */
 extern const GwKind gw_columns_rules;
+/* In columns-outlets.c. */
+extern const GwKind gw_columns_outlets;
 /* In columns-accounts.c. */
 extern const GwKind gw_columns_accounts;

@@ -108,6 +108,11 @@ void gw_command_credential_revoke(GwCore *core, const GwCaller *caller, const ch
 void gw_command_account_set(GwCore *core, const GwCaller *caller, const char *login, GVariant *form,
                             GwThen then);
 void gw_command_account_remove(GwCore *core, const GwCaller *caller, const char *login, GwThen then);
+/* On another server, for whoever reads there. @form: firmware (x) or nothing (b); there (b: the server has
+ * the image from an earlier time), number (i), override (as), unverified (b). -> (s what is read there now)
+ */
+void gw_command_publish(GwCore *core, const GwCaller *caller, const char *outlet, GVariant *form,
+                        GwThen then);
 /* Why does this node get what it gets? -> a{sv}: lines (as), reason, advice, and the numbers behind them */
 void gw_command_explain(GwCore *core, const GwCaller *caller, const char *node, GwThen then);
 /* What would this node read if it asked now, word for word? -> (s text) */

@@ -28,6 +28,7 @@ typedef struct GwFetching GwFetching;
 typedef struct GwVerbs GwVerbs;
 typedef struct GwRelay GwRelay;
 typedef struct GwPassing GwPassing;
+typedef struct GwOutlets GwOutlets;
 typedef struct GwUnpacker GwUnpacker;
 typedef struct GwBulk GwBulk;
 typedef struct GwRollouts GwRollouts;
@@ -99,6 +100,7 @@ struct GwCore {
   GwVerbs *verbs;
   GwRelay *relay;
   GwPassing *passing;
+  GwOutlets *outlets;
   GwWorkers *workers;
 
   GwBudget budget;

@@ -13,6 +13,7 @@
 #include "control/fetching.h"
 #include "control/house.h"
 #include "control/loading.h"
+#include "control/outlets.h"
 #include "control/passing.h"
 #include "control/progress.h"
 #include "control/rates.h"
@@ -313,6 +314,7 @@ core_new(const GwCorePlaces *places)
   core->verbs = gw_verbs_new();
   core->relay = gw_relay_new(core);
   core->passing = gw_passing_new(core);
+  core->outlets = gw_outlets_new(core);
   core->upstreams = gw_upstreams_new();
   core->unpacker = gw_unpacker_new(places->unpack_path, gw_recognition_hello, core);
   make_timer(core);
@@ -323,6 +325,7 @@ static void
 free_nouns(GwCore *core)
 {
   gw_neighbours_free(core->neighbours);
+  gw_outlets_free(core->outlets);
   gw_relay_free(core->relay);
   gw_passing_free(core->passing);
   gw_verbs_free(core->verbs);

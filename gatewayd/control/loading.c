@@ -8,6 +8,7 @@
 #include "control/budget.h"
 #include "control/imports.h"
 #include "control/logins.h"
+#include "control/outlets.h"
 #include "control/progress.h"
 #include "control/relay.h"
 #include "control/rollouts.h"
@@ -93,6 +94,7 @@ take_meta(const char *key, const char *value, gpointer user)
 
   gw_verbs_load(core->verbs, key, value);
   gw_relay_load_meta(core->relay, key, value);
+  gw_outlets_load(core->outlets, key, value);
   gw_logins_load(core, key, value);
   gw_budget_load(core, key, value);
 }

@@ -3,6 +3,7 @@
 
 #include "control/budget.h"
 #include "control/core-private.h"
+#include "control/outlets.h"
 #include "control/relay.h"
 #include "control/upstreams.h"
 #include "control/workers.h"
@@ -94,6 +95,19 @@ add_upstreams(Problems *problems)
   add_gone(problems);
 }
 
+static void
+add_outlets(Problems *problems)
+{
+  g_autoptr(GPtrArray) outlets = gw_outlets_list(problems->core->outlets);
+
+  for (guint i = 0; i < outlets->len; i++) {
+    const GwOutlet *outlet = outlets->pdata[i];
+
+    if (*outlet->status)
+      add(problems, "outlet %s: %s", outlet->name, outlet->status);
+  }
+}
+
 /* Asked again by whoever looks: the next one sees whether it is over. */
 static void
 add_unpacker(Problems *problems)
@@ -122,6 +136,7 @@ gw_problems_variant(GwCore *core)
   add_workers(&problems);
   add_plugins(&problems);
   add_upstreams(&problems);
+  add_outlets(&problems);
   add_unpacker(&problems);
   return g_variant_builder_end(&problems.texts);
 }

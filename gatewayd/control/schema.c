@@ -126,6 +126,8 @@ static const GwOption OPTIONS[] = {
   { "upstream", "report-interval", GW_OPTION_DURATION, "1s", 0, DAY_MS, NULL,
     "least time between two reports" },
 
+  { "outlet", "type", GW_OPTION_STRING, NULL, 0, 0, NULL, "plugin that speaks to it" },
+
   { "keyring", "file", GW_OPTION_LIST, NULL, 0, 0, NULL,
     "PEM files of public keys (Ed25519, P-256 or RSA), separated by commas" },
   { "keyring", "products", GW_OPTION_LIST, "*", 0, 0, NULL, "products that these keys may sign for" },
@@ -154,8 +156,8 @@ static const GwOption OPTIONS[] = {
   { NULL },
 };
 
-static const char *const INSTANCED[] = { "upstream", "keyring", "plugin", "line", NULL };
-static const char *const OPEN[] = { "upstream", "plugin", "line", NULL };
+static const char *const INSTANCED[] = { "upstream", "outlet", "keyring", "plugin", "line", NULL };
+static const char *const OPEN[] = { "upstream", "outlet", "plugin", "line", NULL };
 
 const GwConfigSchema *
 gw_core_schema(void)

@@ -4,6 +4,7 @@
  * from foreign bytes. */
 #include "control/catalog.h"
 #include "control/fetching.h"
+#include "control/outlets.h"
 #include "control/passing.h"
 #include "control/relay.h"
 #include "control/workers.h"
@@ -76,6 +77,9 @@ gw_wan_message(GwCore *core, const GwMessage *message)
   case GW_MESSAGE_RELAYED:
     gw_passing_answered(core->passing, message->payload);
     break;
+  case GW_MESSAGE_PUBLISHED:
+    gw_outlets_published(core->outlets, message->payload);
+    break;
   case GW_MESSAGE_STATUS:
     on_status(core, message->payload);
     break;
@@ -99,4 +103,5 @@ gw_wan_lost(GwCore *core)
   gw_fetching_lost(core->fetching);
   gw_relay_lost(core->relay);
   gw_passing_lost(core->passing);
+  gw_outlets_lost(core->outlets);
 }

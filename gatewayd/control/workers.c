@@ -246,6 +246,8 @@ gw_workers_config_sections(GwCore *core, gboolean is_lan)
   g_variant_builder_add(&builder, "(ss@a{ss})", own, "", own_values(core, own));
   add_instances(&builder, core->config, "plugin");
   add_instances(&builder, core->config, is_lan ? "line" : "upstream");
+  if (!is_lan)
+    add_instances(&builder, core->config, "outlet");
   return g_variant_builder_end(&builder);
 }
 

@@ -47,6 +47,7 @@ extern const GwCommand gw_commands_rules[];
 extern const GwCommand gw_commands_export[];
 extern const GwCommand gw_commands_plugins[];
 extern const GwCommand gw_commands_dns[];
+extern const GwCommand gw_commands_outlets[];
 
 /* What a command asks of its options. */
 gboolean gw_args_has(const GwArgs *args, const char *name);

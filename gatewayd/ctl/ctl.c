@@ -161,7 +161,7 @@ gw_ctl_call(GwCtl *ctl, const GwCtlCall *call, GVariant **ret_result, GError **e
   g_dbus_connection_call_with_unix_fd_list(
       ctl->bus, interface_name(), OBJECT_PATH, interface_name(), call->method, arguments, NULL,
       may_prompt ? G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION : G_DBUS_CALL_FLAGS_NONE,
-      fds || may_prompt ? G_MAXINT : CALL_TIMEOUT_MS, fds, NULL, on_reply, &wait);
+      fds || may_prompt || call->is_slow ? G_MAXINT : CALL_TIMEOUT_MS, fds, NULL, on_reply, &wait);
   while (!wait.is_done)
     g_main_context_iteration(NULL, TRUE);
   g_clear_handle_id(&tick_id, g_source_remove);

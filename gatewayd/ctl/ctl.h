@@ -17,6 +17,7 @@ typedef struct {
   int fd;                      /* a{h}: goes along as handle 0; 0 = none */
   void (*tick)(gpointer user); /* or NULL; four times a second while we wait */
   gpointer user;
+  gboolean is_slow; /* it answers when it is done, however long that takes */
 } GwCtlCall;
 
 /* Errors have the code and the text that the gateway gave; OFFLINE when there is none. @ret_result may be

@@ -18,8 +18,17 @@ const GwArg gw_common_args[] = {
 };
 
 const GwCommand *const gw_command_tables[] = {
-  gw_commands_general, gw_commands_firmware, gw_commands_nodes,   gw_commands_accounts, gw_commands_rules,
-  gw_commands_plugins, gw_commands_dns,      gw_commands_catalog, gw_commands_export,   NULL,
+  gw_commands_general,
+  gw_commands_firmware,
+  gw_commands_nodes,
+  gw_commands_accounts,
+  gw_commands_rules,
+  gw_commands_plugins,
+  gw_commands_outlets,
+  gw_commands_dns,
+  gw_commands_catalog,
+  gw_commands_export,
+  NULL,
 };
 
 /* --- which command --- */

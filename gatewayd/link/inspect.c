@@ -49,6 +49,7 @@ static const struct {
   [GATEWAY_REQUEST] = { 3, 3, offsetof(GatewayRequestFunctions, learn) },
   [GATEWAY_SESSION] = { 0, 0, sizeof(GatewaySessionFunctions) },
   [GATEWAY_UPSTREAM] = { 4, 0, offsetof(GatewayUpstreamFunctions, fetch) },
+  [GATEWAY_OUTLET] = { 2, 2, offsetof(GatewayOutletFunctions, reserved) },
   [GATEWAY_FORMAT] = { 2, 3, sizeof(GatewayFormatFunctions) },
 };
 
@@ -92,9 +93,8 @@ check_session(const GatewayPlugin *plugin, GError **error)
 static gboolean
 check_functions(const GatewayPlugin *plugin, GError **error)
 {
-  if (plugin->kind == GATEWAY_DATAGRAM || plugin->kind == GATEWAY_OUTLET)
-    return gw_fail(error, GW_ERROR_UNSUPPORTED, "%s plugins are reserved in ABI 0",
-                   plugin->kind == GATEWAY_DATAGRAM ? "datagram" : "outlet");
+  if (plugin->kind == GATEWAY_DATAGRAM)
+    return gw_fail(error, GW_ERROR_UNSUPPORTED, "datagram plugins are reserved in ABI 0");
   if (plugin->kind < GATEWAY_REQUEST || plugin->kind > GATEWAY_FORMAT)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "of unknown kind %u", plugin->kind);
   if (!plugin->functions || *(const size_t *)plugin->functions < kinds[plugin->kind].least)

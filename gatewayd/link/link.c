@@ -78,6 +78,8 @@ static const struct {
   [GW_MESSAGE_REPORTED] = { "reported", "a{sv}" },
   [GW_MESSAGE_CANCEL] = { "cancel", "a{sv}" },
   [GW_MESSAGE_TRUST] = { "trust", "a{sv}" },
+  [GW_MESSAGE_PUBLISH] = { "publish", "a{sv}" },
+  [GW_MESSAGE_PUBLISHED] = { "published", "a{sv}" },
 };
 
 const char *

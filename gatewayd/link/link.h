@@ -40,6 +40,8 @@ typedef enum {
   GW_MESSAGE_REPORTED = 24,   /* A>C  what became of each */
   GW_MESSAGE_CANCEL = 25,     /* C>A  end a fetch */
   GW_MESSAGE_TRUST = 26,      /* reserved */
+  GW_MESSAGE_PUBLISH = 27,    /* C>A  + 0..1 descriptor: a sealed blob; an outlet is to publish it */
+  GW_MESSAGE_PUBLISHED = 28,  /* A>C  what became of it, or how an outlet is */
 } GwMessageType;
 
 typedef struct GwLink GwLink;

@@ -14,7 +14,9 @@
 #include "link/object-file.h"
 
 /* Kinds that one worker or another wants: of these, what is not ours is theirs. */
-#define HOSTED (1u << GATEWAY_REQUEST | 1u << GATEWAY_SESSION | 1u << GATEWAY_UPSTREAM | 1u << GATEWAY_FORMAT)
+#define HOSTED                                                                                               \
+  (1u << GATEWAY_REQUEST | 1u << GATEWAY_SESSION | 1u << GATEWAY_UPSTREAM | 1u << GATEWAY_OUTLET |           \
+   1u << GATEWAY_FORMAT)
 #define PEEK_MAX (4 * 1024 * 1024)
 #define AT_ONCE 2 /* so many are looked at side by side; the units let a worker have no more children */
 

@@ -245,3 +245,26 @@ typedef struct {
 void gw_relay_answer_clear(GwRelayAnswer *answer);
 GVariant *gw_relay_answer_pack(const GwRelayAnswer *answer);
 gboolean gw_relay_answer_unpack(GVariant *payload, GwRelayAnswer *ret_answer);
+/* PUBLISH: a descriptor of the sealed blob goes along but for `is_nothing` and `is_there`. PUBLISHED, with
+ * the same id; id 0: nothing was published, it says how the outlet is. */
+typedef struct {
+  guint64 id;
+  char *outlet;
+  gboolean is_nothing; /* nothing is due there from now on: no image */
+  gboolean is_there;   /* the server has the image from an earlier time */
+  char *name, *product, *type, *hardware_version, *software_version; /* of the image */
+  guint64 size;
+} GwPublish;
+void gw_publish_clear(GwPublish *publish);
+GVariant *gw_publish_pack(const GwPublish *publish);
+gboolean gw_publish_unpack(GVariant *payload, GwPublish *ret_publish);
+typedef struct {
+  guint64 id;
+  char *outlet;
+  int result;    /* GatewayResult */
+  char *text;    /* what devices read there now; "" = not known */
+  char *trouble; /* why it failed */
+} GwPublished;
+void gw_published_clear(GwPublished *published);
+GVariant *gw_published_pack(const GwPublished *published);
+gboolean gw_published_unpack(GVariant *payload, GwPublished *ret_published);

@@ -103,6 +103,26 @@ static const GwField status_fields[] = {
   GW_FIELD_NONE,
 };
 
+static const GwField publish_fields[] = {
+  GW_FIELD(GwPublish, id, U64),
+  GW_FIELD(GwPublish, outlet, STRING),
+  GW_FIELD(GwPublish, is_nothing, BOOLEAN),
+  GW_FIELD(GwPublish, is_there, BOOLEAN),
+  GW_FIELD(GwPublish, name, STRING),
+  GW_FIELD(GwPublish, product, STRING),
+  GW_FIELD(GwPublish, type, STRING),
+  GW_FIELD(GwPublish, hardware_version, STRING),
+  GW_FIELD(GwPublish, software_version, STRING),
+  GW_FIELD(GwPublish, size, U64),
+  GW_FIELD_NONE,
+};
+
+static const GwField published_fields[] = {
+  GW_FIELD(GwPublished, id, U64),         GW_FIELD(GwPublished, outlet, STRING),
+  GW_FIELD(GwPublished, result, INT),     GW_FIELD(GwPublished, text, STRING),
+  GW_FIELD(GwPublished, trouble, STRING), GW_FIELD_NONE,
+};
+
 GVariant *
 gw_announce_pack(const char *upstream, const char *base_url)
 {
@@ -276,4 +296,40 @@ gboolean
 gw_reported_unpack(GVariant *payload, GwReported *ret_reported)
 {
   return gw_fields_unpack(payload, reported_fields, sizeof *ret_reported, ret_reported);
+}
+
+void
+gw_publish_clear(GwPublish *publish)
+{
+  gw_fields_clear(publish_fields, publish);
+}
+
+GVariant *
+gw_publish_pack(const GwPublish *publish)
+{
+  return gw_fields_pack(publish_fields, publish);
+}
+
+gboolean
+gw_publish_unpack(GVariant *payload, GwPublish *ret_publish)
+{
+  return gw_fields_unpack(payload, publish_fields, sizeof *ret_publish, ret_publish);
+}
+
+void
+gw_published_clear(GwPublished *published)
+{
+  gw_fields_clear(published_fields, published);
+}
+
+GVariant *
+gw_published_pack(const GwPublished *published)
+{
+  return gw_fields_pack(published_fields, published);
+}
+
+gboolean
+gw_published_unpack(GVariant *payload, GwPublished *ret_published)
+{
+  return gw_fields_unpack(payload, published_fields, sizeof *ret_published, ret_published);
 }

@@ -38,8 +38,8 @@ place(const char *file)
 }
 
 /* The first line; it goes into a header, so nothing but printable ASCII may be in it. */
-static char *
-read_line(const char *file, GError **error)
+char *
+gw_secret_read(const char *file, GError **error)
 {
   g_autofree char *path = place(file);
   char *text = NULL;
@@ -82,7 +82,7 @@ gw_secret_authorization(const GwSecretFiles *files, char **ret_value, GError **e
     *ret_value = NULL;
     return TRUE;
   }
-  secret = read_line(has_token ? files->token_file : files->password_file, error);
+  secret = gw_secret_read(has_token ? files->token_file : files->password_file, error);
   if (!secret)
     return FALSE;
   *ret_value =
@@ -102,7 +102,7 @@ gw_secret_signature(const GwSecretFiles *files, gint64 wall_s, GBytes *body, cha
   *ret_value = NULL;
   if (!files->secret_file || !*files->secret_file)
     return TRUE;
-  secret = read_line(files->secret_file, error);
+  secret = gw_secret_read(files->secret_file, error);
   if (!secret)
     return FALSE;
   message = g_string_new(NULL);

@@ -19,5 +19,7 @@ gboolean gw_secret_authorization(const GwSecretFiles *files, char **ret_value, G
  * "SECONDS." and the body; or *ret NULL when no secret is configured. */
 gboolean gw_secret_signature(const GwSecretFiles *files, gint64 wall_s, GBytes *body, char **ret_value,
                              GError **error);
+/* The first line of @file, found as above; NULL and an error. Free with gw_secret_free(). */
+char *gw_secret_read(const char *file, GError **error);
 /* Overwritten, then freed. */
 void gw_secret_free(char *secret);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "link/loader.h"
+#include "wan/outlets.h"
 #include "wan/passing.h"
 #include "wan/site.h"
 #include "wan/upstream.h"
@@ -44,6 +45,7 @@ struct GwWan {
   GPtrArray *retired;  /* Entry: stopped, their threads end by themselves */
   GwPassing *passing;
   GPtrArray *ports; /* Port of each connection so far that passed something on */
+  GwOutlets *outlets;
 };
 
 /* ---- from the threads to the link */
@@ -276,6 +278,26 @@ configure(GwWan *wan, GVariant *sections)
   }
 }
 
+/* ---- the outlets */
+
+static void
+say_published(gpointer user, const GwPublished *published)
+{
+  GwWan *wan = user;
+
+  (void)gw_link_send(wan->link, GW_MESSAGE_PUBLISHED, gw_link_next_serial(wan->link),
+                     gw_published_pack(published), NULL, 0);
+}
+
+static void
+configure_outlets(GwWan *wan, GVariant *sections)
+{
+  Port port = { wan, wan->session };
+  const GwOutletVoice voice = { { port_send, &port }, sizeof port, say_published, wan };
+
+  gw_outlets_configure(wan->outlets, sections, &voice);
+}
+
 /* ---- messages */
 
 static void
@@ -284,8 +306,10 @@ on_config(GwWan *wan, GVariant *payload)
   g_autoptr(GVariant) sections = NULL;
   guint32 epoch;
 
-  if (gw_config_unpack(payload, &epoch, &sections))
-    configure(wan, sections);
+  if (!gw_config_unpack(payload, &epoch, &sections))
+    return;
+  configure(wan, sections);
+  configure_outlets(wan, sections);
 }
 
 static void
@@ -475,6 +499,9 @@ on_message(GwLink *link, const GwMessage *message, gpointer user)
   case GW_MESSAGE_CANCEL:
     on_cancel(wan, message->payload);
     break;
+  case GW_MESSAGE_PUBLISH:
+    gw_outlets_message(wan->outlets, message);
+    break;
   default:
     gw_debug(GW_SUBJECT_LINK, "core", "a %s message is not for this worker", gw_message_name(message->type));
   }
@@ -497,6 +524,7 @@ on_closed(GwLink *link, const GError *error, gpointer user)
   wan->session++;
   retire_all(wan);
   gw_passing_stop(wan->passing);
+  gw_outlets_stop(wan->outlets);
   wan->retry = g_timeout_add(RECONNECT_MS, reconnect, wan);
 }
 
@@ -566,6 +594,7 @@ gw_wan_start(const char *link_path, GPtrArray *plugins)
   wan->retired = g_ptr_array_new_with_free_func(entry_free);
   wan->passing = gw_passing_new();
   wan->ports = g_ptr_array_new_with_free_func(g_free);
+  wan->outlets = gw_outlets_new(plugins);
   if (!connect_now(wan))
     wan->retry = g_timeout_add(RECONNECT_MS, reconnect, wan);
   wan->watch = g_timeout_add(WATCH_MS, on_watch, wan);
@@ -575,17 +604,22 @@ gw_wan_start(const char *link_path, GPtrArray *plugins)
 gboolean
 gw_wan_stop(GwWan *wan, guint grace_ms)
 {
+  gint64 until_us = g_get_monotonic_time() + (gint64)grace_ms * 1000;
+
   gw_mailbox_close(wan->mailbox); /* nobody waits for us any more */
   g_clear_handle_id(&wan->retry, g_source_remove);
   g_clear_handle_id(&wan->watch, g_source_remove);
   g_clear_pointer(&wan->link, gw_link_free);
   retire_all(wan);
   gw_passing_stop(wan->passing);
-  forget_ended(wan, g_get_monotonic_time() + (gint64)grace_ms * 1000);
-  if (wan->retired->len > 0 || !gw_passing_has_ended(wan->passing, g_get_monotonic_time() + GRACE_US))
+  gw_outlets_stop(wan->outlets);
+  forget_ended(wan, until_us);
+  if (wan->retired->len > 0 || !gw_passing_has_ended(wan->passing, g_get_monotonic_time() + GRACE_US) ||
+      !gw_outlets_has_ended(wan->outlets, until_us))
     return FALSE;
   gw_passing_free(wan->passing);
   g_ptr_array_unref(wan->ports);
+  gw_outlets_free(wan->outlets);
   g_ptr_array_unref(wan->retired);
   g_hash_table_unref(wan->entries);
   g_clear_pointer(&wan->site_values, g_variant_unref);

@@ -38,6 +38,7 @@ DOORS = {
     'archive.h': ('plugins/format/archive/',),
     'archive_entry.h': ('plugins/format/archive/',),
     'mosquitto.h': ('plugins/upstream/mqtt/',),
+    'curl/': ('plugins/outlet/ftp-publish/ftp.c',),
     'systemd/': ('gatewayd/base/log.c',) + MAIN_DOORS,
     'jansson.h': ('gatewayd/base/json.h', 'plugins/upstream/'),
 }
@@ -51,9 +52,14 @@ LIBC = PURE_LIBC | {'dirent.h', 'errno.h', 'fcntl.h', 'math.h', 'poll.h', 'pthre
 LIBRARIES = {
     'plugins/format/archive/': {'archive.h', 'archive_entry.h', 'locale.h'},
     'plugins/upstream/mqtt/': {'mosquitto.h'},
+    'plugins/outlet/ftp-publish/': {'curl/curl.h'},
     'plugins/upstream/directory/': {'linux/openat2.h', 'sys/syscall.h'},
     'plugins/upstream/': {'jansson.h'},
 }
+
+
+# A source that two plugins are built of.
+SHARED = {'plugins/outlet/ftp-publish/': 'plugins/transport/waspmote/upgrade.h'}
 
 
 def room_of(path):
@@ -100,7 +106,8 @@ def check_doors(tree):
 def check_plugin(path, is_quoted, name, tree):
     folder = path.rsplit('/', 1)[0]
     if is_quoted:
-        return name == 'gateway-plugin.h' or f'{folder}/{name}' in tree
+        return name == 'gateway-plugin.h' or f'{folder}/{name}' in tree or \
+            SHARED.get(f'{folder}/', '').endswith(f'/{name}')
     libc = PURE_LIBC if path.startswith('plugins/transport/') else LIBC
     return name in libc or any(path.startswith(f) and name in names for f, names in LIBRARIES.items())
 

@@ -14,7 +14,7 @@ from webhook import Receiver  # noqa: E402
 
 SECRET = "0123456789abcdef"
 SCHEMAS = SOURCE / "docs/events"
-KINDS = "daemon|node|firmware|update|rule|plugin|upstream|product|user"
+KINDS = "daemon|node|firmware|update|rule|plugin|upstream|outlet|product|user"
 HOOK = """[upstream hook]
 type=webhook
 url={url}

@@ -27,6 +27,7 @@ static const char *const DEFAULTS[][2] = {
   { "nodes-import", "(uint32 1, uint32 2, uint32 3)" },
   { "set-aside", "(uint32 2,)" },
   { "credential-make", "('abcdefghijkmn',)" },
+  { "publish", "('FILE:NO_FILE',)" },
   { "deadletter-retry", "(uint32 1,)" },
   { "deadletter-drop", "(uint32 1,)" },
   { "explain", "{'lines': <['nothing to say']>, 'reason': <'none'>}" },
@@ -456,6 +457,13 @@ gw_command_plugin_verb(GwCore *core, const GwCaller *caller, const GwVerbOrder *
   note(core, "plugin-verb", caller,
        g_variant_new("(ssss)", order->plugin, order->verb, order->node, order->argument));
   answer(core, "plugin-verb", NULL, then);
+}
+
+void
+gw_command_publish(GwCore *core, const GwCaller *caller, const char *outlet, GVariant *form, GwThen then)
+{
+  note(core, "publish", caller, g_variant_new("(s@a{sv})", outlet, form));
+  answer(core, "publish", NULL, then);
 }
 
 void

@@ -67,6 +67,8 @@ static const struct {
   { "DeleteRule", "(int64 2, @a{sv} {})", "(2,)", "()" },
   { "CancelUpdate", "(int64 9, @a{sv} {})", "(9,)", "()" },
   { "PollUpstream", "('u', @a{sv} {})", "('u',)", "()" },
+  { "Publish", "('meshlium', {'nothing': <true>}, @a{sv} {})", "('meshlium', {'nothing': <true>})",
+    "('FILE:NO_FILE',)" },
   { "RetryDeadLetters", "(['u/1', 'v'], @a{sv} {})", "(['u/1', 'v'],)", "(uint32 1,)" },
   { "DropDeadLetters", "(['u/1'], @a{sv} {})", "(['u/1'],)", "(uint32 1,)" },
   { "Reload", "(@a{sv} {},)", "()", "()" },
