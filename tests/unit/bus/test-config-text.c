@@ -29,6 +29,9 @@ static const struct {
   { "upstream",
     "Where firmware comes from; one section for each, with a name of your choice. Further keys are those of "
     "its plugin: \"gatewayctl plugins show TYPE\"." },
+  { "outlet",
+    "Other servers on which firmware is published; one section for each, with a name of your choice. Further "
+    "keys are those of its plugin: \"gatewayctl plugins show TYPE\"." },
   { "keyring", "Whose signatures are trusted, and for which products; one section for each." },
   { "plugin", "A plugin, by its name. Further keys are its own: \"gatewayctl plugins show NAME\"." },
   { "line", "A serial line, with a name of your choice for listen= of a plugin." },
