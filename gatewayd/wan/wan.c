@@ -12,6 +12,7 @@
 #include "link/loader.h"
 #include "wan/outlets.h"
 #include "wan/passing.h"
+#include "wan/sections.h"
 #include "wan/site.h"
 #include "wan/upstream.h"
 
@@ -160,52 +161,15 @@ complain(GwWan *wan, const char *name, const char *text)
 
 /* ---- the configuration */
 
-/* "[section]" or "[section instance]" of CONFIG's sections as a{ss}; NULL = not written. */
-static GVariant *
-find_section(GVariant *sections, const char *section, const char *instance)
-{
-  GVariantIter iter;
-  const char *a_section, *an_instance;
-  GVariant *values;
-
-  g_variant_iter_init(&iter, sections);
-  while (g_variant_iter_next(&iter, "(&s&s@a{ss})", &a_section, &an_instance, &values)) {
-    if (g_str_equal(a_section, section) && g_str_equal(an_instance, instance))
-      return values;
-    g_variant_unref(values);
-  }
-  return NULL;
-}
-
-static const char *
-type_of(GVariant *values)
-{
-  const char *type = "";
-
-  (void)g_variant_lookup(values, "type", "&s", &type);
-  return type;
-}
-
-static gboolean
-is_enabled(GVariant *sections, const char *type)
-{
-  g_autoptr(GVariant) values = find_section(sections, "plugin", type);
-  const char *text = "yes";
-  gboolean is_on = TRUE;
-
-  return !values || !g_variant_lookup(values, "enabled", "&s", &text) || !gw_parse_boolean(text, &is_on) ||
-         is_on;
-}
-
 static gboolean
 start(GwWan *wan, GVariant *sections, const char *name, GVariant *values, GError **error)
 {
-  const char *type = type_of(values);
+  const char *type = gw_sections_type(values);
   const GwPluginFile *file;
   GwWorkerSetup setup = { 0 };
   Entry *entry;
 
-  if (!is_enabled(sections, type))
+  if (!gw_sections_is_enabled(sections, type))
     return gw_fail(error, GW_ERROR_STOPPED, "[plugin %s] enabled=no", type);
   file = gw_loader_find(wan->plugins, type);
   if (!file || !file->plugin)
@@ -225,7 +189,7 @@ start(GwWan *wan, GVariant *sections, const char *name, GVariant *values, GError
 static gboolean
 configure_site(GwWan *wan, GVariant *sections, GError **error)
 {
-  g_autoptr(GVariant) values = find_section(sections, "wan", "");
+  g_autoptr(GVariant) values = gw_sections_find(sections, "wan", "");
 
   if (!values)
     values = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
@@ -245,10 +209,11 @@ retire_changed(GwWan *wan, GVariant *sections)
 
   for (guint i = 0; names[i]; i++) {
     g_autofree char *name = g_strdup(names[i]);
-    g_autoptr(GVariant) values = find_section(sections, "upstream", name);
+    g_autoptr(GVariant) values = gw_sections_find(sections, "upstream", name);
     Entry *entry = g_hash_table_lookup(wan->entries, name);
 
-    if (!values || !g_variant_equal(values, entry->values) || !is_enabled(sections, type_of(values)))
+    if (!values || !g_variant_equal(values, entry->values) ||
+        !gw_sections_is_enabled(sections, gw_sections_type(values)))
       retire(wan, name);
   }
 }
