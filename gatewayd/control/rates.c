@@ -7,6 +7,7 @@
 
 #define MINUTE_MS 60000
 #define DAY_MINUTES 1440
+#define HOURS "rate-hours" /* as what ends so is not for the workers */
 
 static gboolean
 is_within(const GwHours *hours, guint minute)
@@ -32,30 +33,68 @@ parse(const char *text, GwHours *ret_hours, const char **ret_rate)
   return TRUE;
 }
 
-char *
-gw_rates_now(const GwCore *core, const char *section)
+/* What @hours say of now; NULL = nothing. Points into the list. */
+static const char *
+rate_of(char **hours, const GwNow *now)
 {
-  g_auto(GStrv) list = gw_config_list(core->config, section, NULL, "rate-hours");
-  GwNow now = gw_core_now(core);
-  guint minute = (guint)(now.wall_ms / MINUTE_MS % DAY_MINUTES);
+  guint minute = (guint)(now->wall_ms / MINUTE_MS % DAY_MINUTES);
 
-  for (char **text = list; now.is_trusted && *text; text++) {
-    GwHours hours;
+  for (char **text = hours; now->is_trusted && *text; text++) {
+    GwHours span;
     const char *rate;
 
-    if (parse(*text, &hours, &rate) && is_within(&hours, minute))
-      return g_strdup(rate);
+    if (parse(g_strstrip(*text), &span, &rate) && is_within(&span, minute))
+      return rate;
   }
   return NULL;
 }
 
+GVariant *
+gw_rates_apply(const GwCore *core, GVariant *values)
+{
+  GwNow now = gw_core_now(core);
+  GVariantBuilder builder;
+  GVariantIter iter;
+  const char *key, *value;
+
+  (void)g_variant_get_data(values); /* as bytes: else to look up a text may move the others */
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
+  g_variant_iter_init(&iter, values);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value)) {
+    g_autofree char *hours_key = g_strconcat(key, "-hours", NULL);
+    const char *written = "", *rate = NULL;
+    g_auto(GStrv) hours = NULL;
+
+    if (g_str_has_suffix(key, HOURS))
+      continue;
+    if (g_variant_lookup(values, hours_key, "&s", &written))
+      rate = rate_of(hours = g_strsplit(written, ",", -1), &now);
+    g_variant_builder_add(&builder, "{ss}", key, rate ? rate : value);
+  }
+  return g_variant_builder_end(&builder);
+}
+
+/* Of what the workers are told of rates now, as far as it has hours. */
 guint
 gw_rates_hash(const GwCore *core)
 {
-  g_autofree char *lan = gw_rates_now(core, "lan"), *wan = gw_rates_now(core, "wan");
-  g_autofree char *both = g_strdup_printf("%s %s", lan ? lan : "-", wan ? wan : "-");
+  guint hash = 0;
 
-  return g_str_hash(both);
+  for (guint is_lan = 0; is_lan < 2; is_lan++) {
+    g_autoptr(GVariant) sections = g_variant_ref_sink(gw_workers_config_sections((GwCore *)core, is_lan));
+    GVariantIter iter, values_iter;
+    GVariant *values;
+    const char *key, *value;
+
+    g_variant_iter_init(&iter, sections);
+    while (g_variant_iter_next(&iter, "(&s&s@a{ss})", NULL, NULL, &values)) {
+      g_variant_iter_init(&values_iter, values);
+      while (g_variant_iter_next(&values_iter, "{&s&s}", &key, &value))
+        hash = hash * 31 + (g_str_has_suffix(key, "rate") ? g_str_hash(value) : 0);
+      g_variant_unref(values);
+    }
+  }
+  return hash;
 }
 
 void

@@ -187,11 +187,14 @@ gw_workers_tell_lan(GwWorkers *workers, GwMessageType type, GVariant *payload)
 
 /* ---- configuration ---- */
 
-/* What is written and, for keys that the core knows, the default: workers have no schema of their own. */
+/* What is written and, for keys that the core knows, the default: workers have no schema of their own. Rates
+ * are those of this hour. */
 static GVariant *
-section_values(const GwConfig *config, const char *section, const char *instance)
+section_values(const GwCore *core, const char *section, const char *instance)
 {
+  const GwConfig *config = core->config;
   g_autoptr(GVariant) written = g_variant_ref_sink(gw_config_section(config, section, instance));
+  g_autoptr(GVariant) values = NULL;
   GVariantBuilder builder;
   GVariantIter iter;
   const char *key, *value;
@@ -206,34 +209,17 @@ section_values(const GwConfig *config, const char *section, const char *instance
   g_variant_iter_init(&iter, written);
   while (g_variant_iter_next(&iter, "{&s&s}", &key, &value))
     g_variant_builder_add(&builder, "{ss}", key, value);
-  return g_variant_builder_end(&builder);
-}
-
-/* [lan] or [wan] itself, with the rate of this hour. */
-static GVariant *
-own_values(const GwCore *core, const char *section)
-{
-  g_autoptr(GVariant) values = g_variant_ref_sink(section_values(core->config, section, NULL));
-  g_autofree char *rate = gw_rates_now(core, section);
-  GVariantBuilder builder;
-  GVariantIter iter;
-  const char *key, *value;
-
-  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
-  g_variant_iter_init(&iter, values);
-  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value))
-    if (strcmp(key, "rate-hours") != 0)
-      g_variant_builder_add(&builder, "{ss}", key, rate && strcmp(key, "rate") == 0 ? rate : value);
-  return g_variant_builder_end(&builder);
+  values = g_variant_ref_sink(g_variant_builder_end(&builder));
+  return gw_rates_apply(core, values);
 }
 
 static void
-add_instances(GVariantBuilder *builder, const GwConfig *config, const char *section)
+add_instances(GVariantBuilder *builder, const GwCore *core, const char *section)
 {
-  g_auto(GStrv) names = gw_config_instances(config, section);
+  g_auto(GStrv) names = gw_config_instances(core->config, section);
 
   for (char **name = names; *name; name++)
-    g_variant_builder_add(builder, "(ss@a{ss})", section, *name, section_values(config, section, *name));
+    g_variant_builder_add(builder, "(ss@a{ss})", section, *name, section_values(core, section, *name));
 }
 
 GVariant *
@@ -243,11 +229,11 @@ gw_workers_config_sections(GwCore *core, gboolean is_lan)
   GVariantBuilder builder;
 
   g_variant_builder_init(&builder, G_VARIANT_TYPE("a(ssa{ss})"));
-  g_variant_builder_add(&builder, "(ss@a{ss})", own, "", own_values(core, own));
-  add_instances(&builder, core->config, "plugin");
-  add_instances(&builder, core->config, is_lan ? "line" : "upstream");
+  g_variant_builder_add(&builder, "(ss@a{ss})", own, "", section_values(core, own, NULL));
+  add_instances(&builder, core, "plugin");
+  add_instances(&builder, core, is_lan ? "line" : "upstream");
   if (!is_lan)
-    add_instances(&builder, core->config, "outlet");
+    add_instances(&builder, core, "outlet");
   return g_variant_builder_end(&builder);
 }
 

@@ -21,7 +21,6 @@ struct GwLan {
   GPtrArray *hosted; /* GwHosted */
   GwGate *gate;
   GwHttpServer *server;
-  GwPace *pace; /* of sessions */
   GwPorts *ports;
   GwTalks *talks;
   GwLines *lines;

@@ -208,6 +208,8 @@ apply_limits(GwLan *lan, GVariant *section)
                         .is_adopted = is_adopted,
                         .user = lan };
   GwHttpLimits http = { .total_bytes_per_s = lan_number(section, "rate", 0),
+                        .segment_bytes_per_s = lan_number(section, "segment-rate", 0),
+                        .node_bytes_per_s = lan_number(section, "node-rate", 0),
                         .transfer_bytes_per_s = lan_number(section, "transfer-rate", 0) };
   GwTransferCaps caps = { .total = (guint)lan_number(section, "transfers", GW_GAUGE_COUNT),
                           .per_segment = (guint)lan_number(section, "segment-transfers", 8),
@@ -215,7 +217,6 @@ apply_limits(GwLan *lan, GVariant *section)
 
   gw_gate_set_limits(lan->gate, &gate);
   gw_http_server_set_limits(lan->server, &http);
-  gw_pace_set(lan->pace, http.total_bytes_per_s, http.transfer_bytes_per_s, gw_reactor_now_ms(lan->reactor));
   gw_transfers_set_caps(lan->transfers, &caps);
 }
 
@@ -423,7 +424,6 @@ open_net(GwLan *lan)
   lan->adopted = g_hash_table_new_full(hash_address, equal_address, g_free, NULL);
   lan->gate = gw_gate_new(&gate);
   lan->server = gw_http_server_new(lan->reactor, lan->gate, &http, &gw_lan_http_handler, lan);
-  lan->pace = gw_pace_new(gw_reactor_wheel(lan->reactor), 0, 0);
   GwPortsSetup ports = { .reactor = lan->reactor,
                          .gate = lan->gate,
                          .server = lan->server,
@@ -472,7 +472,6 @@ gw_lan_free(GwLan *lan)
   gw_talks_free(lan->talks);
   gw_http_server_free(lan->server);
   gw_ports_free(lan->ports);
-  gw_pace_free(lan->pace);
   gw_gate_unref(lan->gate);
   gw_transfers_free(lan->transfers);
   gw_blobs_free(lan->blobs);

@@ -470,7 +470,7 @@ talk_start(Talk *talk, const GwAccepted *accepted, int tty_fd)
 {
   GwLan *lan = talk->talks->lan;
   GwSessionSetup setup = { .reactor = lan->reactor,
-                           .pace = lan->pace,
+                           .pace = gw_http_server_pace(lan->server),
                            .plugin = talk->hosted->plugin,
                            .settings = gw_settings_view(talk->hosted->settings),
                            .host = &SESSION_HOST,

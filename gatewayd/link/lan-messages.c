@@ -115,7 +115,6 @@ static const GwField answer_fields[] = {
   { .key = "hashed", .kind = GW_FIELD_U64, .offset = offsetof(GwAnswer, digests.size) },
   GW_FIELD_MAP(GwAnswer, attributes),
   GW_FIELD(GwAnswer, is_never_cut, BOOLEAN),
-  GW_FIELD(GwAnswer, rate, U64),
   GW_FIELD(GwAnswer, verb, STRING),
   GW_FIELD(GwAnswer, verb_argument, STRING),
   GW_FIELD(GwAnswer, bytes_until_boot_ms, I64),

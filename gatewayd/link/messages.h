@@ -54,7 +54,6 @@ typedef struct {
   GwDigests digests;    /* sha256 names the blob */
   GVariant *attributes; /* a{ss} or NULL */
   gboolean is_never_cut;
-  guint64 rate; /* bytes per second for this transfer, 0 = unlimited */
   char *verb, *verb_argument;
   gint64 bytes_until_boot_ms; /* with OFFER: until then its image may be begun once without asking again */
 } GwAnswer;

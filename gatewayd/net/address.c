@@ -155,3 +155,13 @@ gw_address_hash_host(const GwAddress *address)
   words[0] = (words[0] ^ words[1] ^ address->scope) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
   return (guint)(words[0] >> 32);
 }
+
+void
+gw_address_cut_to_segment(GwAddress *address)
+{
+  if (gw_address_is_ipv4(address))
+    address->bytes[15] = 0;
+  else
+    memset(address->bytes + 8, 0, 8);
+  address->port = 0;
+}

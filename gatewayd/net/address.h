@@ -21,6 +21,8 @@ gboolean gw_address_parse(const char *text, guint16 default_port, GwAddress *ret
 /* Without port: "192.0.2.1", "2001:db8::1", "fe80::1%3". @ret_text has room for GW_ADDRESS_TEXT. */
 void gw_address_format(const GwAddress *address, char *ret_text);
 gboolean gw_address_is_ipv4(const GwAddress *address);
+/* The beginning of its segment: of an IPv4 /24 or an IPv6 /64. */
+void gw_address_cut_to_segment(GwAddress *address);
 /* Address and scope; the port is not looked at. */
 gboolean gw_address_equal_host(const GwAddress *a, const GwAddress *b);
 guint gw_address_hash_host(const GwAddress *address);

@@ -189,6 +189,7 @@ channel_new(GwReactor *reactor, int fd, const GwChannelLimits *limits, const GwC
   channel->stream.reactor = reactor;
   channel->timer.fire = on_timer;
   channel->flow.resume = on_pace;
+  channel->flow.peer = &channel->peer;
   channel->events = events;
   channel->user = user;
   channel->limits = *limits;

@@ -19,6 +19,7 @@ struct GwDataChannel {
   GwLease *lease;
   guint16 port;
   GwPaceFlow flow;
+  GwAddress peer;
   GwBody *body; /* until its last byte is written */
   guint64 offset, left;
   guint64 acked, told_acked;
@@ -346,7 +347,7 @@ on_timer(GwTimer *timer, gint64 now_ms)
 /* ---- life ---- */
 
 static GwDataChannel *
-channel_new(const GwDataSetup *setup)
+channel_new(const GwDataSetup *setup, const GwAddress *peer)
 {
   GwDataChannel *channel = g_new0(GwDataChannel, 1);
 
@@ -354,7 +355,9 @@ channel_new(const GwDataSetup *setup)
   channel->stream.watch = (GwWatch){ .fd = -1, .ready = on_event };
   channel->stream.reactor = setup->reactor;
   channel->timer.fire = on_timer;
+  channel->peer = *peer;
   channel->flow.resume = on_pace;
+  channel->flow.peer = &channel->peer;
   channel->opened_ms = channel->moved_ms = now(channel);
   channel->rate_ms = channel->moved_ms + GW_DATA_RATE_WINDOW_MS;
   return channel;
@@ -363,7 +366,7 @@ channel_new(const GwDataSetup *setup)
 GwDataChannel *
 gw_data_channel_listen(const GwDataSetup *setup, GwPassive *passive, const GwAddress *peer)
 {
-  g_autoptr(GwDataChannel) channel = channel_new(setup);
+  g_autoptr(GwDataChannel) channel = channel_new(setup, peer);
 
   channel->lease = gw_passive_lease(passive, peer, on_accepted, channel);
   if (!channel->lease)
@@ -401,7 +404,7 @@ dial(const GwAddress *local, const GwAddress *peer)
 GwDataChannel *
 gw_data_channel_connect(const GwDataSetup *setup, const GwAddress *local, const GwAddress *peer)
 {
-  g_autoptr(GwDataChannel) channel = channel_new(setup);
+  g_autoptr(GwDataChannel) channel = channel_new(setup, peer);
 
   if (peer->port < GW_DATA_PORT_MIN)
     return NULL;

@@ -17,9 +17,7 @@ typedef enum { SENT, BLOCKED, PACED, BROKEN } Progress;
 static gboolean
 is_paced(const GwHttpExchange *connection)
 {
-  const GwHttpLimits *limits = &gw_http_server_of(connection)->limits;
-
-  return !connection->is_unpaced && (limits->total_bytes_per_s || limits->transfer_bytes_per_s);
+  return !connection->is_unpaced && gw_pace_is_limited(gw_http_server_of(connection)->pace);
 }
 
 static guint64
@@ -145,6 +143,7 @@ gw_http_outgoing_new(GwHttpExchange *connection)
   GwHttpOutgoing *outgoing = g_new0(GwHttpOutgoing, 1);
 
   outgoing->flow.resume = on_turn;
+  outgoing->flow.peer = &connection->peer;
   outgoing->connection = connection;
   connection->outgoing = outgoing;
   server->counters.n_transfers++;

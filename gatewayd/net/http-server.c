@@ -63,8 +63,16 @@ gw_http_server_set_limits(GwHttpServer *server, const GwHttpLimits *limits)
 {
   server->limits = *limits;
   fill_limits(&server->limits);
-  gw_pace_set(server->pace, limits->total_bytes_per_s, limits->transfer_bytes_per_s,
+  gw_pace_set(server->pace,
+              &(GwPaceRates){ limits->total_bytes_per_s, limits->segment_bytes_per_s,
+                              limits->node_bytes_per_s, limits->transfer_bytes_per_s },
               gw_reactor_now_ms(server->reactor));
+}
+
+GwPace *
+gw_http_server_pace(const GwHttpServer *server)
+{
+  return server->pace;
 }
 
 void

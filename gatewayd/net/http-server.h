@@ -126,7 +126,7 @@ typedef struct {
   guint rate_window_ms;  /* ...measured over so long [300000] */
   guint max_parked;      /* requests without an answer; more hear 503 [1024] */
   gsize max_buffered; /* bytes: partial heads, bodies, unsent replies, of all connections together [8 MiB] */
-  guint64 total_bytes_per_s, transfer_bytes_per_s; /* pacing [unlimited] */
+  guint64 total_bytes_per_s, segment_bytes_per_s, node_bytes_per_s, transfer_bytes_per_s; /* [unlimited] */
 } GwHttpLimits;
 
 typedef struct {
@@ -151,5 +151,7 @@ void gw_http_server_unlisten(GwHttpServer *server, const GwListener *listener);
 void gw_http_server_adopt(GwHttpServer *server, const GwAccepted *accepted, GwTls *tls, gpointer tag);
 /* Pacing and time limits of what begins later. */
 void gw_http_server_set_limits(GwHttpServer *server, const GwHttpLimits *limits);
+/* For others who send to the same nodes, and live shorter: the rates are those of all together. */
+GwPace *gw_http_server_pace(const GwHttpServer *server);
 /* Valid until the server is freed; the values move. */
 const GwHttpCounters *gw_http_server_counters(const GwHttpServer *server);

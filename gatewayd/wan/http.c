@@ -239,12 +239,12 @@ fail_size(const Visit *visit, GError **error)
   return gw_fail(error, GW_ERROR_BAD_INPUT, "larger than %" G_GUINT64_FORMAT " bytes", max_size(visit));
 }
 
-/* Hands on what came, then waits as the shared rate demands; the server is not blamed for either. */
+/* Hands on what came, then waits as the rates demand; the server is not blamed for either. */
 static gboolean
 pass_on(Visit *visit, GwExchange *exchange, const void *data, gsize size, GError **error)
 {
   gint64 begun_ms = gw_clock_boot_ms();
-  gint64 wait_ms = gw_rate_take(visit->http->options->rate, begun_ms, size);
+  gint64 wait_ms = gw_rates_take(visit->http->options->rates, begun_ms, size);
 
   if (!visit->sink->sink(visit->sink->user, &visit->head, data, size))
     return gw_fail(error, GW_ERROR_STOPPED, "stopped by the receiver");

@@ -29,7 +29,7 @@ typedef struct {
   char *ca_file; /* PEM: trusted in place of the system's CAs; "" = the system's */
   GwSecretFiles secrets;
   GwPatience patience;
-  GwRate *rate;
+  GwRate *rates[2]; /* that all upstreams share, and its own; NULL = none */
   GwRoute *route; /* hosts are found by it alone, and never are we ourselves; NULL = by the site's resolver */
 } GwHttpOptions;
 void gw_http_options_clear(GwHttpOptions *options);

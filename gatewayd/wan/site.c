@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wan/site.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "wan/url.h"
 
@@ -26,12 +27,49 @@ static const GatewaySetting WAN_SETTINGS[] = {
     "HOST ADDRESS, separated by commas: where vendors' hosts are, without asking" },
 };
 
-/* Keys of an upstream section that are the core's business. */
-static const char *const CORE_KEYS[] = {
-  "type",   "require-signature", "keyring",         "prefetch",
-  "events", "report-batch",      "report-interval", "trust-verification",
-  NULL
-};
+/* Keys of an upstream section that are no setting of its plugin. */
+static const char *const CORE_KEYS[] = { "type",
+                                         "require-signature",
+                                         "keyring",
+                                         "prefetch",
+                                         "events",
+                                         "report-batch",
+                                         "report-interval",
+                                         "trust-verification",
+                                         "rate",
+                                         NULL };
+
+guint64
+gw_site_rate(GVariant *values)
+{
+  const char *text;
+  gint64 rate;
+
+  return g_variant_lookup(values, "rate", "&s", &text) && gw_parse_size(text, &rate) ? (guint64)rate : 0;
+}
+
+static gboolean
+holds_all(GVariant *values, GVariant *others)
+{
+  GVariantIter iter;
+  const char *key, *value, *other;
+
+  g_variant_iter_init(&iter, values);
+  while (g_variant_iter_next(&iter, "{&s&s}", &key, &value))
+    if (!g_str_equal(key, "rate") &&
+        (!g_variant_lookup(others, key, "&s", &other) || !g_str_equal(value, other)))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+gw_site_follow(GVariant *values, GVariant *former, GwRate *rate)
+{
+  if (!values || !holds_all(values, former) || !holds_all(former, values))
+    return FALSE;
+  gw_rate_set(rate, gw_site_rate(values));
+  return TRUE;
+}
 
 gboolean
 gw_site_read(GVariant *values, GwSite *ret_site, GError **error)
@@ -47,7 +85,7 @@ gw_site_read(GVariant *values, GwSite *ret_site, GError **error)
     return FALSE;
   }
   ret_site->settings = settings;
-  ret_site->rate = gw_rate_new((guint64)gw_settings_number(settings, "rate", 0));
+  ret_site->rate = gw_rate_new(gw_site_rate(values));
   return TRUE;
 }
 
@@ -74,7 +112,7 @@ read_patience(const GwSite *site, GwHttpOptions *ret_http)
   ret_http->patience.connect_ms = gw_settings_number(site->settings, "connect-timeout", 0);
   ret_http->patience.slow_window_ms = gw_settings_number(site->settings, "slow-window", 0);
   ret_http->patience.slow_bytes_per_s = (guint64)gw_settings_number(site->settings, "slow-rate", 0);
-  ret_http->rate = gw_rate_ref(site->rate);
+  ret_http->rates[0] = gw_rate_ref(site->rate);
 }
 
 void
@@ -138,6 +176,7 @@ gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *na
   ret_setup->poll_ms = MAX(1, gw_settings_number(settings, "poll", DEFAULT_POLL_MS));
   ret_setup->report_timeout_ms = gw_settings_number(site->settings, "report-timeout", 0);
   read_http(site, settings, &ret_setup->http);
+  ret_setup->http.rates[1] = gw_rate_new(gw_site_rate(values));
   ret_setup->name = g_strdup(name);
   ret_setup->settings = g_steal_pointer(&settings);
   return TRUE;

@@ -14,6 +14,12 @@ typedef struct {
 gboolean gw_site_read(GVariant *values, GwSite *ret_site, GError **error);
 void gw_site_clear(GwSite *site);
 
+/* rate= of a section as written; 0 = unlimited. */
+guint64 gw_site_rate(GVariant *values);
+/* Do two sections (@values may be NULL: it is gone) say the same, but for the rate? Then @rate is that of
+ * @values from now on, and nothing begins anew: it changes with the hours. */
+gboolean gw_site_follow(GVariant *values, GVariant *former, GwRate *rate);
+
 /* One [upstream NAME] section. The caller fills in functions and out. */
 gboolean gw_site_upstream(const GwSite *site, const GatewayPlugin *plugin, const char *name, GVariant *values,
                           GwWorkerSetup *ret_setup, GError **error);

@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
   Port port;
   GVariant *values; /* as configured */
+  GwRate *rate;     /* its own, of now */
   GwUpstream *upstream;
 } Entry;
 
@@ -113,6 +114,7 @@ entry_free(gpointer data)
 
   gw_upstream_free(entry->upstream);
   g_variant_unref(entry->values);
+  gw_rate_unref(entry->rate);
   g_free(entry);
 }
 
@@ -178,7 +180,7 @@ start(GwWan *wan, GVariant *sections, const char *name, GVariant *values, GError
     return FALSE;
   gw_loader_functions(file->plugin, &setup.functions, sizeof setup.functions);
   entry = g_new0(Entry, 1);
-  entry->port = (Port){ wan, wan->session };
+  *entry = (Entry){ .port = { wan, wan->session }, .rate = gw_rate_ref(setup.http.rates[1]) };
   entry->values = g_variant_ref(values);
   setup.out = (GwOutgoing){ port_send, &entry->port };
   entry->upstream = gw_upstream_start(&setup);
@@ -193,7 +195,7 @@ configure_site(GwWan *wan, GVariant *sections, GError **error)
 
   if (!values)
     values = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
-  if (wan->site.settings && g_variant_equal(values, wan->site_values))
+  if (wan->site.settings && gw_site_follow(values, wan->site_values, wan->site.rate))
     return TRUE;
   retire_all(wan); /* all of them hang on it */
   gw_site_clear(&wan->site);
@@ -212,7 +214,7 @@ retire_changed(GwWan *wan, GVariant *sections)
     g_autoptr(GVariant) values = gw_sections_find(sections, "upstream", name);
     Entry *entry = g_hash_table_lookup(wan->entries, name);
 
-    if (!values || !g_variant_equal(values, entry->values) ||
+    if (!gw_site_follow(values, entry->values, entry->rate) ||
         !gw_sections_is_enabled(sections, gw_sections_type(values)))
       retire(wan, name);
   }

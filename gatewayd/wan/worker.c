@@ -35,7 +35,8 @@ gw_http_options_clear(GwHttpOptions *options)
   g_clear_pointer(&options->proxy, g_free);
   g_clear_pointer(&options->ca_file, g_free);
   gw_secret_files_clear(&options->secrets);
-  g_clear_pointer(&options->rate, gw_rate_unref);
+  for (guint i = 0; i < G_N_ELEMENTS(options->rates); i++)
+    g_clear_pointer(&options->rates[i], gw_rate_unref);
   g_clear_pointer(&options->route, gw_route_unref);
 }
 

@@ -474,45 +474,6 @@ test_missed_windows(void)
   g_assert_cmpuint(rig_count_events(rig, "node.missed"), ==, 4); /* n0 has every byte, and is awaited */
 }
 
-/* What "rate" of [lan] is in the next configuration; NULL = none is sent. */
-static char *
-take_rate(Rig *rig)
-{
-  g_autoptr(RigMessage) message = rig_take(rig, TRUE, GW_MESSAGE_CONFIG);
-  g_autoptr(GVariant) sections = NULL;
-  g_autoptr(GVariant) values = NULL;
-  guint32 epoch;
-  char *rate = NULL;
-
-  if (!message)
-    return NULL;
-  g_assert_true(gw_config_unpack(message->payload, &epoch, &sections));
-  g_variant_get_child(sections, 0, "(&s&s@a{ss})", NULL, NULL, &values);
-  g_assert_true(g_variant_lookup(values, "rate", "s", &rate));
-  g_assert_false(g_variant_lookup(values, "rate-hours", "&s", NULL));
-  return rate;
-}
-
-static void
-test_rates_by_hours(void)
-{
-  g_autoptr(Rig) rig = rig_new("[lan]\nrate=9KiB\nrate-hours=22:00-06:00 4MiB, nonsense\n");
-  g_autofree char *night = NULL, *day = NULL, *same = NULL;
-  gint64 until_22_ms = (46 * HOUR_MS - rig->wall_ms % RIG_DAY_MS) % RIG_DAY_MS;
-
-  rig_pass(rig, until_22_ms - 5 * MINUTE_MS + RIG_DAY_MS);
-  rig_forget_messages(rig);
-  rig_pass(rig, 6 * MINUTE_MS);
-  night = take_rate(rig);
-  g_assert_cmpstr(night, ==, "4MiB");
-  rig_pass(rig, 3 * HOUR_MS);
-  same = take_rate(rig);
-  g_assert_null(same);
-  rig_pass(rig, 5 * HOUR_MS);
-  day = take_rate(rig);
-  g_assert_cmpstr(day, ==, "9KiB");
-}
-
 int
 main(int argc, char **argv)
 {
@@ -532,6 +493,5 @@ main(int argc, char **argv)
   g_test_add_func("/promise/E4/woken-once-a-day", test_woken_once_a_day);
   g_test_add_func("/control/rollouts/set-aside-after-failures", test_set_aside_after_failures);
   g_test_add_func("/control/rollouts/missed-windows", test_missed_windows);
-  g_test_add_func("/control/rollouts/rates-by-hours", test_rates_by_hours);
   return g_test_run();
 }

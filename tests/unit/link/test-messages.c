@@ -162,7 +162,6 @@ test_answer(void)
                       .notes = (char *)"n",
                       .size = G_MAXUINT64,
                       .is_never_cut = TRUE,
-                      .rate = 1000,
                       .verb = (char *)"erase",
                       .verb_argument = (char *)"6" },
            got;
@@ -190,7 +189,6 @@ test_answer(void)
   g_assert_cmpuint(got.size, ==, G_MAXUINT64);
   g_assert_cmpmem(&got.digests, sizeof got.digests, &answer.digests, sizeof answer.digests);
   g_assert_cmpstr(map_value(got.attributes, "chip"), ==, "x");
-  g_assert_cmpuint(got.rate, ==, 1000);
   g_assert_cmpstr(got.verb, ==, "erase");
   g_assert_cmpstr(got.verb_argument, ==, "6");
   gw_answer_clear(&got);

@@ -128,6 +128,65 @@ test_slow_flow_takes_nothing_away(void)
   gw_pace_leave(&blocked.flow);
 }
 
+/* Two nodes of one segment and one of another: each node keeps its rate, each segment its own, and two
+ * downloads of one node get half each. */
+static void
+test_places_keep_their_rates(void)
+{
+  static const char *const peers[] = { "192.0.2.1:80", "192.0.2.1:81", "192.0.2.2:80", "198.51.100.1:80" };
+  GwAddress addresses[G_N_ELEMENTS(peers)];
+  GwWheel wheel;
+  g_autoptr(GwPace) pace = NULL;
+  Sender senders[G_N_ELEMENTS(peers)];
+
+  gw_wheel_init(&wheel, 0);
+  pace = gw_pace_new(&wheel, 0, 0);
+  g_assert_false(gw_pace_is_limited(pace));
+  gw_pace_set(pace, &(GwPaceRates){ .node = 20000, .segment = 30000 }, 1);
+  g_assert_true(gw_pace_is_limited(pace));
+  for (guint i = 0; i < G_N_ELEMENTS(peers); i++) {
+    g_assert_true(gw_address_parse(peers[i], 0, &addresses[i], NULL));
+    senders[i] = (Sender){ .flow.resume = send_some, .flow.peer = &addresses[i], .pace = pace };
+    senders[i].room = 1 << 20;
+    senders[i].stops_ms = G_MAXINT64;
+    send_some(&senders[i].flow, 1);
+  }
+  run(&wheel, 1, 100000);
+  assert_near(senders[3].sent, 2000000, 60000);
+  assert_near(senders[0].sent + senders[1].sent + senders[2].sent, 3000000, 90000);
+  g_assert_cmpuint(senders[0].sent + senders[1].sent, <, 2060000);
+  assert_near(senders[0].sent, senders[1].sent, senders[1].sent / 10);
+  g_assert_cmpuint(senders[2].sent, >, 800000);
+  gw_pace_leave(&senders[2].flow); /* the others have the segment to themselves, and the node's rate holds */
+  senders[0].sent = senders[1].sent = 0;
+  run(&wheel, 100000, 200000);
+  assert_near(senders[0].sent + senders[1].sent, 2000000, 60000);
+  for (guint i = 0; i < G_N_ELEMENTS(peers); i++)
+    gw_pace_leave(&senders[i].flow);
+}
+
+/* A segment is a /24 or a /64. */
+static void
+test_segments(void)
+{
+  static const char *const pairs[][2] = { { "192.0.2.7:80", "192.0.2.9:81" },
+                                          { "[2001:db8::1]:80", "[2001:db8::ffff:1]:80" } };
+  static const char *const others[] = { "192.0.3.7:80", "[2001:db8:0:1::1]:80" };
+
+  for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
+    GwAddress a, b, other;
+
+    g_assert_true(gw_address_parse(pairs[i][0], 0, &a, NULL));
+    g_assert_true(gw_address_parse(pairs[i][1], 0, &b, NULL));
+    g_assert_true(gw_address_parse(others[i], 0, &other, NULL));
+    gw_address_cut_to_segment(&a);
+    gw_address_cut_to_segment(&b);
+    gw_address_cut_to_segment(&other);
+    g_assert_true(gw_address_equal_host(&a, &b));
+    g_assert_false(gw_address_equal_host(&a, &other));
+  }
+}
+
 static void
 test_flow_may_leave_while_waiting(void)
 {
@@ -163,12 +222,12 @@ test_new_rate_holds_at_once(void)
   pace = gw_pace_new(&wheel, 1000, 0);
   start(&sender, pace);
   run(&wheel, 1, 10000);
-  gw_pace_set(pace, 100000, 0, 10000);
+  gw_pace_set(pace, &(GwPaceRates){ .total = 100000 }, 10000);
   before = sender.sent;
   run(&wheel, 10000, 20000);
   assert_near(sender.sent - before, 1000000, 60000);
   sender.stops_ms = 0; /* an unlimited flow would never let go */
-  gw_pace_set(pace, 0, 0, 20000);
+  gw_pace_set(pace, &(GwPaceRates){ 0 }, 20000);
   run(&wheel, 20000, 20100);
   g_assert_cmpuint(sender.sent - before, >, 1000000);
   gw_pace_leave(&sender.flow);
@@ -182,6 +241,8 @@ main(int argc, char **argv)
   g_test_add_func("/net/pace/one-flow", test_one_flow_keeps_its_rate);
   g_test_add_func("/net/pace/fair", test_total_is_shared_fairly);
   g_test_add_func("/net/pace/blocked-flow", test_slow_flow_takes_nothing_away);
+  g_test_add_func("/net/pace/places", test_places_keep_their_rates);
+  g_test_add_func("/net/pace/segments", test_segments);
   g_test_add_func("/net/pace/leave", test_flow_may_leave_while_waiting);
   g_test_add_func("/net/pace/new-rate", test_new_rate_holds_at_once);
   return g_test_run();

@@ -26,7 +26,7 @@ client_new(const char *home)
   Client client = {
     .options = { .home = g_strdup(home),
                  .patience = { .connect_ms = 5000, .slow_window_ms = 60000, .slow_bytes_per_s = 1024 },
-                 .rate = gw_rate_new(0) },
+                 .rates = { gw_rate_new(0), gw_rate_new(0) } },
     .stop = g_cancellable_new(),
     .body = g_byte_array_new(),
   };

@@ -81,6 +81,32 @@ test_rate_is_shared(void)
   }
 }
 
+/* What was taken at the old rate is paid for at none. */
+static void
+test_rate_changes_on_the_way(void)
+{
+  g_autoptr(GwRate) rate = gw_rate_new(1000);
+
+  g_assert_cmpint(gw_rate_take(rate, 0, 10500), ==, 10000);
+  gw_rate_set(rate, 1000); /* the same: nothing is forgiven */
+  g_assert_cmpint(gw_rate_take(rate, 0, 0), ==, 10000);
+  gw_rate_set(rate, 100000);
+  g_assert_cmpint(gw_rate_take(rate, 0, 100000), ==, 500);
+  gw_rate_set(rate, 0);
+  g_assert_cmpint(gw_rate_take(rate, 0, 100000), ==, 0);
+}
+
+static void
+test_both_rates_hold(void)
+{
+  g_autoptr(GwRate) shared = gw_rate_new(100000), own = gw_rate_new(50000);
+  GwRate *const rates[] = { shared, own }, *const turned[] = { own, shared };
+
+  g_assert_cmpint(gw_rates_take(rates, 0, 50000), ==, 500);
+  g_assert_cmpint(gw_rates_take(turned, 0, 50000), ==, 1500);
+  g_assert_cmpint(gw_rate_take(shared, 0, 50000), ==, 1000); /* each byte was counted once */
+}
+
 static void
 test_no_rate_never_waits(void)
 {
@@ -97,6 +123,8 @@ main(int argc, char *argv[])
   g_test_add_func("/promise/U6/slow-is-seen-within-window", test_slow_is_seen);
   g_test_add_func("/promise/U6/fast-enough-is-left-alone", test_fast_enough_is_left_alone);
   g_test_add_func("/promise/U6/becoming-slow-is-seen", test_becoming_slow_is_seen);
+  g_test_add_func("/wan/throttle/both-rates-hold", test_both_rates_hold);
+  g_test_add_func("/wan/throttle/rate-changes", test_rate_changes_on_the_way);
   g_test_add_func("/wan/throttle/our-own-pauses-do-not-count", test_our_own_pauses_do_not_count);
   g_test_add_func("/wan/rate/is-shared", test_rate_is_shared);
   g_test_add_func("/wan/rate/unlimited", test_no_rate_never_waits);
