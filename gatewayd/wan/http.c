@@ -13,6 +13,8 @@
 #include "wan/url.h"
 #include "wan/wait.h"
 
+#define RATE_LOOK_MS 1000
+
 typedef struct {
   GwHttp *http;
   const GatewayFetch *fetch;
@@ -244,13 +246,15 @@ static gboolean
 pass_on(Visit *visit, GwExchange *exchange, const void *data, gsize size, GError **error)
 {
   gint64 begun_ms = gw_clock_boot_ms();
-  gint64 wait_ms = gw_rates_take(visit->http->options->rates, begun_ms, size);
+  GwRate *const *rates = visit->http->options->rates;
+  gint64 wait_ms = gw_rates_take(rates, begun_ms, size);
 
   if (!visit->sink->sink(visit->sink->user, &visit->head, data, size))
     return gw_fail(error, GW_ERROR_STOPPED, "stopped by the receiver");
   wait_ms -= gw_clock_boot_ms() - begun_ms;
-  if (wait_ms > 0 && gw_wait(visit->stop, -1, 0, wait_ms) == GW_WAITED_STOPPED)
-    return gw_fail(error, GW_ERROR_STOPPED, "stopped");
+  for (; wait_ms > 0; wait_ms = gw_rates_take(rates, gw_clock_boot_ms(), 0)) /* it may be another by now */
+    if (gw_wait(visit->stop, -1, 0, MIN(wait_ms, RATE_LOOK_MS)) == GW_WAITED_STOPPED)
+      return gw_fail(error, GW_ERROR_STOPPED, "stopped");
   gw_throttle_hold(&exchange->throttle, gw_clock_boot_ms() - begun_ms);
   return TRUE;
 }
