@@ -303,20 +303,25 @@ plugin_name(GwCore *core, gconstpointer item)
 static GVariant *
 plugin_title(GwCore *core, gconstpointer item)
 {
-  return g_variant_new_string(plugin_of(core, item)->title);
+  const GatewayPlugin *plugin = plugin_of(core, item);
+
+  return g_variant_new_string(plugin ? plugin->title : "");
 }
 
 static GVariant *
 plugin_version(GwCore *core, gconstpointer item)
 {
-  return g_variant_new_string(plugin_of(core, item)->version);
+  const GatewayPlugin *plugin = plugin_of(core, item);
+
+  return g_variant_new_string(plugin ? plugin->version : "");
 }
 
 static GVariant *
 plugin_kind(GwCore *core, gconstpointer item)
 {
   static const char *const NAMES[] = { "", "request", "session", "datagram", "upstream", "outlet", "format" };
-  guint32 kind = plugin_of(core, item)->kind;
+  const GatewayPlugin *plugin = plugin_of(core, item);
+  guint32 kind = plugin ? plugin->kind : 0;
 
   return g_variant_new_string(kind < G_N_ELEMENTS(NAMES) ? NAMES[kind] : "");
 }
@@ -330,25 +335,28 @@ plugin_worker(GwCore *core, gconstpointer item)
 static char *
 held_reason(GwCore *core, gconstpointer item)
 {
+  const GwPluginTable *table = gw_plugins_table(core->plugins, item);
   char *reason = NULL;
 
-  return gw_plugin_table_is_held(gw_plugins_table(core->plugins, item), &reason) ? reason : NULL;
+  return table && gw_plugin_table_is_held(table, &reason) ? reason : NULL;
 }
 
 static GVariant *
 plugin_state(GwCore *core, gconstpointer item)
 {
   g_autofree char *reason = held_reason(core, item);
+  gboolean is_refused = gw_plugins_refusal(core->plugins, item) != NULL;
 
-  return g_variant_new_string(reason ? "held" : "running");
+  return g_variant_new_string(is_refused ? "refused" : reason ? "held" : "running");
 }
 
 static GVariant *
 plugin_reason(GwCore *core, gconstpointer item)
 {
+  const char *refusal = gw_plugins_refusal(core->plugins, item);
   g_autofree char *reason = held_reason(core, item);
 
-  return g_variant_new_string(reason ? reason : "");
+  return g_variant_new_string(refusal ? refusal : reason ? reason : "");
 }
 
 static const GwColumn PLUGINS[] = {
@@ -361,14 +369,7 @@ static const GwColumn PLUGINS[] = {
 static GPtrArray *
 plugin_items(GwCore *core)
 {
-  GPtrArray *items = g_ptr_array_new();
-  GHashTableIter iter;
-  gpointer name;
-
-  gw_plugins_iter(core->plugins, &iter);
-  while (g_hash_table_iter_next(&iter, &name, NULL))
-    g_ptr_array_add(items, name);
-  return items;
+  return gw_plugins_names(core->plugins);
 }
 
 /* ---- kinds ---- */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a product is: its make, how its versions are ordered, which of its nodes are adopted by themselves. */
 #include "base/error.h"
+#include "base/word.h"
 #include "control/commands-private.h"
 #include "control/form.h"
 #include "control/imports.h"
 #include "control/scheduler.h"
+#include "control/workers.h"
 
 #define LABELS_MAX 32
 
@@ -23,6 +25,33 @@ static const GwFormKey PRODUCT_KEYS[] = {
 };
 
 static gboolean
+is_transport(const GatewayPlugin *plugin)
+{
+  return plugin && (plugin->kind == GATEWAY_REQUEST || plugin->kind == GATEWAY_SESSION);
+}
+
+/* Where no LAN worker is there yet, nobody knows which there are. */
+static gboolean
+check_plugin(const GwCore *core, const char *name, GError **error)
+{
+  GwClosest closest = gw_closest(name);
+  GHashTableIter iter;
+  gpointer other;
+
+  if (!*name || !core->workers || !gw_workers_has_lan(core->workers) ||
+      is_transport(gw_plugins_find(core->plugins, name)))
+    return TRUE;
+  gw_plugins_iter(core->plugins, &iter);
+  while (g_hash_table_iter_next(&iter, &other, NULL))
+    if (is_transport(gw_plugins_find(core->plugins, other)))
+      gw_closest_consider(&closest, other);
+  return gw_fail(error, GW_ERROR_BAD_INPUT,
+                 "plugin: there is no transport \"%.64s\"%s%s%s; see \"gatewayctl plugins\"", name,
+                 closest.best ? "; did you mean \"" : "", closest.best ? closest.best : "",
+                 closest.best ? "\"?" : "");
+}
+
+static gboolean
 check_product(GwCore *core, const char *name, GVariant *form, GwProduct *ret_values, GError **error)
 {
   const char *scheme = gw_form_text(form, "scheme", NULL);
@@ -34,6 +63,8 @@ check_product(GwCore *core, const char *name, GVariant *form, GwProduct *ret_val
   const char *family = gw_form_text(form, "family", "");
 
   if (!gw_name_check("product", name, error) || !gw_form_check(form, PRODUCT_KEYS, NULL, error))
+    return FALSE;
+  if (!check_plugin(core, gw_form_text(form, "plugin", ""), error))
     return FALSE;
   if (scheme && !gw_version_scheme_parse(scheme, &ret_values->scheme))
     return gw_fail(error, GW_ERROR_BAD_INPUT, "scheme: expected opaque, integer, byte, lex8 or dotted");

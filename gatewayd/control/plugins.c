@@ -14,10 +14,25 @@ typedef struct {
   char *worker;
 } Plugin;
 
+/* A file that a worker did not let in. */
+typedef struct {
+  char *worker, *reason;
+} Refused;
+
 struct GwPlugins {
   GHashTable *by_name;
-  GHashTable *refused; /* worker -> texts of its last hello */
+  GHashTable *refused; /* name -> Refused */
 };
+
+static void
+refused_free(gpointer data)
+{
+  Refused *refused = data;
+
+  g_free(refused->worker);
+  g_free(refused->reason);
+  g_free(refused);
+}
 
 static void
 plugin_free(gpointer data)
@@ -35,8 +50,7 @@ gw_plugins_new(void)
   GwPlugins *plugins = g_new0(GwPlugins, 1);
 
   plugins->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, plugin_free);
-  plugins->refused =
-      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+  plugins->refused = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, refused_free);
   return plugins;
 }
 
@@ -56,6 +70,23 @@ is_of_worker(gpointer key, gpointer value, gpointer user)
   return strcmp(((Plugin *)value)->worker, user) == 0;
 }
 
+static gboolean
+was_refused_by(gpointer key, gpointer value, gpointer user)
+{
+  return strcmp(((Refused *)value)->worker, user) == 0;
+}
+
+static void
+refuse(GwPlugins *plugins, const char *worker, GVariant *row, const char *reason)
+{
+  const Refused refused = { g_strdup(worker), g_strdup(reason) };
+  const char *name = "";
+
+  if (!g_variant_lookup(row, "name", "&s", &name) || !*name)
+    name = "(without a name)";
+  g_hash_table_replace(plugins->refused, g_strdup(name), g_memdup2(&refused, sizeof(refused)));
+}
+
 guint
 gw_plugins_learn(GwPlugins *plugins, const char *worker, GVariant *tables, GPtrArray **ret_problems)
 {
@@ -63,6 +94,7 @@ gw_plugins_learn(GwPlugins *plugins, const char *worker, GVariant *tables, GPtrA
   gsize n = tables ? g_variant_n_children(tables) : 0;
 
   g_hash_table_foreach_remove(plugins->by_name, is_of_worker, (gpointer)worker);
+  g_hash_table_foreach_remove(plugins->refused, was_refused_by, (gpointer)worker);
   for (gsize i = 0; i < n; i++) {
     g_autoptr(GVariant) child = g_variant_get_child_value(tables, i);
     g_autoptr(GError) error = NULL;
@@ -70,6 +102,7 @@ gw_plugins_learn(GwPlugins *plugins, const char *worker, GVariant *tables, GPtrA
 
     if (!table) {
       g_ptr_array_add(problems, g_strdup(error->message));
+      refuse(plugins, worker, child, error->message);
       continue;
     }
     Plugin *plugin = g_new0(Plugin, 1);
@@ -77,7 +110,6 @@ gw_plugins_learn(GwPlugins *plugins, const char *worker, GVariant *tables, GPtrA
     plugin->worker = g_strdup(worker);
     g_hash_table_insert(plugins->by_name, g_strdup(gw_plugin_table_constant(table)->name), plugin);
   }
-  g_hash_table_replace(plugins->refused, g_strdup(worker), g_ptr_array_ref(problems));
   *ret_problems = problems;
   return problems->len;
 }
@@ -100,8 +132,7 @@ gw_plugins_problems(const GwPlugins *plugins)
 
   g_hash_table_iter_init(&iter, plugins->refused);
   while (g_hash_table_iter_next(&iter, &name, &value))
-    for (guint i = 0; i < ((GPtrArray *)value)->len; i++)
-      g_ptr_array_add(texts, g_strdup_printf("%s: %s", (char *)name, (char *)((GPtrArray *)value)->pdata[i]));
+    g_ptr_array_add(texts, g_strdup_printf("%s: %s", ((Refused *)value)->worker, ((Refused *)value)->reason));
   g_hash_table_iter_init(&iter, plugins->by_name);
   while (g_hash_table_iter_next(&iter, &name, &value))
     add_held(value, name, texts);
@@ -128,8 +159,34 @@ const char *
 gw_plugins_worker(const GwPlugins *plugins, const char *name)
 {
   const Plugin *plugin = g_hash_table_lookup(plugins->by_name, name);
+  const Refused *refused = plugin ? NULL : g_hash_table_lookup(plugins->refused, name);
 
-  return plugin ? plugin->worker : "";
+  return plugin ? plugin->worker : refused ? refused->worker : "";
+}
+
+const char *
+gw_plugins_refusal(const GwPlugins *plugins, const char *name)
+{
+  const Refused *refused = g_hash_table_lookup(plugins->refused, name);
+
+  return refused && !gw_plugins_table(plugins, name) ? refused->reason : NULL;
+}
+
+GPtrArray *
+gw_plugins_names(const GwPlugins *plugins)
+{
+  GPtrArray *names = g_ptr_array_new();
+  GHashTableIter iter;
+  gpointer name;
+
+  g_hash_table_iter_init(&iter, plugins->by_name);
+  while (g_hash_table_iter_next(&iter, &name, NULL))
+    g_ptr_array_add(names, name);
+  g_hash_table_iter_init(&iter, plugins->refused);
+  while (g_hash_table_iter_next(&iter, &name, NULL))
+    if (!g_hash_table_contains(plugins->by_name, name))
+      g_ptr_array_add(names, name);
+  return names;
 }
 
 void

@@ -22,6 +22,10 @@ const GatewayPlugin *gw_plugins_find(const GwPlugins *plugins, const char *name)
 void gw_plugins_iter(const GwPlugins *plugins, GHashTableIter *ret_iter);
 GwPluginTable *gw_plugins_table(const GwPlugins *plugins, const char *name);
 const char *gw_plugins_worker(const GwPlugins *plugins, const char *name);
+/* Why a worker did not let it in; NULL = it did. Borrowed. */
+const char *gw_plugins_refusal(const GwPlugins *plugins, const char *name);
+/* Of all, refused ones too; borrowed until the next hello. Caller frees the array. */
+GPtrArray *gw_plugins_names(const GwPlugins *plugins);
 
 /* Numbers of a silent make: the operator's, else the plugin's, else one hour of caution. */
 GwInferenceRule gw_plugin_inference(const GatewayPlugin *plugin, const char *name, const GwConfig *config);

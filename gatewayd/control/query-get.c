@@ -253,11 +253,14 @@ find_item(GwCore *core, const GwKind *kind, const char *id)
 static void
 add_plugin(GwCore *core, const char *name, GVariantBuilder *details)
 {
+  const GwPluginTable *table = gw_plugins_table(core->plugins, name);
   GVariantIter iter;
   const char *key;
   GVariant *value;
 
-  g_variant_iter_init(&iter, gw_plugin_table_variant(gw_plugins_table(core->plugins, name)));
+  if (!table)
+    return; /* refused: nothing is known of it */
+  g_variant_iter_init(&iter, gw_plugin_table_variant(table));
   while (g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
     if (!g_str_equal(key, "name") && !g_str_equal(key, "title") && !g_str_equal(key, "version") &&
         !g_str_equal(key, "kind") && !g_str_equal(key, "state") && !g_str_equal(key, "reason"))
