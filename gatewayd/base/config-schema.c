@@ -100,6 +100,34 @@ choice_objection(const GwOption *option, const char *value)
   return g_strv_contains((const char *const *)choices, value) ? NULL : g_strdup_printf("%s", option->choices);
 }
 
+/* "[tls:]ADDRESS:PORT", "[tls:]:PORT", or the name of a line; what an address is its worker knows. */
+static gboolean
+is_listen(const char *item)
+{
+  const char *place = g_str_has_prefix(item, "tls:") ? item + strlen("tls:") : item;
+  const char *colon = strrchr(place, ':');
+  guint64 port;
+
+  if (!colon)
+    return *place && place == item && strspn(place, "0123456789.") < strlen(place);
+  return g_ascii_string_to_unsigned(colon + 1, 10, 0, G_MAXUINT16, &port, NULL) &&
+         (strchr(place, ':') == colon || *place == '[');
+}
+
+static char *
+listen_objection(const char *value)
+{
+  g_auto(GStrv) items = g_strsplit_set(value, ",;", -1);
+
+  for (char **item = items; *item; item++)
+    if (*g_strstrip(*item) && !is_listen(*item))
+      return g_strdup_printf(
+          "ADDRESS:PORT, [ADDRESS]:PORT or :PORT, with \"tls:\" in front for TLS, or the name of "
+          "a line, and not \"%s\"",
+          *item);
+  return NULL;
+}
+
 char *
 gw_option_objection(const GwOption *option, const char *value)
 {
@@ -109,6 +137,8 @@ gw_option_objection(const GwOption *option, const char *value)
   case GW_OPTION_STRING:
   case GW_OPTION_LIST:
     return NULL;
+  case GW_OPTION_LISTEN:
+    return listen_objection(value);
   case GW_OPTION_BOOLEAN:
     return gw_parse_boolean(value, &unused) ? NULL : g_strdup("yes or no");
   case GW_OPTION_CHOICE:

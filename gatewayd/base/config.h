@@ -14,6 +14,7 @@ typedef enum {
   GW_OPTION_DURATION,
   GW_OPTION_BOOLEAN,
   GW_OPTION_LIST,
+  GW_OPTION_LISTEN, /* a list of places to listen at */
   GW_OPTION_CHOICE,
   GW_OPTION_PATH
 } GwOptionKind;

@@ -147,7 +147,7 @@ static const GwOption OPTIONS[] = {
   { "keyring", "products", GW_OPTION_LIST, "*", 0, 0, NULL, "products that these keys may sign for" },
 
   { "plugin", "enabled", GW_OPTION_BOOLEAN, "yes", 0, 0, NULL, "no: nobody is served by it, or asked" },
-  { "plugin", "listen", GW_OPTION_LIST, NULL, 0, 0, NULL,
+  { "plugin", "listen", GW_OPTION_LISTEN, NULL, 0, 0, NULL,
     "ADDRESS:PORT or :PORT, with \"tls:\" in front for TLS, or the name of a line; default: the plugin's "
     "ports" },
   { "plugin", "inference-requests", GW_OPTION_INTEGER, NULL, 1, 1000, NULL,

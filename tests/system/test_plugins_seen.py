@@ -26,3 +26,11 @@ def test_a_product_of_no_make(gateway):
     assert failed.returncode == 2 and "no transport" in failed.stderr, "an upstream is none"
     assert one.rows("products") == []
     one.ctl("product", "set", "weather", "--plugin=harmony")
+
+
+def test_a_place_that_is_none_is_refused_where_it_is_typed(gateway):
+    one = gateway().start()
+    one.config.write_text("[plugin harmony]\nlisten=:8001, 8000\n")
+    failed = one.ctl("reload", is_checked=False)
+    assert failed.returncode == 2 and "gatewayd.conf:2: listen=:8001, 8000: expected ADDRESS:PORT" in failed.stderr
+    assert 'and not "8000"' in " ".join(failed.stderr.split())

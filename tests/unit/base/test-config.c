@@ -13,6 +13,7 @@ static const GwOption options[] = {
   { "daemon", "backoff", GW_OPTION_DURATION, "1h", 1000, 86400000, NULL, "first wait" },
   { "daemon", "quiet", GW_OPTION_BOOLEAN, "no", 0, 0, NULL, "say less" },
   { "daemon", "listen", GW_OPTION_LIST, "80, 8000", 0, 0, NULL, "ports" },
+  { "daemon", "doors", GW_OPTION_LISTEN, NULL, 0, 0, NULL, "where it listens" },
   { "daemon", "mode", GW_OPTION_CHOICE, "auto", 0, 0, "yes|no|auto", "how" },
   { "daemon", "state", GW_OPTION_PATH, NULL, 0, 0, NULL, "where" },
   { "upstream", "url", GW_OPTION_STRING, NULL, 0, 0, NULL, "from where" },
@@ -154,6 +155,15 @@ static const struct {
   { "[daemon]\nmode=never\n", "2: mode=never: expected yes|no|auto" },
   { "[daemon]\nmode=\n", "2: mode=: expected yes|no|auto" },
   { "[daemon]\nmode=yes|no\n", "2: mode=yes|no: expected yes|no|auto" },
+#define EXPECTED_LISTEN                                                                                      \
+  "expected ADDRESS:PORT, [ADDRESS]:PORT or :PORT, with \"tls:\" in front for TLS, or the name of a line, "  \
+  "and not "
+  { "[daemon]\ndoors=8000\n", "2: doors=8000: " EXPECTED_LISTEN "\"8000\"" },
+  { "[daemon]\ndoors=:80, :x\n", "2: doors=:80, :x: " EXPECTED_LISTEN "\":x\"" },
+  { "[daemon]\ndoors=:65536\n", "2: doors=:65536: " EXPECTED_LISTEN "\":65536\"" },
+  { "[daemon]\ndoors=tls:roof\n", "2: doors=tls:roof: " EXPECTED_LISTEN "\"tls:roof\"" },
+  { "[daemon]\ndoors=192.0.2.1\n", "2: doors=192.0.2.1: " EXPECTED_LISTEN "\"192.0.2.1\"" },
+  { "[daemon]\ndoors=fe80::1:80\n", "2: doors=fe80::1:80: " EXPECTED_LISTEN "\"fe80::1:80\"" },
   { "[daemon]\nstate=var\n", "2: state=var: expected a path that begins with /" },
   { "[daemon]\nname=a\\qb\n", "2: unknown escape; known are \\s \\t \\n \\r \\\\" },
   { "[daemon]\nname=a\\\n", "2: unknown escape; known are \\s \\t \\n \\r \\\\" },
