@@ -495,11 +495,15 @@ typedef struct {
   uint64_t head_of;
 } GatewayReply;
 
-/* What write() passes a vendor cloud's positive answer to, so that the firmware is fetched once for all. */
+/* Firmware that a vendor's cloud has for a node: it is fetched once, and offered by the rules of the site to
+ * all nodes of that node's product. Without a SHA-256 only where the product names the host it comes from. */
 typedef struct {
   size_t size;
-  GatewayText url, product, type, hardware_version, software_version, md5, sha256;
-  uint64_t image_size;
+  GatewayText url; /* absolute; absent = the image is the reply itself */
+  GatewayText type, hardware_version;
+  GatewayText software_version; /* absent: a draft, that an operator completes */
+  GatewayText name, sha256;
+  uint64_t image_size; /* 0 = unknown */
 } GatewayLead;
 
 typedef struct {
@@ -510,7 +514,7 @@ typedef struct {
   /* The reply to it. `answer` is NULL for GATEWAY_ASK_NOTHING. */
   void (*write)(const GatewaySettings *settings, const GatewayRequest *request, const GatewayAsk *ask,
                 const GatewayAnswer *answer, GatewayScratch *scratch, GatewayReply *ret_reply);
-  /* Optional: what a relayed reply teaches. true = `ret_lead` was filled. */
+  /* Optional: what a relayed reply teaches, before it goes to write(). true = `ret_lead` was filled. */
   bool (*learn)(const GatewaySettings *settings, const GatewayRequest *request, const GatewayAnswer *relayed,
                 GatewayScratch *scratch, GatewayLead *ret_lead);
 } GatewayRequestFunctions;

@@ -30,6 +30,7 @@ TEXT(firmware_notes, GwFirmware, notes)
 TEXT(firmware_reason, GwFirmware, reason)
 TEXT(firmware_plugin, GwFirmware, plugin)
 TEXT(firmware_upstream, GwFirmware, upstream)
+FLAG(firmware_undigested, GwFirmware, is_undigested)
 TEXT(firmware_url, GwFirmware, url)
 TEXT(firmware_sha256, GwFirmware, sha256)
 TEXT(firmware_trial, GwFirmware, verify_node)
@@ -84,6 +85,7 @@ static const GwColumn FIRMWARE[] = {
   { "name", TRUE, firmware_name },
   { "notes", FALSE, firmware_notes },
   { "signed", TRUE, firmware_signed },
+  { "undigested", TRUE, firmware_undigested },
   { "upstream", TRUE, firmware_upstream },
   { "plugin", FALSE, firmware_plugin },
   { "trial-node", FALSE, firmware_trial },
@@ -152,6 +154,7 @@ FLAG(product_signature, GwProduct, is_require_signature)
 FLAG(product_self_verifying, GwProduct, is_self_verifying)
 FLAG(product_to_binary, GwProduct, is_to_binary)
 TEXT(product_family, GwProduct, family)
+TEXT(product_origin, GwProduct, origin)
 
 static GVariant *
 product_scheme(GwCore *core, gconstpointer item)
@@ -199,6 +202,7 @@ static const GwColumn PRODUCTS[] = {
   { "self-verifying", FALSE, product_self_verifying },
   { "to-binary", FALSE, product_to_binary },
   { "family", TRUE, product_family },
+  { "origin", FALSE, product_origin },
   { "labels", FALSE, product_labels },
   { "nodes", FALSE, product_nodes },
   { NULL },

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a product is: its make, how its versions are ordered, which of its nodes are adopted by themselves. */
+#include <string.h>
+
 #include "base/error.h"
 #include "base/word.h"
 #include "control/commands-private.h"
@@ -9,6 +11,7 @@
 #include "control/workers.h"
 
 #define LABELS_MAX 32
+#define ORIGIN_MAX 500
 
 static const GwFormKey PRODUCT_KEYS[] = {
   { "plugin", 's' },
@@ -21,6 +24,7 @@ static const GwFormKey PRODUCT_KEYS[] = {
   { "labels", 'a' },
   { "self-verifying", 'b' },
   { "to-binary", 'b' },
+  { "origin", 's' },
   { NULL, 0 },
 };
 
@@ -61,6 +65,7 @@ check_product(GwCore *core, const char *name, GVariant *form, GwProduct *ret_val
   GwIdentity least = GW_IDENTITY_CLAIMED;
 
   const char *family = gw_form_text(form, "family", "");
+  const char *origin = gw_form_text(form, "origin", "");
 
   if (!gw_name_check("product", name, error) || !gw_form_check(form, PRODUCT_KEYS, NULL, error))
     return FALSE;
@@ -74,6 +79,8 @@ check_product(GwCore *core, const char *name, GVariant *form, GwProduct *ret_val
     return gw_fail(error, GW_ERROR_BAD_INPUT, "series-chars: expected 0 to 64");
   if (*family && !gw_name_check("family", family, error))
     return FALSE;
+  if (!g_str_is_ascii(origin) || strlen(origin) > ORIGIN_MAX || strpbrk(origin, "/:,"))
+    return gw_fail(error, GW_ERROR_BAD_INPUT, "origin: expected names of hosts, separated by blanks");
   if (labels && g_strv_length(labels) > LABELS_MAX)
     return gw_fail(error, GW_ERROR_BAD_INPUT, "labels: at most %d", LABELS_MAX);
   ret_values->series_chars = (guint)series_chars;
@@ -115,6 +122,7 @@ take_product_form(GwCore *core, GwProduct *product, GVariant *form, const GwProd
   product->is_self_verifying = gw_form_flag(form, "self-verifying", product->is_self_verifying);
   product->is_to_binary = gw_form_flag(form, "to-binary", product->is_to_binary);
   gw_form_take(form, "family", &product->family);
+  gw_form_take(form, "origin", &product->origin);
   take_labels(product, form);
 }
 

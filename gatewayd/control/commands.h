@@ -71,7 +71,7 @@ void gw_command_push(GwCore *core, const GwCaller *caller, const GwPushOrder *or
 
 /* --- products and nodes --- */
 /* @form: plugin, scheme, series-chars, auto-adopt, least-identity, require-signature, self-verifying,
- * to-binary, family, labels (as). Makes or changes. */
+ * to-binary, origin, family, labels (as). Makes or changes. */
 void gw_command_product_set(GwCore *core, const GwCaller *caller, const char *name, GVariant *form,
                             GwThen then);
 /* @options: product, location. -> (u how many) */

@@ -9,6 +9,7 @@
 #include "control/core-private.h"
 #include "control/identity.h"
 #include "control/imports.h"
+#include "control/leads.h"
 #include "control/offers.h"
 #include "control/passing.h"
 #include "control/tells.h"
@@ -188,6 +189,9 @@ gw_lan_message(GwCore *core, GwWorker *worker, const GwMessage *message)
     break;
   case GW_MESSAGE_RELAY:
     gw_passing_ask(core->passing, gw_worker_id(worker), message->serial, message->payload);
+    break;
+  case GW_MESSAGE_LEAD:
+    gw_leads_take(core, message->payload);
     break;
   case GW_MESSAGE_TRANSFERS:
     on_transfers(core, worker, message->payload);

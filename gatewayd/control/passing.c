@@ -166,14 +166,19 @@ setting(const GwCore *core, const GatewayPlugin *plugin, const char *key)
   return NULL;
 }
 
-/* Where its vendor's cloud is, or NULL. */
-static const char *
-base_url(const GwCore *core, const char *name)
+const char *
+gw_passing_base(const GwCore *core, const char *name)
 {
   const GatewayPlugin *plugin = gw_plugins_find(core->plugins, name);
   const char *url = plugin ? setting(core, plugin, "passthrough") : NULL;
 
   return url && *url && strcmp(url, "no") != 0 ? url : NULL;
+}
+
+char *
+gw_passing_url(const char *base, const char *target)
+{
+  return g_strdup_printf("%.*s%s", (int)(strlen(base) - (g_str_has_suffix(base, "/") ? 1 : 0)), base, target);
 }
 
 static gint64
@@ -254,8 +259,7 @@ send(GwPassing *passing, Question *question, GwRelayAsk *ask, const char *base)
     return "today's questions are used up";
   ask->id = ++passing->last_id;
   g_free(ask->url);
-  ask->url = g_strdup_printf("%.*s%s", (int)(strlen(base) - (g_str_has_suffix(base, "/") ? 1 : 0)), base,
-                             ask->target);
+  ask->url = gw_passing_url(base, ask->target);
   if (!gw_worker_send(wan, GW_MESSAGE_RELAY, 0, gw_relay_ask_pack(ask), -1))
     return "the WAN worker does not listen";
   question->flight = ask->id;
@@ -318,7 +322,7 @@ gw_passing_ask(GwPassing *passing, guint64 worker_id, guint32 serial, GVariant *
 
   if (!gw_relay_ask_unpack(payload, &ask))
     return;
-  base = base_url(passing->core, ask.plugin);
+  base = gw_passing_base(passing->core, ask.plugin);
   if (base && *ask.target == '/') {
     ask_vendor(passing, &ask, &waiter, base);
   } else {

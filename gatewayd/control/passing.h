@@ -17,5 +17,9 @@ void gw_passing_ask(GwPassing *passing, guint64 worker_id, guint32 serial, GVari
 void gw_passing_answered(GwPassing *passing, GVariant *payload);
 /* The WAN worker is gone, and with it what it was asked. */
 void gw_passing_lost(GwPassing *passing);
+/* URL of a plugin's vendor's cloud, as configured or by its table; NULL = nothing is passed on. Borrowed. */
+const char *gw_passing_base(const GwCore *core, const char *plugin);
+/* That and the target of a request; caller frees. */
+char *gw_passing_url(const char *base, const char *target);
 /* A question has taken too long to be waited for. */
 void gw_passing_alarm(GwPassing *passing, gint64 id);

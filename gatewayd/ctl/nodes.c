@@ -227,6 +227,7 @@ static const GwArg PRODUCT_ARGS[] = {
     "what its one node proved is verified without a person's word" },
   { "to-binary", GW_ARG_CHOICE, "to-binary", "yes|no",
     "of Intel HEX and S-records that are imported the binary is taken" },
+  { "origin", GW_ARG_TEXT, "origin", "HOSTS", "take images of these hosts though nobody names their digest" },
   { "family", GW_ARG_TEXT, "family", "NAME", "products of one family may have each other's firmware" },
   { "label", GW_ARG_TEXTS, "labels", "LABEL", "its labels, all of them" },
   { NULL, 0, NULL, NULL, NULL },

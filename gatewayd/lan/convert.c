@@ -138,6 +138,22 @@ gw_convert_relay(const GatewayAsk *ask, const GatewayRequest *request, const GwH
 }
 
 void
+gw_convert_lead(const GatewayLead *lead, const GwRelayAsk *relay, GwLead *ret_lead)
+{
+  *ret_lead = (GwLead){ .plugin = g_strdup(relay->plugin),
+                        .node = g_strdup(relay->node),
+                        .address = g_strdup(relay->address),
+                        .url = dup_text(lead->url),
+                        .target = g_strdup(relay->target),
+                        .type = dup_text(lead->type),
+                        .hardware_version = dup_text(lead->hardware_version),
+                        .software_version = dup_text(lead->software_version),
+                        .name = dup_text(lead->name),
+                        .sha256 = dup_text(lead->sha256),
+                        .size = lead->image_size };
+}
+
+void
 gw_convert_relayed(const GwRelayAnswer *relayed, GatewayAnswer *ret_answer)
 {
   GVariantIter iter;

@@ -20,6 +20,8 @@ void gw_convert_ask(const GatewayAsk *ask, const GwOrigin *origin, GwAsk *ret_as
 /* What is passed on of a request, a copy; free with gw_relay_ask_clear(). */
 void gw_convert_relay(const GatewayAsk *ask, const GatewayRequest *request, const GwHosted *hosted,
                       GwRelayAsk *ret_relay);
+/* What was learned of a reply to it, a copy; free with gw_lead_clear(). */
+void gw_convert_lead(const GatewayLead *lead, const GwRelayAsk *relay, GwLead *ret_lead);
 /* What a plugin sees of the vendor's reply. Borrows from @relayed. */
 void gw_convert_relayed(const GwRelayAnswer *relayed, GatewayAnswer *ret_answer);
 /* What a plugin sees of an HTTP request. Borrows from all of it; @peer and @local have room for

@@ -201,3 +201,32 @@ gw_hosted_write(GwHosted *hosted, const GatewayRequest *request, const GatewayAs
   if (ret_reply->body_is_image && (!answer || answer->kind != GATEWAY_ANSWER_BYTES))
     *ret_reply = (GatewayReply){ .size = sizeof *ret_reply, .status = 500 };
 }
+
+static gboolean
+is_lead_bounded(const GatewayLead *lead)
+{
+  const GatewayText texts[] = { lead->url,  lead->type,  lead->hardware_version, lead->software_version,
+                                lead->name, lead->sha256 };
+
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+    if (!is_bounded(texts[i], TEXT_MAX))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+gw_hosted_learn(GwHosted *hosted, const GatewayRequest *request, const GatewayAnswer *relayed,
+                GatewayLead *ret_lead)
+{
+  GatewayScratch scratch = { hosted->scratch[1], GW_HOSTED_SCRATCH, 0, false };
+  bool is_lead;
+
+  if (!hosted->request.learn)
+    return FALSE;
+  *ret_lead = (GatewayLead){ .size = sizeof *ret_lead };
+  gw_guard_enter(hosted->guard, hosted->plugin->name, request->peer.data, NULL, 0);
+  is_lead = hosted->request.learn(gw_settings_view(hosted->settings), request, relayed, &scratch, ret_lead);
+  gw_guard_leave(hosted->guard);
+  return is_lead && !scratch.is_full && is_lead_bounded(ret_lead);
+}

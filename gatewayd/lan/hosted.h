@@ -43,5 +43,8 @@ gboolean gw_hosted_read(GwHosted *hosted, const GatewayRequest *request, Gateway
 /* @answer NULL for GATEWAY_ASK_NOTHING. An overfull scratch gives 500. */
 void gw_hosted_write(GwHosted *hosted, const GatewayRequest *request, const GatewayAsk *ask,
                      const GatewayAnswer *answer, GatewayReply *ret_reply);
+/* What does the vendor's reply teach? FALSE: nothing. What @ret_lead points to lives until the next call. */
+gboolean gw_hosted_learn(GwHosted *hosted, const GatewayRequest *request, const GatewayAnswer *relayed,
+                         GatewayLead *ret_lead);
 /* Is the ask of a request or session within the bounds? */
 gboolean gw_ask_is_bounded(const GatewayAsk *ask);

@@ -372,6 +372,23 @@ finish_missed(Call *call, const GwGiven *missed)
   finish(call, &answer, missed, NULL);
 }
 
+/* One that does not reach the core now is learned again at the node's next question. */
+static void
+learn(Call *call, const GatewayAnswer *answer)
+{
+  GatewayLead learned;
+  GwRelayAsk relay;
+  GwLead lead;
+
+  if (!gw_hosted_learn(call->hosted, &call->view, answer, &learned))
+    return;
+  gw_convert_relay(&call->ask, &call->view, call->hosted, &relay);
+  gw_convert_lead(&learned, &relay, &lead);
+  (void)gw_uplink_send(call->lan->uplink, GW_MESSAGE_LEAD, gw_lead_pack(&lead), NULL, 0);
+  gw_lead_clear(&lead);
+  gw_relay_ask_clear(&relay);
+}
+
 static void
 on_passed(const GwRelayAnswer *relayed, gpointer user)
 {
@@ -388,6 +405,7 @@ on_passed(const GwRelayAnswer *relayed, gpointer user)
     return;
   }
   gw_convert_relayed(relayed, &answer);
+  learn(&call, &answer);
   finish(&call, &answer, NULL, NULL);
 }
 

@@ -80,6 +80,7 @@ static const struct {
   [GW_MESSAGE_TRUST] = { "trust", "a{sv}" },
   [GW_MESSAGE_PUBLISH] = { "publish", "a{sv}" },
   [GW_MESSAGE_PUBLISHED] = { "published", "a{sv}" },
+  [GW_MESSAGE_LEAD] = { "lead", "a{sv}" },
 };
 
 const char *

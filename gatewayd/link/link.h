@@ -42,6 +42,7 @@ typedef enum {
   GW_MESSAGE_TRUST = 26,      /* reserved */
   GW_MESSAGE_PUBLISH = 27,    /* C>A  + 0..1 descriptor: a sealed blob; an outlet is to publish it */
   GW_MESSAGE_PUBLISHED = 28,  /* A>C  what became of it, or how an outlet is */
+  GW_MESSAGE_LEAD = 29,       /* N>C  what a relayed reply taught */
 } GwMessageType;
 
 typedef struct GwLink GwLink;

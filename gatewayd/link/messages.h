@@ -267,3 +267,14 @@ typedef struct {
 void gw_published_clear(GwPublished *published);
 GVariant *gw_published_pack(const GwPublished *published);
 gboolean gw_published_unpack(GVariant *payload, GwPublished *ret_published);
+
+/* LEAD: the vendor's cloud has firmware for a node. Where @url is "", the image is the reply to @target. */
+typedef struct {
+  char *plugin, *node, *address; /* who asked */
+  char *url, *target;
+  char *type, *hardware_version, *software_version, *name, *sha256;
+  guint64 size;
+} GwLead;
+void gw_lead_clear(GwLead *lead);
+GVariant *gw_lead_pack(const GwLead *lead);
+gboolean gw_lead_unpack(GVariant *payload, GwLead *ret_lead);

@@ -38,6 +38,21 @@ static const GwField answer_fields[] = {
   GW_FIELD_NONE,
 };
 
+static const GwField lead_fields[] = {
+  GW_FIELD(GwLead, plugin, STRING),
+  GW_FIELD(GwLead, node, STRING),
+  GW_FIELD(GwLead, address, STRING),
+  GW_FIELD(GwLead, url, STRING),
+  GW_FIELD(GwLead, target, STRING),
+  GW_FIELD(GwLead, type, STRING),
+  GW_FIELD(GwLead, hardware_version, STRING),
+  GW_FIELD(GwLead, software_version, STRING),
+  GW_FIELD(GwLead, name, STRING),
+  GW_FIELD(GwLead, sha256, STRING),
+  GW_FIELD(GwLead, size, U64),
+  GW_FIELD_NONE,
+};
+
 void
 gw_relay_ask_clear(GwRelayAsk *ask)
 {
@@ -72,4 +87,22 @@ gboolean
 gw_relay_answer_unpack(GVariant *payload, GwRelayAnswer *ret_answer)
 {
   return gw_fields_unpack(payload, answer_fields, sizeof *ret_answer, ret_answer);
+}
+
+void
+gw_lead_clear(GwLead *lead)
+{
+  gw_fields_clear(lead_fields, lead);
+}
+
+GVariant *
+gw_lead_pack(const GwLead *lead)
+{
+  return gw_fields_pack(lead_fields, lead);
+}
+
+gboolean
+gw_lead_unpack(GVariant *payload, GwLead *ret_lead)
+{
+  return gw_fields_unpack(payload, lead_fields, sizeof *ret_lead, ret_lead);
 }

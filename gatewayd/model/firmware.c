@@ -143,6 +143,7 @@ gw_product_new(const char *name)
   GwProduct *product = g_new0(GwProduct, 1);
   product->name = g_strdup(name);
   product->plugin = g_strdup("");
+  product->origin = g_strdup("");
   product->family = g_strdup("");
   product->labels = g_ptr_array_new_with_free_func(g_free);
   product->scheme = GW_VERSION_OPAQUE;
@@ -156,14 +157,32 @@ gw_product_free(GwProduct *product)
     return;
   g_free(product->name);
   g_free(product->plugin);
+  g_free(product->origin);
   g_free(product->family);
   g_ptr_array_unref(product->labels);
   g_free(product);
 }
 
+/* Whoever can reach the host of an http URL may have put the image there: the operator's word stands for it.
+ */
+static gboolean
+names_origin(const GwProduct *product, const char *url)
+{
+  g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_ENCODED | G_URI_FLAGS_PARSE_RELAXED, NULL);
+  const char *host = uri ? g_uri_get_host(uri) : NULL;
+  g_auto(GStrv) names = g_strsplit(product->origin, " ", -1);
+
+  for (char **name = names; host && *name; name++)
+    if (**name && g_ascii_strcasecmp(*name, host) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 gw_product_takes(const GwProduct *product, const GwFirmware *firmware)
 {
+  if (firmware->is_undigested && !names_origin(product, firmware->url))
+    return FALSE;
   return strcmp(product->name, firmware->product) == 0 ||
          (*product->family && strcmp(product->family, firmware->family) == 0);
 }

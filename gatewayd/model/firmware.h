@@ -41,6 +41,7 @@ typedef struct {
   char *overrides;                 /* names of limits that an operator overrode, "a,b"; "" = none */
   gboolean is_denied;              /* a person rejected it: no catalog brings it back */
   gboolean is_downgrade_allowed;
+  gboolean is_undigested; /* its origin named no digest: only products that name that origin take it */
 
   guint64 size; /* bytes */
   char sha256[GW_SHA256_HEX_LEN + 1];
@@ -75,11 +76,13 @@ typedef struct {
   gboolean is_require_signature;
   gboolean is_self_verifying; /* what its one node proved needs no person's word */
   gboolean is_to_binary;      /* a text that stands for a binary is taken for that */
+  char *origin;               /* hosts, separated by blanks, whose images it takes without a digest; or "" */
   char *family;               /* products of one family may have each other's firmware; "" = none */
   GPtrArray *labels;          /* char *, for people and lists */
 } GwProduct;
 GwProduct *gw_product_new(const char *name);
 void gw_product_free(GwProduct *product);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwProduct, gw_product_free)
-/* May its nodes have it: is it for them, or for others of their family? */
+/* May its nodes have it: is it for them, or for others of their family, and named by a digest or from a host
+ * that the product names? */
 gboolean gw_product_takes(const GwProduct *product, const GwFirmware *firmware);

@@ -90,7 +90,11 @@ fit(const GwNode *node, const GwFirmware *firmware, const GwProduct *product, co
   if (!product || strcmp(product->name, node->product) != 0)
     return misfit(GW_REASON_UNKNOWN_PRODUCT, "the node has no product that the gateway knows", ret_text);
   if (!gw_product_takes(product, firmware))
-    return misfit(wrong, "the firmware is for another product, and not of its family", ret_text);
+    return misfit(wrong,
+                  firmware->is_undigested
+                      ? "the firmware came without a digest, and the product does not name its origin"
+                      : "the firmware is for another product, and not of its family",
+                  ret_text);
   if (are_known_and_differ(firmware->plugin, node->plugin))
     return misfit(wrong, "the firmware is for nodes of another transport", ret_text);
   if (!component && node->components->len > 0)

@@ -9,11 +9,12 @@ gw_rows_put_product(GwBatch *batch, const GwProduct *product)
 {
   g_autofree char *labels = gw_rows_write_strings(product->labels);
 
-  gw_batch_add(batch, "INSERT OR REPLACE INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-               "sssiisissii", product->name, product->plugin, gw_version_scheme_name(product->scheme),
+  gw_batch_add(batch, "INSERT OR REPLACE INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               "sssiisissiis", product->name, product->plugin, gw_version_scheme_name(product->scheme),
                (gint64)product->series_chars, (gint64)product->is_auto_adopt,
                gw_identity_name((GwIdentity)product->least_identity), (gint64)product->is_require_signature,
-               product->family, labels, (gint64)product->is_self_verifying, (gint64)product->is_to_binary);
+               product->family, labels, (gint64)product->is_self_verifying, (gint64)product->is_to_binary,
+               product->origin);
 }
 
 void
@@ -45,6 +46,7 @@ read_product(const GwRow *row, gpointer user)
   gw_rows_read_strings(gw_row_text(row, 8), product->labels);
   product->is_self_verifying = gw_row_int(row, 9) != 0;
   product->is_to_binary = gw_row_int(row, 10) != 0;
+  gw_rows_read_text(&product->origin, row, 11);
   reader->each(product, reader->user);
 }
 
@@ -68,10 +70,10 @@ gw_rows_put_firmware(GwBatch *batch, const GwFirmware *firmware)
                "INSERT OR REPLACE INTO firmware VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                "?, ?, ?, ?, "
                "?, ?, ?, ?, ?, "
-               "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                "issssssssssss"
                "siisiisbbisii"
-               "sssisiiisii",
+               "sssisiiisiii",
                firmware->id, firmware->product, firmware->type, firmware->hardware_version,
                firmware->software_version, firmware->name, firmware->notes, firmware->plugin, attributes,
                gw_firmware_state_name(firmware->state), firmware->reason, firmware->upstream, firmware->url,
@@ -83,7 +85,7 @@ gw_rows_put_firmware(GwBatch *batch, const GwFirmware *firmware)
                verification->step ? gw_verification_step_name(verification->step) : "",
                (gint64)verification->is_silent, verification->rule_id, verification->stay_ms,
                verification->deadline.boot_id, verification->deadline.boot_ms,
-               verification->deadline.remaining_ms);
+               verification->deadline.remaining_ms, (gint64)firmware->is_undigested);
 }
 
 void
@@ -172,6 +174,7 @@ read_firmware(const GwRow *row, gpointer user)
   gw_rows_read_text(&firmware->overrides, row, 28);
   firmware->is_denied = gw_row_int(row, 29) != 0;
   read_verification(&firmware->verification, row);
+  firmware->is_undigested = gw_row_int(row, 37) != 0;
   reader->each(firmware, reader->user);
 }
 

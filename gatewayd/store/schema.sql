@@ -387,6 +387,8 @@ ALTER TABLE product ADD COLUMN family TEXT NOT NULL DEFAULT '';
 ALTER TABLE product ADD COLUMN labels TEXT NOT NULL DEFAULT '[]'; -- JSON array
 ALTER TABLE product ADD COLUMN is_self_verifying INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE product ADD COLUMN is_to_binary INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE product ADD COLUMN origin TEXT NOT NULL DEFAULT ''; -- hosts whose images it takes without a digest
+ALTER TABLE firmware ADD COLUMN is_undigested INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE contact ADD COLUMN habit INTEGER NOT NULL DEFAULT 0; -- see model/habit.h
 
 ALTER TABLE node ADD COLUMN n_failures INTEGER NOT NULL DEFAULT 0;

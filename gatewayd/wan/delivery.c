@@ -59,7 +59,7 @@ gw_delivery_write(GwDelivery *delivery, const void *data, gsize size)
   guint64 expected = delivery->fetch->expected_size;
   gsize n_done = 0, n = 0;
 
-  if (result == GATEWAY_OK && (delivery->end > expected || size > expected - delivery->end))
+  if (result == GATEWAY_OK && expected > 0 && (delivery->end > expected || size > expected - delivery->end))
     return fail(delivery, GATEWAY_FAILED_GIVE_UP, "more bytes came than the catalog announced");
   while (result == GATEWAY_OK && n_done < size) {
     result = write_some(delivery, (const char *)data + n_done, size - n_done, &n);
@@ -72,7 +72,9 @@ gw_delivery_write(GwDelivery *delivery, const void *data, gsize size)
 GatewayResult
 gw_delivery_end(GwDelivery *delivery)
 {
-  if (!delivery->is_begun || delivery->end != delivery->fetch->expected_size)
+  guint64 expected = delivery->fetch->expected_size; /* 0 = nobody knows: the server's own word must do */
+
+  if (!delivery->is_begun || (expected > 0 && delivery->end != expected))
     return fail(delivery, GATEWAY_FAILED_RETRY, "fewer bytes came than the catalog announced");
   return GATEWAY_OK;
 }

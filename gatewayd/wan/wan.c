@@ -11,7 +11,9 @@
 #include "base/mailbox.h"
 #include "link/loader.h"
 #include "wan/outlets.h"
+#include "wan/passage.h"
 #include "wan/passing.h"
+#include "wan/port.h"
 #include "wan/sections.h"
 #include "wan/site.h"
 #include "wan/upstream.h"
@@ -20,14 +22,8 @@
 #define WATCH_MS 500
 #define GRACE_US 500000 /* for what is being passed on */
 
-/* Where the threads of one upstream put their messages: they go on the link of their own time, or nowhere. */
 typedef struct {
-  GwWan *wan;
-  guint session;
-} Port;
-
-typedef struct {
-  Port port;
+  GwPort port;
   GVariant *values; /* as configured */
   GwRate *rate;     /* its own, of now */
   GwUpstream *upstream;
@@ -46,66 +42,17 @@ struct GwWan {
   GHashTable *entries; /* name -> Entry */
   GPtrArray *retired;  /* Entry: stopped, their threads end by themselves */
   GwPassing *passing;
-  GPtrArray *ports; /* Port of each connection so far that passed something on */
+  GPtrArray *ports; /* GwPort of each connection so far that passed something on */
   GwOutlets *outlets;
 };
 
-/* ---- from the threads to the link */
-
-typedef struct {
-  const Port *port;
-  GwMessageType type;
-  GVariant *payload;
-  const int *fds;
-  guint n_fds;
-  GMutex mutex; /* guards the rest */
-  GCond cond;
-  gboolean is_sent, is_done;
-} Parcel;
-
-static void
-parcel_post(gpointer data)
-{
-  Parcel *parcel = data;
-  GwWan *wan = parcel->port->wan;
-
-  if (wan->link && wan->session == parcel->port->session)
-    parcel->is_sent = gw_link_send(wan->link, parcel->type, gw_link_next_serial(wan->link), parcel->payload,
-                                   parcel->fds, parcel->n_fds);
-}
-
-static void
-parcel_done(gpointer data)
-{
-  Parcel *parcel = data;
-
-  g_mutex_lock(&parcel->mutex);
-  parcel->is_done = TRUE;
-  g_cond_signal(&parcel->cond);
-  g_mutex_unlock(&parcel->mutex);
-}
-
-/* In an upstream's thread. The mailbox calls parcel_done() in any case, so that nobody waits for ever. */
-static gboolean
-port_send(gpointer user, GwMessageType type, GVariant *payload, const int *fds, guint n_fds)
-{
-  const Port *port = user;
-  g_autoptr(GVariant) sunk = g_variant_ref_sink(payload);
-  Parcel parcel = { .port = port, .type = type, .payload = sunk, .fds = fds, .n_fds = n_fds };
-
-  g_mutex_init(&parcel.mutex);
-  g_cond_init(&parcel.cond);
-  gw_mailbox_post(port->wan->mailbox, parcel_post, &parcel, parcel_done);
-  g_mutex_lock(&parcel.mutex);
-  while (!parcel.is_done)
-    g_cond_wait(&parcel.cond, &parcel.mutex);
-  g_mutex_unlock(&parcel.mutex);
-  g_mutex_clear(&parcel.mutex);
-  g_cond_clear(&parcel.cond);
-  return parcel.is_sent;
-}
-
 /* ---- the upstreams */
+
+static GwPort
+port_now(GwWan *wan)
+{
+  return (GwPort){ wan->mailbox, &wan->link, &wan->session, wan->session };
+}
 
 static void
 entry_free(gpointer data)
@@ -180,12 +127,31 @@ start(GwWan *wan, GVariant *sections, const char *name, GVariant *values, GError
     return FALSE;
   gw_loader_functions(file->plugin, &setup.functions, sizeof setup.functions);
   entry = g_new0(Entry, 1);
-  *entry = (Entry){ .port = { wan, wan->session }, .rate = gw_rate_ref(setup.http.rates[1]) };
+  entry->port = port_now(wan);
+  entry->rate = gw_rate_ref(setup.http.rates[1]);
   entry->values = g_variant_ref(values);
-  setup.out = (GwOutgoing){ port_send, &entry->port };
+  setup.out = gw_port_outgoing(&entry->port);
   entry->upstream = gw_upstream_start(&setup);
   g_hash_table_insert(wan->entries, g_strdup(name), entry);
   return TRUE;
+}
+
+/* What vendors' clouds have is fetched like an upstream's. */
+static void
+start_passage(GwWan *wan)
+{
+  GwWorkerSetup setup = { 0 };
+  Entry *entry;
+
+  if (g_hash_table_contains(wan->entries, GW_PASSAGE))
+    return;
+  entry = g_new0(Entry, 1);
+  entry->port = port_now(wan);
+  entry->values = g_variant_ref_sink(g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
+  gw_passage_setup(&wan->site, &setup);
+  setup.out = gw_port_outgoing(&entry->port);
+  entry->upstream = gw_upstream_start(&setup);
+  g_hash_table_insert(wan->entries, g_strdup(GW_PASSAGE), entry);
 }
 
 static gboolean
@@ -214,6 +180,8 @@ retire_changed(GwWan *wan, GVariant *sections)
     g_autoptr(GVariant) values = gw_sections_find(sections, "upstream", name);
     Entry *entry = g_hash_table_lookup(wan->entries, name);
 
+    if (g_str_equal(name, GW_PASSAGE))
+      continue;
     if (!gw_site_follow(values, entry->values, entry->rate) ||
         !gw_sections_is_enabled(sections, gw_sections_type(values)))
       retire(wan, name);
@@ -232,6 +200,8 @@ configure(GwWan *wan, GVariant *sections)
     g_prefix_error(&site_error, "[wan] ");
   retire_changed(wan, sections);
   forget_ended(wan, 0);
+  if (!site_error)
+    start_passage(wan);
   g_variant_iter_init(&iter, sections);
   while (g_variant_iter_loop(&iter, "(&s&s@a{ss})", &section, &name, &values)) {
     g_autoptr(GError) error = NULL;
@@ -298,7 +268,7 @@ on_fetch(GwWan *wan, GVariant *payload, int *fds, guint n_fds)
 
   if (!gw_fetch_unpack(payload, &fetch))
     return;
-  entry = g_hash_table_lookup(wan->entries, fetch.upstream);
+  entry = g_hash_table_lookup(wan->entries, gw_passage_is(fetch.upstream) ? GW_PASSAGE : fetch.upstream);
   if (!entry) {
     refuse_fetch(wan, fetch.id, "there is no such upstream now");
   } else if (n_fds == 0) {
@@ -397,15 +367,15 @@ on_cancel(GwWan *wan, GVariant *payload)
 }
 
 /* Threads may still hold it when the connection is gone. */
-static Port *
+static GwPort *
 port_of_session(GwWan *wan)
 {
-  Port *port = wan->ports->len > 0 ? wan->ports->pdata[wan->ports->len - 1] : NULL;
+  GwPort *port = wan->ports->len > 0 ? wan->ports->pdata[wan->ports->len - 1] : NULL;
 
   if (port && port->session == wan->session)
     return port;
-  port = g_new(Port, 1);
-  *port = (Port){ wan, wan->session };
+  port = g_new(GwPort, 1);
+  *port = port_now(wan);
   g_ptr_array_add(wan->ports, port);
   return port;
 }
@@ -433,7 +403,8 @@ on_relay(GwWan *wan, GVariant *payload)
     refuse_relay(wan, id, "[wan] is wrong");
   } else {
     gw_site_passing(&wan->site, &options);
-    if (!gw_passing_ask(wan->passing, &ask, &options, &(GwOutgoing){ port_send, port_of_session(wan) }))
+    GwOutgoing out = gw_port_outgoing(port_of_session(wan));
+    if (!gw_passing_ask(wan->passing, &ask, &options, &out))
       refuse_relay(wan, id, "too many requests are under way");
   }
   gw_http_options_clear(&options);
@@ -546,7 +517,8 @@ gw_wan_condition(const GwWan *wan)
 {
   if (!wan->link || !wan->site_values)
     return g_strdup("no core: nothing is fetched");
-  return g_strdup_printf("%u upstreams", g_hash_table_size(wan->entries));
+  return g_strdup_printf("%u upstreams",
+                         g_hash_table_size(wan->entries) - g_hash_table_contains(wan->entries, GW_PASSAGE));
 }
 
 GwWan *

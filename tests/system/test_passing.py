@@ -176,3 +176,60 @@ def test_passing_on_can_be_switched_off(site):
     one.gateway.config.write_text(one.gateway.config.read_text().replace("passthrough=http", "passthrough=no\n#"))
     one.gateway.ctl("reload")
     wait_for("the new configuration", lambda: one.ask(REPORT, "POST", b"result=0") == (200, b""))
+
+
+# --- what a vendor's cloud has -----------------------------------------------------------------------------------
+
+def offer_image(one, body, **headers):
+    one.vendor.replies[CHECK] = (200, body, {"Content-Type": "application/octet-stream", **headers})
+
+
+def lead_of(one, image):
+    def found():
+        row = one.gateway.row("firmware", "upstream", "passthrough:openluat")
+        return row if row and row["image"] == image else None
+    return wait_for(f"the vendor's image, {image}", found)
+
+
+def test_U1_undigested_only_where_the_product_names_its_origin(site):
+    one = site(plugin="passthrough-quota=1000")
+    one.adopt()
+    offer_image(one, b"LUAT" + bytes(200_000))
+    status, text = one.ask(f"{CHECK}?imei={IMEI}&version=1.0.2")
+    assert status == 400 and b'"code": 27' in text, "never straight to the node"
+    row = lead_of(one, "wanted")
+    assert row["undigested"] and row["state"] == "draft" and row["product"] == "meter"
+    assert one.gateway.ctl("push", "--firmware", row["id"], IMEI, is_checked=False).returncode != 0
+    before = one.vendor.count(CHECK)
+    assert one.ask(f"{CHECK}?imei={IMEI}&version=1.0.2")[0] == 400
+    assert one.vendor.count(CHECK) == before, "not fetched either"
+    one.gateway.ctl("firmware", "edit", row["id"], "--version=1.0.3")
+    refused = one.gateway.ctl("push", "--firmware", row["id"], IMEI, is_checked=False)
+    assert refused.returncode != 0 and "origin" in refused.stderr + refused.stdout
+
+
+def test_a_vendors_image_is_fetched_once_and_offered_by_the_site(site):
+    one = site(plugin="passthrough-quota=1000")
+    image = b"LUAT" + bytes(range(256)) * 800
+    other = "866888020000002"
+    one.adopt()
+    one.adopt(other)
+    one.gateway.ctl("product", "set", "meter", "--origin=iot.openluat.com")
+    offer_image(one, image)
+    for imei in (IMEI, other):
+        assert one.ask(f"{CHECK}?imei={imei}&version=1.0.2&firmware_name=demo_Core")[0] == 400
+    row = lead_of(one, "sealed")
+    assert row["undigested"] and row["size"] == len(image)
+    assert len([entry for entry in one.gateway.rows("firmware") if entry["upstream"]]) == 1
+    one.gateway.ctl("firmware", "edit", row["id"], "--version=1.0.3")
+    one.gateway.ctl("push", "--firmware", row["id"], IMEI)
+    assert one.ask(f"{CHECK}?imei={IMEI}&version=1.0.2&firmware_name=demo_Core") == (200, image)
+    assert one.ask(f"{CHECK}?imei={other}&version=1.0.2&firmware_name=demo_Core")[0] == 400
+
+
+def test_a_stranger_is_no_reason_to_fetch(site):
+    one = site()
+    offer_image(one, b"LUAT" + bytes(100_000))
+    assert one.check()[0] == 400
+    one.adopt()
+    assert one.gateway.rows("firmware") == []

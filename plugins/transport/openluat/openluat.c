@@ -349,10 +349,30 @@ openluat_write(const GatewaySettings *settings, const GatewayRequest *request, c
   }
 }
 
+/* 200 to a check is an image, and says nothing of its version: that is the operator's to enter. */
+static bool
+openluat_learn(const GatewaySettings *settings, const GatewayRequest *request, const GatewayAnswer *relayed,
+               GatewayScratch *scratch, GatewayLead *lead)
+{
+  (void)scratch;
+  GatewayAsk ask = { .size = sizeof ask };
+  bool is_elsewhere = relayed->relay_status == 302 || relayed->relay_status == 301;
+  if (!gateway_text_equal(request->path, settings->text(settings, "path")) ||
+      (relayed->relay_status != 200 && !is_elsewhere) || (!is_elsewhere && relayed->relay_size == 0))
+    return false;
+  read_firmware_name(plain(query_value(request->query, "firmware_name"), FIRMWARE_NAME_MAX), &ask);
+  lead->hardware_version = ask.hardware_version;
+  lead->name = GATEWAY_TEXT("vendor.bin");
+  lead->url = is_elsewhere ? relayed_header(relayed, "Location") : GATEWAY_NO_TEXT;
+  lead->image_size = is_elsewhere ? 0 : relayed->relay_size;
+  return !is_elsewhere || lead->url.size > 0;
+}
+
 static const GatewayRequestFunctions FUNCTIONS = {
   .size = sizeof(GatewayRequestFunctions),
   .read = openluat_read,
   .write = openluat_write,
+  .learn = openluat_learn,
 };
 
 GATEWAY_EXPORT const GatewayPlugin gateway_plugin = {

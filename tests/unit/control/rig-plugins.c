@@ -56,6 +56,11 @@ static const GatewayPlugin NUMBERED = {
   .numbering = { "NUMBER", 1, 255, LIMITS, GATEWAY_COUNT(LIMITS) },
 };
 
+static const GatewaySetting TOLD_SETTINGS[] = {
+  { "passthrough", GATEWAY_SETTING_TEXT, "http://vendor.example", 0, 0, NULL, "the vendor's cloud" },
+  { "passthrough-quota", GATEWAY_SETTING_INTEGER, "2", 0, 100, NULL, "questions in a day" },
+};
+
 static const GatewayPlugin TOLD = {
   .abi = GATEWAY_PLUGIN_ABI,
   .size = sizeof(GatewayPlugin),
@@ -64,6 +69,8 @@ static const GatewayPlugin TOLD = {
   .title = "told",
   .version = "1",
   .versioning = { GATEWAY_VERSION_INTEGER, 0 },
+  .settings = TOLD_SETTINGS,
+  .n_settings = GATEWAY_COUNT(TOLD_SETTINGS),
   .pin_s = 600,
 };
 

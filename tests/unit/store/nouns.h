@@ -121,7 +121,7 @@ some_firmware(void)
   g_hash_table_insert(firmware->attributes, g_strdup("key"), g_strdup("value \"q\""));
   firmware->state = GW_FIRMWARE_VERIFIED;
   firmware->sequence = G_MAXINT64;
-  firmware->is_signed = firmware->is_downgrade_allowed = TRUE;
+  firmware->is_signed = firmware->is_downgrade_allowed = firmware->is_undigested = TRUE;
   firmware->size = 123456789012;
   memset(firmware->sha256, 'a', GW_SHA256_HEX_LEN);
   memset(&firmware->digests, 0xaa, sizeof firmware->digests);

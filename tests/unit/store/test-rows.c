@@ -21,6 +21,7 @@ test_product(void)
   product->is_self_verifying = TRUE;
   product->is_to_binary = TRUE;
   replace(&product->family, "sky");
+  replace(&product->origin, "cloud.example other.example");
   g_ptr_array_add(product->labels, g_strdup("roof \"1\""));
   gw_rows_put_product(batch, product);
   commit(&site, batch);
@@ -38,6 +39,7 @@ test_product(void)
   g_assert_true(back->is_self_verifying);
   g_assert_true(back->is_to_binary);
   g_assert_cmpstr(back->family, ==, "sky");
+  g_assert_cmpstr(back->origin, ==, "cloud.example other.example");
   g_assert_cmpuint(back->labels->len, ==, 1);
   g_assert_cmpstr(back->labels->pdata[0], ==, "roof \"1\"");
   batch = gw_batch_new();
@@ -69,6 +71,7 @@ assert_same_firmware(const GwFirmware *a, const GwFirmware *b)
   g_assert_cmpint(a->sequence, ==, b->sequence);
   g_assert_cmpint(a->is_signed, ==, b->is_signed);
   g_assert_cmpint(a->is_downgrade_allowed, ==, b->is_downgrade_allowed);
+  g_assert_cmpint(a->is_undigested, ==, b->is_undigested);
   g_assert_cmpint(a->is_denied, ==, b->is_denied);
   g_assert_cmpint(a->verification.step, ==, b->verification.step);
   g_assert_cmpint(a->verification.is_silent, ==, b->verification.is_silent);
