@@ -190,6 +190,8 @@ typedef struct {
   uint32_t head_size;
   const char *suffix; /* ...or when its name ends so (lower case) */
   const char *reason; /* said to the operator: what is wrong and what to do */
+  const char *type;   /* only for firmware of this type; NULL = any. Of this and what follows all must hold */
+  const char *name_part, *hardware_part; /* only where name and hardware version hold these (lower case) */
 } GatewayImageRule;
 
 /* When a make never says its version, how success is inferred: `requests` metadata requests, `apart_s` apart,
@@ -366,8 +368,7 @@ typedef struct {
 
   /* RELAY, and OFFER with relays_miss: the path, query and body are the request's; only these headers go
    * along */
-  GatewayText cache_key; /* equal keys share one request and its reply; absent = neither shared nor kept. What
-                            has one is a question that counts for the node's daily quota */
+  GatewayText cache_key;  /* equal keys share one request and its reply; absent = neither shared nor kept */
   uint32_t relay_cache_s; /* so long the reply is repeated without asking; when the cloud is away, for ever */
   bool relays_miss; /* OFFER: where no rule has anything for it, the vendor is asked: RELAYED, or the answer
                        of the rules */

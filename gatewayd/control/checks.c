@@ -10,8 +10,8 @@
 
 typedef struct {
   GwCore *core;
-  char *plugin, *name;
-  guint64 size;
+  char *plugin;
+  GwFirmware *like; /* what the rules look at: name, type, hardware and size */
   GwCheckDone done;
   gpointer user;
 } Check;
@@ -21,7 +21,7 @@ check_end(Check *check, const GError *error)
 {
   check->done(check->plugin, error, check->user);
   g_free(check->plugin);
-  g_free(check->name);
+  gw_firmware_free(check->like);
   g_free(check);
 }
 
@@ -42,7 +42,8 @@ check_head(const Check *check, int fd, GError **error)
 
   if (!plugin)
     return gw_fail(error, GW_ERROR_BUSY, "transport %s went away", check->plugin);
-  return gw_plugin_check_image(plugin, check->name, check->size, head, size > 0 ? (gsize)size : 0, error);
+  g_autoptr(GBytes) bytes = g_bytes_new(head, size > 0 ? (gsize)size : 0);
+  return gw_plugin_check_image(plugin, check->like, bytes, error);
 }
 
 static void
@@ -57,6 +58,21 @@ on_served(int fd, gboolean is_memory, const GError *error, gpointer user)
   else
     check_head(check, owned, &why);
   check_end(check, why);
+}
+
+static GwFirmware *
+like(const GwFirmware *firmware)
+{
+  GwFirmware *copy = gw_firmware_new();
+
+  g_free(copy->name);
+  copy->name = g_strdup(firmware->name);
+  g_free(copy->type);
+  copy->type = g_strdup(firmware->type);
+  g_free(copy->hardware_version);
+  copy->hardware_version = g_strdup(firmware->hardware_version);
+  copy->size = firmware->size;
+  return copy;
 }
 
 /* The form first: it needs no image. */
@@ -78,12 +94,8 @@ check_new(GwCore *core, const GwFirmware *firmware, GwCheckDone done, gpointer u
     return NULL;
   }
   check = g_new0(Check, 1);
-  *check = (Check){ .core = core,
-                    .plugin = g_strdup(name),
-                    .name = g_strdup(firmware->name),
-                    .size = firmware->size,
-                    .done = done,
-                    .user = user };
+  *check =
+      (Check){ .core = core, .plugin = g_strdup(name), .like = like(firmware), .done = done, .user = user };
   return check;
 }
 

@@ -196,8 +196,7 @@ is_over(gpointer key, gpointer value, gpointer now_ms)
   return *(const gint64 *)now_ms - ((Day *)value)->begun_ms >= DAY_MS;
 }
 
-/* One question less today; FALSE: there is none left. Only what has a cache key is a question: reports are
- * not to be lost because somebody asked too often. */
+/* One check less today; FALSE: there is none left. Nothing else is lost because somebody asked too often. */
 static gboolean
 take_quota(GwPassing *passing, const GwRelayAsk *ask)
 {
@@ -205,7 +204,7 @@ take_quota(GwPassing *passing, const GwRelayAsk *ask)
   gint64 now_ms = gw_core_now(passing->core).boot_ms;
   Day *day = g_hash_table_lookup(passing->days, who);
 
-  if (!*ask->cache_key)
+  if (!ask->is_check)
     return TRUE;
   if (!day && g_hash_table_size(passing->days) >= ASKERS_MAX)
     g_hash_table_foreach_remove(passing->days, is_over, &now_ms);

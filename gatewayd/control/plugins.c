@@ -278,6 +278,21 @@ gw_plugin_check_form(const GatewayPlugin *plugin, const GwFirmware *firmware, GE
 }
 
 static gboolean
+holds(const char *text, const char *part)
+{
+  g_autofree char *lower = g_ascii_strdown(text, -1);
+
+  return !part || strstr(lower, part);
+}
+
+static gboolean
+is_concerned(const GatewayImageRule *rule, const GwFirmware *firmware)
+{
+  return (!rule->type || strcmp(rule->type, firmware->type) == 0) && holds(firmware->name, rule->name_part) &&
+         holds(firmware->hardware_version, rule->hardware_part);
+}
+
+static gboolean
 is_refused(const GatewayImageRule *rule, const char *file_name, guint64 size, GBytes *head)
 {
   gsize head_size;
@@ -289,17 +304,15 @@ is_refused(const GatewayImageRule *rule, const char *file_name, guint64 size, GB
   if (rule->head && rule->head_size && head_size >= rule->head_size &&
       memcmp(bytes, rule->head, rule->head_size) == 0)
     return TRUE;
-  return rule->suffix && g_str_has_suffix(lower, rule->suffix);
+  return (rule->suffix && g_str_has_suffix(lower, rule->suffix)) || rule->name_part;
 }
 
 gboolean
-gw_plugin_check_image(const GatewayPlugin *plugin, const char *file_name, guint64 size, const void *head,
-                      gsize head_size, GError **error)
+gw_plugin_check_image(const GatewayPlugin *plugin, const GwFirmware *firmware, GBytes *head, GError **error)
 {
-  g_autoptr(GBytes) bytes = g_bytes_new(head, head_size);
-
   for (guint32 i = 0; i < plugin->n_image_rules; i++)
-    if (is_refused(&plugin->image_rules[i], file_name, size, bytes))
+    if (is_concerned(&plugin->image_rules[i], firmware) &&
+        is_refused(&plugin->image_rules[i], firmware->name, firmware->size, head))
       return gw_fail(error, GW_ERROR_BAD_INPUT, "%s",
                      plugin->image_rules[i].reason ? plugin->image_rules[i].reason
                                                    : "the image does not fit this make");

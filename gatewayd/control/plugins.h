@@ -35,7 +35,7 @@ gint64 gw_plugin_pin_ms(const GatewayPlugin *plugin, const char *name, const GwC
 /* Do the form's values fit the plugin's fields? BAD_INPUT names the field and what is expected. */
 gboolean gw_plugin_check_form(const GatewayPlugin *plugin, const GwFirmware *firmware, GError **error);
 /* Does the image fit? @head: its first bytes (all, if it is shorter). */
-gboolean gw_plugin_check_image(const GatewayPlugin *plugin, const char *file_name, guint64 size,
-                               const void *head, gsize head_size, GError **error);
+gboolean gw_plugin_check_image(const GatewayPlugin *plugin, const GwFirmware *firmware, GBytes *head,
+                               GError **error);
 /* How many bytes of head the rules look at. */
 gsize gw_plugin_head_size(const GatewayPlugin *plugin);

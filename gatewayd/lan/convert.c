@@ -132,6 +132,7 @@ gw_convert_relay(const GatewayAsk *ask, const GatewayRequest *request, const GwH
     .headers = dup_headers(ask, request),
     .body = request->body.size > 0 ? g_memdup2(request->body.data, request->body.size) : NULL,
     .n_body = (guint32)request->body.size,
+    .is_check = ask->kind == GATEWAY_ASK_OFFER,
     .cache_key = dup_text(ask->cache_key),
     .cache_s = ask->relay_cache_s,
   };

@@ -224,7 +224,8 @@ typedef struct {
   GVariant *headers;             /* a{ss}: those that go along; or NULL */
   char *body;
   guint32 n_body;
-  char *cache_key; /* "" = never from cache */
+  gboolean is_check; /* counts for the node's quota */
+  char *cache_key;   /* "" = never from cache */
   guint32 cache_s;
   guint64 id; /* the rest: C>A */
   char *url;

@@ -21,6 +21,7 @@ static const GwField ask_fields[] = {
   GW_FIELD(GwRelayAsk, target, STRING),
   FIELD_HEADERS(GwRelayAsk),
   FIELD_BODY(GwRelayAsk),
+  GW_FIELD(GwRelayAsk, is_check, BOOLEAN),
   GW_FIELD(GwRelayAsk, cache_key, STRING),
   GW_FIELD(GwRelayAsk, cache_s, U32),
   GW_FIELD(GwRelayAsk, id, U64),

@@ -77,6 +77,9 @@ static const GwField image_rule_fields[] = {
     .size = HEAD_MAX },
   TEXT(GatewayImageRule, suffix, WORD_MAX),
   TEXT(GatewayImageRule, reason, TEXT_MAX),
+  TEXT(GatewayImageRule, type, WORD_MAX),
+  TEXT(GatewayImageRule, name_part, WORD_MAX),
+  TEXT(GatewayImageRule, hardware_part, WORD_MAX),
   GW_FIELD_NONE,
 };
 

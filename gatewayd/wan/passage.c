@@ -55,4 +55,5 @@ gw_passage_setup(const GwSite *site, GwWorkerSetup *ret_setup)
   ret_setup->settings = gw_settings_new(NULL, 0, none, NULL, NULL);
   ret_setup->poll_ms = 1;
   gw_site_passing(site, &ret_setup->http);
+  ret_setup->http.rates[0] = gw_rate_ref(site->rate);
 }

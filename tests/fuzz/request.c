@@ -68,6 +68,13 @@ answer(const GatewaySettings *settings, const GatewayRequest *request, const Gat
   given.image.size = 300000;
   given.image.token = GATEWAY_TEXT("abcdefghijklmnop");
   given.image.md5 = GATEWAY_TEXT("0123456789abcdef0123456789abcdef");
+  given.relay_status = 200 + 100u * (choice % 4);
+  given.relay_body = request->query;
+  given.relay_size = request->query.size + (choice & 16u);
+  if (functions->learn && given.kind == GATEWAY_ANSWER_RELAYED) {
+    GatewayLead lead = { .size = sizeof lead };
+    functions->learn(settings, request, &given, &scratch, &lead);
+  }
   functions->write(settings, request, ask, ask->kind == GATEWAY_ASK_NOTHING ? NULL : &given, &scratch,
                    &reply);
   g_assert_false(scratch.is_full);
@@ -87,6 +94,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   request.query = take_line(&rest);
   request.n_headers = take_headers(&rest, headers);
   request.headers = headers;
+  request.body = request.query; /* forms are written alike */
   GatewaySettings settings = { .size = sizeof settings, .text = setting_text };
   char memory[16384];
   GatewayScratch scratch = { memory, sizeof memory, 0, false };

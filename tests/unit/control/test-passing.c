@@ -18,6 +18,7 @@ ask(Rig *rig, const char *node, const char *key)
                        .node = (char *)node,
                        .method = (char *)"GET",
                        .target = (char *)"/check?a=b",
+                       .is_check = *key != 0,
                        .cache_key = (char *)key,
                        .cache_s = 600 };
 
