@@ -14,18 +14,10 @@
 #define ORIGIN_MAX 500
 
 static const GwFormKey PRODUCT_KEYS[] = {
-  { "plugin", 's' },
-  { "scheme", 's' },
-  { "series-chars", 'i' },
-  { "auto-adopt", 'b' },
-  { "least-identity", 's' },
-  { "require-signature", 'b' },
-  { "family", 's' },
-  { "labels", 'a' },
-  { "self-verifying", 'b' },
-  { "to-binary", 'b' },
-  { "origin", 's' },
-  { NULL, 0 },
+  { "plugin", 's' },     { "scheme", 's' },         { "series-chars", 'i' },
+  { "auto-adopt", 'b' }, { "least-identity", 's' }, { "require-signature", 'b' },
+  { "family", 's' },     { "labels", 'a' },         { "self-verifying", 'b' },
+  { "to-binary", 'b' },  { "origin", 's' },         { NULL, 0 },
 };
 
 static gboolean

@@ -229,8 +229,8 @@ say_published(gpointer user, const GwPublished *published)
 static void
 configure_outlets(GwWan *wan, GVariant *sections)
 {
-  Port port = { wan, wan->session };
-  const GwOutletVoice voice = { { port_send, &port }, sizeof port, say_published, wan };
+  GwPort port = port_now(wan);
+  const GwOutletVoice voice = { gw_port_outgoing(&port), sizeof port, say_published, wan };
 
   gw_outlets_configure(wan->outlets, sections, &voice);
 }
