@@ -496,7 +496,10 @@ test_problems_are_shown(void)
   g_autofree char *none = problems_of(rig), *some = NULL, *lines = NULL;
 
   g_assert_cmpstr(none, ==, "");
+  g_clear_pointer(&rig->lan, gw_link_free); /* with a worker there it would be refused */
+  rig_settle(rig);
   rig_product(rig, "weather", "nope");
+  rig_connect_lan(rig);
   rig_expect_nothing(rig, &(RigAsker){ .plugin = "nope", .node = "n1" }, GATEWAY_REASON_NOT_ADOPTED);
   lines = rig_explain(rig, "n1");
   g_assert_nonnull(strstr(lines, "No worker has brought nope"));
