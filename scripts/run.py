@@ -28,10 +28,17 @@ OTHERS = [
     ("esp8266,port={port},version=1.0.0", "esp-http", "de:ba:7a:82:66:01", "1.0.1"),
     ("openluat,port={port},version=1.0.0", "openluat", "866888020000002", "1.0.1"),
     ("quectel:{line},version=1_0_0", "quectel-at", "quectel-mcu", "2_0_0", "--type=STM32"),
+    ("gizwits,port={port}", "gizwits", "gatewaynodes0gizwits04", "04020019", "--hardware=00ESP826", "--type=wifi"),
     ("gizwits-mcu:{line},version=03030006", "gizwits-mcu", "gizwits-mcu", "03030009", "--hardware=03010100", "--type=mcu"),
     ("openluat-at:{line}", "openluat-at", "air720-at", "AirM2M_720_V423_LTE_AT"),
 ]
-MORE = """[plugin openluat-at]
+# Modules that are provisioned without their vendor's cloud, and one that fetches over the network.
+MORE = """[plugin gizwits]
+passthrough=no
+m2m-host=127.0.0.1
+[plugin openluat]
+passthrough=no
+[plugin openluat-at]
 url=http://127.0.0.1:{openluat}/openluat/
 poll=1s
 """

@@ -67,6 +67,13 @@ device_wait(const Device *device, int fd)
   return poll(&watch, 1, device->stall_ms) > 0;
 }
 
+void
+device_rest(const Device *device, gsize size)
+{
+  if (device->rate)
+    g_usleep(size * G_USEC_PER_SEC / (gulong)device->rate);
+}
+
 gboolean
 device_take(const Device *device, int fd, GByteArray *bytes)
 {
@@ -74,8 +81,8 @@ device_take(const Device *device, int fd, GByteArray *bytes)
   ssize_t n = device_wait(device, fd) ? recv(fd, buffer, sizeof buffer, 0) : 0;
   if (n > 0)
     g_byte_array_append(bytes, buffer, (guint)n);
-  if (n > 0 && device->rate)
-    g_usleep((gulong)n * G_USEC_PER_SEC / (gulong)device->rate);
+  if (n > 0)
+    device_rest(device, (gsize)n);
   return n > 0;
 }
 

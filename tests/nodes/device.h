@@ -16,6 +16,8 @@ int device_open_line(const Device *device, const char *path);
 /* -1 = no connection. */
 int device_dial(const Device *device, const char *host, int port);
 void device_send(int fd, const char *text);
+/* As long as a slow device is busy with so many bytes; device_take() does so by itself. */
+void device_rest(const Device *device, gsize size);
 /* Appends what comes. FALSE = the end: closed, reset, or nothing for stall_ms. */
 gboolean device_take(const Device *device, int fd, GByteArray *bytes);
 

@@ -18,7 +18,7 @@
 
 typedef struct {
   Device device;
-  const char *did, *passcode, *hard, *mcu_hard, *product, *out;
+  const char *did, *passcode, *hard, *mcu_hard, *product, *out, *lie;
   char did_text[DID_SIZE + 1];
   char version[9], mcu_version[9];
   int is_old; /* push method V4 */
@@ -121,6 +121,7 @@ read_exactly(Module *module, int fd, char *buffer, gsize size)
       return FALSE;
     buffer += n;
     size -= (gsize)n;
+    device_rest(&module->device, (gsize)n);
   }
   return TRUE;
 }
@@ -204,9 +205,12 @@ download(Module *module, const char *url, gboolean is_wifi)
   }
   if (module->out)
     g_file_set_contents(module->out, image, (gssize)size, NULL);
-  if (is_wifi)
+  if (is_wifi && !module->lie)
     memcpy(module->version, version, sizeof version);
-  device_say(&module->device, "%s runs %s", is_wifi ? "module" : "MCU", version);
+  if (is_wifi)
+    device_say(&module->device, "restart, running version %s", module->version);
+  else
+    device_say(&module->device, "MCU runs %s", version);
 }
 
 /* ---- the check ---- */
@@ -305,10 +309,12 @@ main(int argc, char **argv)
     { "version", &version, NULL },
     { "mcu-version", &mcu_version, NULL },
     { "old", NULL, &module.is_old },
+    { "lie", &module.lie, NULL },
     { "out", &module.out, NULL },
     { "poll-ms", NULL, &module.poll_ms },
     { "polls", NULL, &module.polls },
     { "stall-ms", NULL, &module.device.stall_ms },
+    { "rate", NULL, &module.device.rate },
     { NULL, NULL, NULL },
   };
 

@@ -42,14 +42,14 @@ def test_a_whole_start(build):
 
 def test_an_update(build):
     result = run(build, PROVISIONED, chunked("200 OK", OFFER), GOOD, NO)
-    assert "module runs 04020019" in result.stdout
+    assert "running version 04020019" in result.stdout
     assert result.requests[2].startswith("GET /dev/ota/v4.1/download/abcdefghijklmnop HTTP/1.1\r\nHost: api.gizwits.com\r\n")
 
 
 def test_push_method_v4(build):
     old = f"target_fid=7&download_url={URL.replace('/v4.1', '')}&"
     result = run(build, PROVISIONED, chunked("200 OK", old), GOOD, old=1)
-    assert "&current_fid=1 HTTP" in result.requests[1] and "module runs 04020019" in result.stdout
+    assert "&current_fid=1 HTTP" in result.requests[1] and "running version 04020019" in result.stdout
     again = run(build, PROVISIONED, chunked("200 OK", old), GOOD, PROVISIONED, chunked("200 OK", old), old=1, polls=2,
                 poll_ms=1)
     assert "check failed" in again.stdout, "a number that it has already"

@@ -82,7 +82,7 @@ def test_a_module_is_the_vendors_and_its_firmware_the_sites(site):
     wait_for("its registration", lambda: f"registered as {DID}" in node.text())
     site.adopt()
     image = site.push("GAgent_00ESP826_04020019.bin", "--version=04020019", "--hardware=00ESP826", "--type=wifi")
-    wait_for("the new version", lambda: "module runs 04020019" in node.text())
+    wait_for("the new version", lambda: "running version 04020019" in node.text())
     assert node.image.read_bytes() == image
     wait_for("the proof", lambda: site.gateway.row("updates", "node", DID)["state"] == "succeeded")
     assert "crash" not in node.text() and "check failed" not in node.text()
@@ -102,7 +102,7 @@ def test_push_method_v4(site):
     node = site.node(f"--did={DID}", "--old=1", "--version=04000003")
     site.adopt()
     site.push("old.bin", "--version=04000009", "--hardware=00ESP826", "--type=wifi", "--field=push=V4")
-    wait_for("the new version", lambda: "module runs 04000009" in node.text())
+    wait_for("the new version", lambda: "running version 04000009" in node.text())
 
 
 def test_modules_go_on_without_the_cloud(site):
@@ -111,7 +111,7 @@ def test_modules_go_on_without_the_cloud(site):
     site.vendor.go_away()
     node = site.node(f"--did={DID}")
     site.push("GAgent_00ESP826_04020019.bin", "--version=04020019", "--hardware=00ESP826", "--type=wifi")
-    wait_for("the new version", lambda: "module runs 04020019" in node.text(), 40)
+    wait_for("the new version", lambda: "running version 04020019" in node.text(), 40)
 
 
 @pytest.mark.parametrize("name, form, words", [

@@ -16,8 +16,11 @@ def test_run_ends_in_updated_nodes(build):
     assert "The cloud was asked once for the image" in result.stdout
     for heard in ("esp-http: de:ba:7a:82:66:01 was heard running 1.0.1", "openluat: 866888020000002 was heard running 1.0.1",
                   "quectel-at: quectel-mcu was heard running 2_0_0", "gizwits-mcu: gizwits-mcu was heard running 03030009",
+                  "gizwits: gatewaynodes0gizwits04 was heard running 04020019",
                   "openluat-at: air720-at was heard running"):
         assert heard in result.stdout
+    for transport in (SOURCE / "plugins/transport").iterdir():  # a node of every make
+        assert transport.name in ("harmony", "waspmote") or f"   {transport.name}: " in result.stdout
     assert "A webhook was told of" in result.stdout and "update.succeeded: mote-1" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
 
