@@ -10,7 +10,7 @@ import pytest
 
 PROGRAMS = ["usr/bin/gatewayctl", "usr/bin/gateway-nodes", "usr/bin/gateway-plugin-check", "usr/libexec/gatewayd/gatewayd", "usr/libexec/gatewayd/gatewayd-lan",
             "usr/libexec/gatewayd/gatewayd-wan", "usr/libexec/gatewayd/gatewayd-unpack"]
-PLUGINS = ["archive", "directory", "esp-http", "esp32", "ftp-publish", "gizwits-mcu", "gizwits-name", "harmony", "http-catalog", "ihex", "mcuboot",
+PLUGINS = ["archive", "directory", "esp-http", "esp32", "ftp-publish", "gizwits", "gizwits-mcu", "gizwits-name", "harmony", "http-catalog", "ihex", "mcuboot",
            "openluat", "openluat-at", "quectel-at", "raw", "srecord", "uf2", "waspmote", "webhook"]
 # Everything else; LIB is the machine's folder of libraries.
 OTHERS = ["etc/gatewayd/gatewayd.conf", "usr/include/gatewayd/gateway-plugin.h", "LIB/pkgconfig/gatewayd-plugin.pc",
