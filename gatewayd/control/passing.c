@@ -337,7 +337,7 @@ static void
 fail(GwPassing *passing, Question *question, const char *text)
 {
   gw_log_peer(&passing->limit, LOG_NOTICE, GW_SUBJECT_PLUGIN, question->plugin,
-              "its vendor's cloud was not reached: %s", text);
+              "what a node asked its vendor's cloud was not passed on: %s", text);
   answer_all(passing, question,
              question->known.status > 0 ? &question->known : &(GwRelayAnswer){ .text = (char *)text });
   land(passing, question);
@@ -353,7 +353,8 @@ gw_passing_answered(GwPassing *passing, GVariant *payload)
     return;
   question = g_hash_table_lookup(passing->flights, &reply.id);
   if (question && reply.status == 0) {
-    set_away(passing, question->plugin);
+    if (reply.is_unreached)
+      set_away(passing, question->plugin);
     fail(passing, question, reply.text);
   } else if (question) {
     answer_all(passing, question, &reply);

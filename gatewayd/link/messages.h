@@ -234,9 +234,10 @@ void gw_relay_ask_clear(GwRelayAsk *ask);
 GVariant *gw_relay_ask_pack(const GwRelayAsk *ask);
 gboolean gw_relay_ask_unpack(GVariant *payload, GwRelayAsk *ret_ask);
 typedef struct {
-  guint64 id;        /* A>C */
-  guint32 status;    /* 0 = it could not be asked: see text */
-  GVariant *headers; /* a{ss}, or NULL */
+  guint64 id;            /* A>C */
+  guint32 status;        /* 0 = it could not be asked: see text */
+  gboolean is_unreached; /* because the cloud was not reached, whoever asks; not because of the request */
+  GVariant *headers;     /* a{ss}, or NULL */
   char *body;
   guint32 n_body;
   guint64 size; /* of the body; where n_body is 0 it was too large, or none was announced */

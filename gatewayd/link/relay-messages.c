@@ -32,6 +32,7 @@ static const GwField ask_fields[] = {
 static const GwField answer_fields[] = {
   GW_FIELD(GwRelayAnswer, id, U64),
   GW_FIELD(GwRelayAnswer, status, U32),
+  GW_FIELD(GwRelayAnswer, is_unreached, BOOLEAN),
   FIELD_HEADERS(GwRelayAnswer),
   FIELD_BODY(GwRelayAnswer),
   GW_FIELD(GwRelayAnswer, size, U64),

@@ -82,6 +82,16 @@ take_headers(SoupMessage *message)
   return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
+/* Whatever its head says of a length. */
+static gboolean
+has_no_body(SoupMessage *message)
+{
+  SoupStatus status = soup_message_get_status(message);
+
+  return soup_message_get_method(message) == SOUP_METHOD_HEAD || status == SOUP_STATUS_NO_CONTENT ||
+         status == SOUP_STATUS_NOT_MODIFIED;
+}
+
 /* FALSE: it broke off. What is larger than we pass on is not read to its end. */
 static gboolean
 take_body(GwExchange *exchange, GwRelayAnswer *answer, GError **error)
@@ -91,6 +101,8 @@ take_body(GwExchange *exchange, GwRelayAnswer *answer, GError **error)
   g_autofree void *buffer = g_malloc(GW_HTTP_BUFFER);
   gssize n = 0;
 
+  if (has_no_body(exchange->message))
+    return TRUE;
   if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH)
     answer->size = (guint64)soup_message_headers_get_content_length(headers);
   if (answer->size > GW_RELAY_BODY_MAX)
@@ -108,16 +120,25 @@ take_body(GwExchange *exchange, GwRelayAnswer *answer, GError **error)
   return TRUE;
 }
 
+/* The connection failed, or its peer fell silent: others would not fare better. */
+static gboolean
+is_nobodys_fault(const GwExchange *exchange)
+{
+  return !g_cancellable_is_cancelled(exchange->stop) && (!exchange->body || exchange->verdict == WATCH_SLOW);
+}
+
 static gboolean
 pass(GwHttp *http, const GwRelayAsk *ask, GCancellable *stop, GwRelayAnswer *answer, GError **error)
 {
   g_auto(GwExchange) exchange = { 0 };
   SoupMessage *message = make_message(ask, error);
 
-  if (!message || !gw_exchange_send(&exchange, http, stop, message, error))
+  if (!message)
     return FALSE;
-  if (!take_body(&exchange, answer, error))
+  if (!gw_exchange_send(&exchange, http, stop, message, error) || !take_body(&exchange, answer, error)) {
+    answer->is_unreached = is_nobodys_fault(&exchange);
     return FALSE;
+  }
   answer->status = soup_message_get_status(message);
   answer->headers = take_headers(message);
   return TRUE;
@@ -133,9 +154,8 @@ gw_http_pass(GwHttp *http, const GwRelayAsk *ask, GCancellable *stop, GwRelayAns
   g_main_context_push_thread_default(http->context);
   is_done = pass(http, ask, stop, &answer, error);
   g_main_context_pop_thread_default(http->context);
-  if (is_done)
-    *ret_answer = answer;
-  else
-    gw_relay_answer_clear(&answer);
+  if (!is_done)
+    answer.text = g_strdup((*error)->message);
+  *ret_answer = answer;
   return is_done;
 }

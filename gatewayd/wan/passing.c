@@ -8,7 +8,8 @@ struct GwPassing {
   GCancellable *stop;
   GMutex mutex; /* guards the rest */
   GCond ended;
-  guint n_jobs;
+  guint n_open; /* not answered yet */
+  guint n_jobs; /* that hold something of ours */
 };
 
 typedef struct {
@@ -27,16 +28,28 @@ job_free(Job *job)
   g_free(job);
 }
 
+/* Who asked may ask for more as soon as it has the reply. */
 static void
-run(const Job *job)
+count_answered(GwPassing *passing)
+{
+  g_mutex_lock(&passing->mutex);
+  passing->n_open--;
+  g_mutex_unlock(&passing->mutex);
+}
+
+static void
+run(const Job *job, GwPassing *passing)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GwHttp) http = gw_http_new(&job->options, &error);
   GwRelayAnswer answer = { 0 };
 
-  if (!http || !gw_http_pass(http, &job->ask, job->stop, &answer, &error))
-    answer = (GwRelayAnswer){ .text = g_strdup(error->message) };
+  if (http)
+    (void)gw_http_pass(http, &job->ask, job->stop, &answer, &error); /* the answer says why not */
+  else
+    answer.text = g_strdup(error->message);
   answer.id = job->ask.id;
+  count_answered(passing);
   /* Where the link is gone, so is who asked. */
   (void)job->out.send(job->out.user, GW_MESSAGE_RELAYED, gw_relay_answer_pack(&answer), NULL, 0);
   gw_relay_answer_clear(&answer);
@@ -49,7 +62,9 @@ on_job(gpointer data, gpointer user)
   Job *job = data;
 
   if (!g_cancellable_is_cancelled(job->stop))
-    run(job);
+    run(job, passing);
+  else
+    count_answered(passing);
   job_free(job);
   g_mutex_lock(&passing->mutex);
   passing->n_jobs--;
@@ -75,7 +90,8 @@ has_room(GwPassing *passing)
   gboolean has_room;
 
   g_mutex_lock(&passing->mutex);
-  has_room = passing->n_jobs < GW_PASSING_MAX;
+  has_room = passing->n_open < GW_PASSING_MAX;
+  passing->n_open += has_room ? 1 : 0;
   passing->n_jobs += has_room ? 1 : 0;
   g_mutex_unlock(&passing->mutex);
   return has_room;

@@ -73,6 +73,7 @@ vendor_says(Rig *rig, guint64 id, const char *body)
                            .status = body ? 404 : 0,
                            .body = (char *)body,
                            .n_body = body ? (guint32)strlen(body) : 0,
+                           .is_unreached = !body,
                            .text = (char *)"unplugged" };
 
   g_assert_true(gw_link_send(rig->wan, GW_MESSAGE_RELAYED, 0, gw_relay_answer_pack(&answer), NULL, 0));
@@ -142,6 +143,20 @@ test_away_is_left_alone(void)
   asked(rig);
 }
 
+/* One request that cannot be asked says nothing of the others. */
+static void
+test_bad_request_is_not_away(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+  guint32 serial = ask(rig, "n1", "bad");
+  GwRelayAnswer answer = { .id = asked(rig), .text = (char *)"not a URL that can be asked" };
+
+  g_assert_true(gw_link_send(rig->wan, GW_MESSAGE_RELAYED, 0, gw_relay_answer_pack(&answer), NULL, 0));
+  expect(rig, serial, NULL);
+  ask(rig, "n2", "good");
+  asked(rig);
+}
+
 static void
 test_slow_is_not_waited_for(void)
 {
@@ -178,6 +193,7 @@ main(int argc, char **argv)
   g_test_add_func("/control/passing/equal-questions", test_equal_questions_are_one);
   g_test_add_func("/control/passing/so-many-a-day", test_so_many_a_day);
   g_test_add_func("/control/passing/away", test_away_is_left_alone);
+  g_test_add_func("/control/passing/bad-request", test_bad_request_is_not_away);
   g_test_add_func("/control/passing/slow", test_slow_is_not_waited_for);
   g_test_add_func("/control/passing/lost-worker", test_lost_worker);
   return g_test_run();
