@@ -30,6 +30,8 @@ typedef struct {
   guint32 cache_s;
   guint64 flight; /* 0 = nobody is asked */
   gboolean is_late, is_kept;
+  char *node, *address; /* who asked last, and what: */
+  char *line;
   GArray *waiters; /* Waiter */
   GList link;      /* in order */
 } Question;
@@ -61,6 +63,9 @@ question_free(gpointer data)
   gw_relay_answer_clear(&question->known);
   g_array_unref(question->waiters);
   g_free(question->plugin);
+  g_free(question->node);
+  g_free(question->address);
+  g_free(question->line);
   g_free(question->key);
   g_free(question);
 }
@@ -150,6 +155,60 @@ keep(GwPassing *passing, Question *question, GwRelayAnswer *reply)
   question->known = *reply;
   *reply = (GwRelayAnswer){ 0 };
   question->fresh_until_ms = gw_core_now(passing->core).boot_ms + question->cache_s * G_GINT64_CONSTANT(1000);
+}
+
+/* ---- what becomes of it, on the node's timeline ---- */
+
+static char *
+line_of(const GwRelayAsk *ask)
+{
+  return g_strdup_printf("%s %.*s", ask->method, (int)MIN(strcspn(ask->target, "?"), 80), ask->target);
+}
+
+static void
+remember(Question *question, const GwRelayAsk *ask)
+{
+  g_free(question->node);
+  g_free(question->address);
+  g_free(question->line);
+  question->node = g_strdup(ask->node);
+  question->address = g_strdup(ask->address);
+  question->line = line_of(ask);
+}
+
+static void
+note(const GwPassing *passing, const char *id, const char *address, const char *text)
+{
+  GwCore *core = passing->core;
+  const GwNode *node = *id ? gw_registry_find(core->registry, id) : gw_registry_at(core->registry, address);
+  g_autofree char *inert = gw_log_inert(text);
+  GwNow now = gw_core_now(core);
+
+  if (node && node->is_adopted)
+    gw_timeline_note(core->timeline,
+                     &(GwTimelineNote){ node->id, "passed", inert, now.wall_ms, now.wall_ms, 1 },
+                     now.boot_ms);
+}
+
+/* It was never under way. */
+static void
+note_refused(const GwPassing *passing, const GwRelayAsk *ask, const char *why)
+{
+  g_autofree char *line = line_of(ask);
+  g_autofree char *text = g_strdup_printf("%s: not passed on: %s", line, why);
+
+  note(passing, ask->node, ask->address, text);
+}
+
+static void
+note_outcome(const GwPassing *passing, const Question *question, const GwRelayAnswer *reply)
+{
+  g_autofree char *text =
+      reply->status > 0
+          ? g_strdup_printf("%s: passed on to its vendor, who said %u", question->line, reply->status)
+          : g_strdup_printf("%s: its vendor gave no reply: %s", question->line, reply->text);
+
+  note(passing, question->node, question->address, text);
 }
 
 /* ---- may it be asked? ---- */
@@ -262,27 +321,10 @@ send(GwPassing *passing, Question *question, GwRelayAsk *ask, const char *base)
   if (!gw_worker_send(wan, GW_MESSAGE_RELAY, 0, gw_relay_ask_pack(ask), -1))
     return "the WAN worker does not listen";
   question->flight = ask->id;
+  remember(question, ask);
   g_hash_table_insert(passing->flights, &question->flight, question);
   gw_core_alarm(core, GW_ALARM_PASSING, (gint64)ask->id, gw_core_now(core).boot_ms + WAIT_MS);
   return NULL;
-}
-
-/* That a node asked its vendor something is part of what became of it. */
-static void
-note(const GwPassing *passing, const GwRelayAsk *ask, const char *why_not)
-{
-  GwCore *core = passing->core;
-  const GwNode *node =
-      *ask->node ? gw_registry_find(core->registry, ask->node) : gw_registry_at(core->registry, ask->address);
-  gsize path_size = strcspn(ask->target, "?");
-  g_autofree char *line = g_strdup_printf("%s %.*s: %s", ask->method, (int)MIN(path_size, 80), ask->target,
-                                          why_not ? why_not : "passed on to its vendor");
-  g_autofree char *text = gw_log_inert(line);
-  GwNow now = gw_core_now(core);
-
-  if (node && node->is_adopted)
-    gw_timeline_note(core->timeline,
-                     &(GwTimelineNote){ node->id, "passed", text, now.wall_ms, now.wall_ms, 1 }, now.boot_ms);
 }
 
 static void
@@ -299,7 +341,8 @@ ask_vendor(GwPassing *passing, GwRelayAsk *ask, const Waiter *waiter, const char
   }
   if (question->flight == 0) {
     why_not = send(passing, question, ask, base);
-    note(passing, ask, why_not);
+    if (why_not)
+      note_refused(passing, ask, why_not);
   }
   if (question->flight > 0 && !question->is_late && passing->n_waiters < WAITERS_MAX) {
     g_array_append_val(question->waiters, *waiter);
@@ -325,7 +368,7 @@ gw_passing_ask(GwPassing *passing, guint64 worker_id, guint32 serial, GVariant *
   if (base && *ask.target == '/') {
     ask_vendor(passing, &ask, &waiter, base);
   } else {
-    note(passing, &ask, "its make passes nothing on");
+    note_refused(passing, &ask, "its make passes nothing on");
     answer(passing, &waiter, &(GwRelayAnswer){ .text = (char *)"nothing is passed on" });
   }
   gw_relay_ask_clear(&ask);
@@ -336,10 +379,12 @@ gw_passing_ask(GwPassing *passing, guint64 worker_id, guint32 serial, GVariant *
 static void
 fail(GwPassing *passing, Question *question, const char *text)
 {
+  GwRelayAnswer failure = { .text = (char *)text };
+
   gw_log_peer(&passing->limit, LOG_NOTICE, GW_SUBJECT_PLUGIN, question->plugin,
               "what a node asked its vendor's cloud was not passed on: %s", text);
-  answer_all(passing, question,
-             question->known.status > 0 ? &question->known : &(GwRelayAnswer){ .text = (char *)text });
+  note_outcome(passing, question, &failure);
+  answer_all(passing, question, question->known.status > 0 ? &question->known : &failure);
   land(passing, question);
 }
 
@@ -357,6 +402,7 @@ gw_passing_answered(GwPassing *passing, GVariant *payload)
       set_away(passing, question->plugin);
     fail(passing, question, reply.text);
   } else if (question) {
+    note_outcome(passing, question, &reply);
     answer_all(passing, question, &reply);
     keep(passing, question, &reply);
     land(passing, question);

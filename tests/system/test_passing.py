@@ -63,6 +63,10 @@ class Site:
         self.names.stop()
 
 
+def timeline_of(one):
+    return one.gateway.ctl("nodes", "timeline", IMEI).stdout
+
+
 @pytest.fixture
 def site(build, tmp_path, request):
     sites = []
@@ -126,10 +130,12 @@ def test_a_cloud_that_is_away_is_answered_for(site):
     assert one.check() == (400, REFUSAL)
     one.vendor.go_away()
     assert one.ask(f"{REPORT}?imei={IMEI}", "POST", b"result=0") == (200, b"")
+    wait_for("what became of it", lambda: f"POST {REPORT}: its vendor gave no reply: " in timeline_of(one))
+    assert f"{REPORT}: passed on" not in timeline_of(one)
     assert one.check() == (400, REFUSAL)
     status, text = one.ask(f"{CHECK}?imei={IMEI}&version=3.0.0")
     assert status == 400 and b'"code": 27' in text
-    wait_for("the record", lambda: REPORT in one.gateway.ctl("nodes", "timeline", IMEI).stdout)
+    assert f"GET {CHECK}: passed on to its vendor, who said 400" in timeline_of(one)
 
 
 def test_a_slow_cloud_is_not_waited_for(site):
