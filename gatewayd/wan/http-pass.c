@@ -74,7 +74,7 @@ take_headers(SoupMessage *message)
   soup_message_headers_iter_init(&iter, soup_message_get_response_headers(message));
   while (n < HEADERS_MAX && soup_message_headers_iter_next(&iter, &name, &value)) {
     if (is_hop_by_hop(name) || strlen(name) > HEADER_MAX || strlen(value) > HEADER_MAX ||
-        !g_utf8_validate(value, -1, NULL))
+        !g_utf8_validate(name, -1, NULL) || !g_utf8_validate(value, -1, NULL))
       continue;
     g_variant_builder_add(&builder, "{ss}", name, value);
     n++;
