@@ -10,7 +10,7 @@
 #define FLIGHTS_MAX 64     /* at the WAN worker */
 #define WAITERS_MAX 1024   /* nodes that wait for one of these */
 #define KEPT_MAX 20000     /* replies */
-#define KEPT_BODY_MAX 2048 /* bytes of one; a larger one is passed on and forgotten */
+#define KEPT_SIZE_MAX 4096 /* bytes of one, headers and all; a larger one is passed on and forgotten */
 #define ASKERS_MAX 50000   /* nodes whose questions are counted */
 #define WAIT_MS 3500       /* then who waits hears what is known */
 #define AWAY_MS 30000      /* so long a cloud that was not reached is not tried again */
@@ -146,10 +146,16 @@ land(GwPassing *passing, Question *question)
     forget(passing, question);
 }
 
+static gsize
+size_of(const GwRelayAnswer *reply)
+{
+  return reply->n_body + (reply->headers ? g_variant_get_size(reply->headers) : 0);
+}
+
 static void
 keep(GwPassing *passing, Question *question, GwRelayAnswer *reply)
 {
-  if (!question->is_kept || reply->status >= 500 || reply->n_body > KEPT_BODY_MAX)
+  if (!question->is_kept || !reply->is_whole || reply->status >= 500 || size_of(reply) > KEPT_SIZE_MAX)
     return;
   gw_relay_answer_clear(&question->known);
   question->known = *reply;

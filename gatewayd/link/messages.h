@@ -240,7 +240,8 @@ typedef struct {
   GVariant *headers;     /* a{ss}, or NULL */
   char *body;
   guint32 n_body;
-  guint64 size; /* of the body; where n_body is 0 it was too large, or none was announced */
+  guint64 size;      /* of the body; where n_body is 0 it was too large, or none was announced */
+  gboolean is_whole; /* its length was said, and is this: no chunks that may have ended early */
   char *text;
 } GwRelayAnswer;
 void gw_relay_answer_clear(GwRelayAnswer *answer);

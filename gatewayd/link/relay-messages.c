@@ -36,6 +36,7 @@ static const GwField answer_fields[] = {
   FIELD_HEADERS(GwRelayAnswer),
   FIELD_BODY(GwRelayAnswer),
   GW_FIELD(GwRelayAnswer, size, U64),
+  GW_FIELD(GwRelayAnswer, is_whole, BOOLEAN),
   GW_FIELD(GwRelayAnswer, text, STRING),
   GW_FIELD_NONE,
 };

@@ -101,9 +101,11 @@ take_body(GwExchange *exchange, GwRelayAnswer *answer, GError **error)
   g_autofree void *buffer = g_malloc(GW_HTTP_BUFFER);
   gssize n = 0;
 
-  if (has_no_body(exchange->message))
+  answer->is_whole = has_no_body(exchange->message);
+  if (answer->is_whole)
     return TRUE;
-  if (soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH)
+  answer->is_whole = soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH;
+  if (answer->is_whole)
     answer->size = (guint64)soup_message_headers_get_content_length(headers);
   if (answer->size > GW_RELAY_BODY_MAX)
     return TRUE;

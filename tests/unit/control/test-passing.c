@@ -74,10 +74,21 @@ vendor_says(Rig *rig, guint64 id, const char *body)
                            .body = (char *)body,
                            .n_body = body ? (guint32)strlen(body) : 0,
                            .is_unreached = !body,
+                           .is_whole = TRUE,
                            .text = (char *)"unplugged" };
 
   g_assert_true(gw_link_send(rig->wan, GW_MESSAGE_RELAYED, 0, gw_relay_answer_pack(&answer), NULL, 0));
   rig_settle(rig);
+}
+
+static GVariant *
+headers_of(const char *value)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init(&builder, G_VARIANT_TYPE("a{ss}"));
+  g_variant_builder_add(&builder, "{ss}", "X-Header", value);
+  return g_variant_ref_sink(g_variant_builder_end(&builder));
 }
 
 /* ---- the cases ---- */
@@ -157,6 +168,33 @@ test_bad_request_is_not_away(void)
   asked(rig);
 }
 
+/* What may have been cut short, or is large, is passed on once. */
+static void
+test_kept_only_if_whole_and_small(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+  g_autofree char *large = g_strnfill(5000, 'x');
+  const GwRelayAnswer replies[] = {
+    { .status = 404, .body = (char *)"n", .n_body = 1, .size = 1 },
+    { .status = 404, .body = large, .n_body = 5000, .size = 5000, .is_whole = TRUE },
+    { .status = 404, .is_whole = TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS(replies); i++) {
+    g_autofree char *node = g_strdup_printf("n%zu", i);
+    GwRelayAnswer reply = replies[i];
+    guint32 serial = ask(rig, node, "key");
+
+    reply.id = asked(rig);
+    reply.headers = i == 2 ? headers_of(large) : NULL;
+    g_assert_true(gw_link_send(rig->wan, GW_MESSAGE_RELAYED, 0, gw_relay_answer_pack(&reply), NULL, 0));
+    g_clear_pointer(&reply.headers, g_variant_unref);
+    rig_message_free(rig_take_reply(rig, GW_MESSAGE_RELAYED, serial));
+  }
+  ask(rig, "n9", "key");
+  asked(rig);
+}
+
 static void
 test_slow_is_not_waited_for(void)
 {
@@ -194,6 +232,7 @@ main(int argc, char **argv)
   g_test_add_func("/control/passing/so-many-a-day", test_so_many_a_day);
   g_test_add_func("/control/passing/away", test_away_is_left_alone);
   g_test_add_func("/control/passing/bad-request", test_bad_request_is_not_away);
+  g_test_add_func("/control/passing/kept", test_kept_only_if_whole_and_small);
   g_test_add_func("/control/passing/slow", test_slow_is_not_waited_for);
   g_test_add_func("/control/passing/lost-worker", test_lost_worker);
   return g_test_run();

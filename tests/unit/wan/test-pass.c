@@ -65,11 +65,27 @@ test_whose_fault(void)
   gw_relay_answer_clear(&answer);
 }
 
+/* libsoup takes a connection that ends among chunks for the end of the body. */
+static void
+test_whole_only_if_its_length_was_said(void)
+{
+  SERVER({ "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" }, { "HTTP/1.1 200 OK\r\n\r\nok" },
+         { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" });
+
+  for (int i = 0; i < 3; i++) {
+    g_assert_true(pass("GET", url, &answer));
+    g_assert_cmpmem(answer.body, answer.n_body, "ok", 2);
+    g_assert_true(answer.is_whole == (i == 0));
+    gw_relay_answer_clear(&answer);
+  }
+}
+
 int
 main(int argc, char *argv[])
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/wan/pass/no-body", test_no_body_in_spite_of_a_length);
   g_test_add_func("/wan/pass/whose-fault", test_whose_fault);
+  g_test_add_func("/wan/pass/whole", test_whole_only_if_its_length_was_said);
   return g_test_run();
 }
