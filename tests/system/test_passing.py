@@ -184,6 +184,25 @@ def test_passing_on_can_be_switched_off(site):
     wait_for("the new configuration", lambda: one.ask(REPORT, "POST", b"result=0") == (200, b""))
 
 
+def test_no_firmware_comes_around_the_rules(site):
+    """Paths that the vendor may read as its update check, and replies that are firmware wherever they come from."""
+    one = site(plugin="path=/other/path\npassthrough-quota=1000")
+    one.adopt()
+    image, kind = b"LUAT" + bytes(500), {"Content-Type": "application/octet-stream"}
+    for path in (CHECK, f"{CHECK}/", f"/{CHECK}", CHECK.replace("f", "%66"), "/other/path/x", "/api/./site/x"):
+        one.vendor.replies[path] = (200, image, kind)
+        status, body = one.ask(f"{path}?imei={IMEI}&version=1.0.0")
+        assert status == 400 and b'"code": 27' in body, path
+    one.vendor.replies[REPORT] = (200, image, kind)
+    assert one.ask(f"{REPORT}?imei={IMEI}") == (502, b"")
+    one.vendor.replies[REPORT] = (200, image, {})
+    assert one.ask(f"{REPORT}?imei={IMEI}") == (502, b"")
+    one.vendor.replies[REPORT] = (302, b"", {"Location": "http://elsewhere.example/image"})
+    connection = http.client.HTTPConnection("127.0.0.1", one.port, timeout=30)
+    connection.request("GET", f"{REPORT}?imei={IMEI}", headers={"Host": "iot.openluat.com"})
+    assert connection.getresponse().getheader("Location") is None
+
+
 # --- what a vendor's cloud has -----------------------------------------------------------------------------------
 
 def offer_image(one, body, **headers):

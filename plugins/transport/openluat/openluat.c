@@ -9,6 +9,7 @@
 #define IMEI_DIGITS 15
 #define FIRMWARE_NAME_MAX 128
 #define VERSION_MAX 32
+#define DEFAULT_PATH "/api/site/firmware_upgrade"
 #define OWN_FOLDER "/openluat/"
 #define TOKEN_CHARS 16
 #define CACHE_KEY_MAX 500
@@ -16,7 +17,7 @@
 #define REFUSAL_MAX 1024 /* the module logs it, and has little room */
 
 static const GatewaySetting SETTINGS[] = {
-  { "path", GATEWAY_SETTING_TEXT, "/api/site/firmware_upgrade", 0, 0, NULL,
+  { "path", GATEWAY_SETTING_TEXT, DEFAULT_PATH, 0, 0, NULL,
     "path of the vendor's update check; a URL of the owner's own begins with /openluat/" },
   { "passthrough", GATEWAY_SETTING_TEXT, "http://iot.openluat.com", 0, 0, NULL,
     "the vendor's cloud: asked where no rule has anything for a module, and for all that is no check; no = "
@@ -133,6 +134,33 @@ has_prefix(GatewayText text, const char *prefix)
   return text.size >= size && memcmp(text.data, prefix, size) == 0;
 }
 
+static bool
+contains(GatewayText text, const char *part)
+{
+  size_t size = strlen(part);
+  for (size_t i = 0; i + size <= text.size; i++)
+    if (memcmp(text.data + i, part, size) == 0)
+      return true;
+  return false;
+}
+
+static bool
+is_at_or_below(GatewayText path, const char *folder)
+{
+  size_t size = strlen(folder);
+  return size > 0 && has_prefix(path, folder) &&
+         (path.size == size || folder[size - 1] == '/' || path.data[size] == '/');
+}
+
+/* Where the vendor may answer with firmware, whatever path= says. A path that can be spelled in another way
+ * may be such a place. */
+static bool
+is_check(const GatewaySettings *settings, GatewayText path)
+{
+  return is_at_or_below(path, settings->text(settings, "path")) || is_at_or_below(path, DEFAULT_PATH) ||
+         contains(path, "%") || contains(path, "//") || contains(path, "/.");
+}
+
 /* The rest of a download that broke: every range but one that begins at 0, in whatever spelling. */
 static bool
 is_resumption(const GatewayRequest *request)
@@ -232,12 +260,12 @@ openluat_read(const GatewaySettings *settings, const GatewayRequest *request, Ga
               GatewayAsk *ask)
 {
   (void)scratch;
-  bool is_check = gateway_text_equal(request->path, settings->text(settings, "path"));
+  bool is_check_path = is_check(settings, request->path);
   bool is_own_url = has_prefix(request->path, OWN_FOLDER);
   bool is_get = request->method == GATEWAY_GET;
   GatewayText token = token_of(request->path);
   ask->kind = GATEWAY_ASK_NOTHING;
-  if (!is_check && !is_own_url) {
+  if (!is_check_path && !is_own_url) {
     read_other(request, ask);
   } else if (is_get && token.size) {
     ask->kind = GATEWAY_ASK_BYTES;
@@ -248,7 +276,7 @@ openluat_read(const GatewaySettings *settings, const GatewayRequest *request, Ga
   } else if (is_get && is_own_url && request->query.size == 0) {
     read_plain(request, ask);
   }
-  if (is_check)
+  if (is_check_path)
     read_miss(request, ask);
   return true;
 }
@@ -288,7 +316,7 @@ static void
 write_other(const GatewaySettings *settings, const GatewayRequest *request, GatewayScratch *scratch,
             GatewayReply *reply)
 {
-  if (gateway_text_equal(request->path, settings->text(settings, "path")))
+  if (is_check(settings, request->path))
     write_no(3, "invalid device", scratch, reply);
   else
     reply->status = 200;
@@ -309,7 +337,19 @@ pass_header(const GatewayAnswer *answer, const char *name, GatewayReply *reply)
     reply->headers[reply->n_headers++] = (GatewayPair){ gateway_text(name), value };
 }
 
-/* The vendor's own word. Its images come by the site's rules: to a check only its refusals are passed. */
+/* A body without a type may be anything. */
+static bool
+may_be_image(const GatewayAnswer *answer)
+{
+  GatewayText type = relayed_header(answer, "Content-Type");
+  static const char IMAGE[] = "application/octet-stream";
+  if (answer->relay_body.size == 0)
+    return false;
+  return type.size == 0 || (type.size >= strlen(IMAGE) && strncasecmp(type.data, IMAGE, strlen(IMAGE)) == 0);
+}
+
+/* The vendor's own word. Its images come by the site's rules: to a check only its refusals are passed, to
+ * anything else no image nor the way to one. */
 static void
 write_relayed(const GatewayAsk *ask, const GatewayAnswer *answer, GatewayScratch *scratch,
               GatewayReply *reply)
@@ -320,10 +360,9 @@ write_relayed(const GatewayAsk *ask, const GatewayAnswer *answer, GatewayScratch
     write_no(27, "nothing due", scratch, reply);
     return;
   }
+  is_whole = is_whole && !may_be_image(answer);
   reply->status = is_whole && answer->relay_status >= 200 ? answer->relay_status : 502;
   pass_header(answer, "Content-Type", reply);
-  if (ask->kind == GATEWAY_ASK_RELAY)
-    pass_header(answer, "Location", reply);
   if (is_whole)
     reply->body = answer->relay_body;
 }
@@ -357,8 +396,8 @@ openluat_learn(const GatewaySettings *settings, const GatewayRequest *request, c
   (void)scratch;
   GatewayAsk ask = { .size = sizeof ask };
   bool is_elsewhere = relayed->relay_status == 302 || relayed->relay_status == 301;
-  if (!gateway_text_equal(request->path, settings->text(settings, "path")) ||
-      (relayed->relay_status != 200 && !is_elsewhere) || (!is_elsewhere && relayed->relay_size == 0))
+  if (!is_check(settings, request->path) || (relayed->relay_status != 200 && !is_elsewhere) ||
+      (!is_elsewhere && relayed->relay_size == 0))
     return false;
   read_firmware_name(plain(query_value(request->query, "firmware_name"), FIRMWARE_NAME_MAX), &ask);
   lead->hardware_version = ask.hardware_version;
