@@ -7,13 +7,14 @@
 #include "control/timeline.h"
 #include "control/workers.h"
 
-#define FLIGHTS_MAX 64     /* at the WAN worker */
-#define WAITERS_MAX 1024   /* nodes that wait for one of these */
-#define KEPT_MAX 20000     /* replies */
-#define KEPT_SIZE_MAX 4096 /* bytes of one, headers and all; a larger one is passed on and forgotten */
-#define ASKERS_MAX 50000   /* nodes whose questions are counted */
-#define WAIT_MS 3500       /* then who waits hears what is known */
-#define AWAY_MS 30000      /* so long a cloud that was not reached is not tried again */
+#define FLIGHTS_MAX 64       /* at the WAN worker */
+#define FLIGHTS_OF_ONE_MAX 4 /* that nobody can share, from one address */
+#define WAITERS_MAX 1024     /* nodes that wait for one of these */
+#define KEPT_MAX 20000       /* replies */
+#define KEPT_SIZE_MAX 4096   /* bytes of one, headers and all; a larger one is passed on and forgotten */
+#define ASKERS_MAX 50000     /* nodes whose questions are counted */
+#define WAIT_MS 3500         /* then who waits hears what is known */
+#define AWAY_MS 30000        /* so long a cloud that was not reached is not tried again */
 #define DAY_MS G_GINT64_CONSTANT(86400000)
 
 typedef struct {
@@ -304,6 +305,20 @@ set_away(GwPassing *passing, const char *plugin)
   g_hash_table_replace(passing->away, g_strdup(plugin), g_memdup2(&until_ms, sizeof until_ms));
 }
 
+/* Requests that no other shares are bounded by nothing else. */
+static gboolean
+has_too_many(const GwPassing *passing, const GwRelayAsk *ask)
+{
+  GHashTableIter iter;
+  gpointer question;
+  guint n = 0;
+
+  g_hash_table_iter_init(&iter, passing->flights);
+  while (g_hash_table_iter_next(&iter, NULL, &question))
+    n += !((Question *)question)->is_kept && strcmp(((Question *)question)->address, ask->address) == 0;
+  return *ask->cache_key == 0 && n >= FLIGHTS_OF_ONE_MAX;
+}
+
 /* ---- asking ---- */
 
 /* NULL: it is under way. Else why it is not. */
@@ -319,6 +334,8 @@ send(GwPassing *passing, Question *question, GwRelayAsk *ask, const char *base)
     return "its cloud was not reached just now";
   if (g_hash_table_size(passing->flights) >= FLIGHTS_MAX)
     return "too many requests are under way";
+  if (has_too_many(passing, ask))
+    return "too many requests of this address are under way";
   if (!take_quota(passing, ask))
     return "today's questions are used up";
   ask->id = ++passing->last_id;

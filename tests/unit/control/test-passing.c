@@ -11,11 +11,12 @@
 /* ---- the node's side ---- */
 
 static guint32
-ask(Rig *rig, const char *node, const char *key)
+ask_from(Rig *rig, const char *address, const char *node, const char *key)
 {
   guint32 serial = gw_link_next_serial(rig->lan);
   GwRelayAsk relay = { .plugin = (char *)RIG_TOLD,
                        .node = (char *)node,
+                       .address = (char *)address,
                        .method = (char *)"GET",
                        .target = (char *)"/check?a=b",
                        .is_check = *key != 0,
@@ -25,6 +26,12 @@ ask(Rig *rig, const char *node, const char *key)
   g_assert_true(gw_link_send(rig->lan, GW_MESSAGE_RELAY, serial, gw_relay_ask_pack(&relay), NULL, 0));
   rig_settle(rig);
   return serial;
+}
+
+static guint32
+ask(Rig *rig, const char *node, const char *key)
+{
+  return ask_from(rig, "192.0.2.1", node, key);
 }
 
 /* @body NULL: the cloud could not be asked. */
@@ -196,6 +203,27 @@ test_kept_only_if_whole_and_small(void)
 }
 
 static void
+test_so_many_of_one_address(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+  guint32 first = ask(rig, "n1", "");
+  guint64 id = asked(rig);
+
+  for (int i = 1; i < 4; i++) {
+    ask(rig, "n1", "");
+    asked(rig);
+  }
+  expect(rig, ask(rig, "n2", ""), NULL); /* whatever it calls itself */
+  assert_not_asked(rig);
+  ask_from(rig, "192.0.2.2", "n3", "");
+  asked(rig);
+  vendor_says(rig, id, "no");
+  expect(rig, first, "no");
+  ask(rig, "n1", "");
+  asked(rig);
+}
+
+static void
 test_slow_is_not_waited_for(void)
 {
   g_autoptr(Rig) rig = rig_new(NULL);
@@ -233,6 +261,7 @@ main(int argc, char **argv)
   g_test_add_func("/control/passing/away", test_away_is_left_alone);
   g_test_add_func("/control/passing/bad-request", test_bad_request_is_not_away);
   g_test_add_func("/control/passing/kept", test_kept_only_if_whole_and_small);
+  g_test_add_func("/control/passing/address", test_so_many_of_one_address);
   g_test_add_func("/control/passing/slow", test_slow_is_not_waited_for);
   g_test_add_func("/control/passing/lost-worker", test_lost_worker);
   return g_test_run();
