@@ -14,6 +14,7 @@
 #define KEPT_SIZE_MAX 4096   /* bytes of one, headers and all; a larger one is passed on and forgotten */
 #define ASKERS_MAX 50000     /* nodes whose questions are counted */
 #define WAIT_MS 3500         /* then who waits hears what is known */
+#define LOST_MS 120000       /* then its reply will not come any more */
 #define AWAY_MS 30000        /* so long a cloud that was not reached is not tried again */
 #define DAY_MS G_GINT64_CONSTANT(86400000)
 
@@ -450,8 +451,13 @@ gw_passing_alarm(GwPassing *passing, gint64 id)
 
   if (!question)
     return;
+  if (question->is_late) {
+    fail(passing, question, "the WAN worker says nothing of it");
+    return;
+  }
   question->is_late = TRUE; /* the reply is for those who ask later */
   answer_all(passing, question, &question->known);
+  gw_core_alarm(passing->core, GW_ALARM_PASSING, id, gw_core_now(passing->core).boot_ms + LOST_MS);
 }
 
 /* ---- life ---- */

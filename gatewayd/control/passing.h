@@ -21,5 +21,5 @@ void gw_passing_lost(GwPassing *passing);
 const char *gw_passing_base(const GwCore *core, const char *plugin);
 /* That and the target of a request; caller frees. */
 char *gw_passing_url(const char *base, const char *target);
-/* A question has taken too long to be waited for. */
+/* A question has taken too long to be waited for, and later to be answered at all. */
 void gw_passing_alarm(GwPassing *passing, gint64 id);

@@ -240,6 +240,21 @@ test_slow_is_not_waited_for(void)
 }
 
 static void
+test_lost_reply(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+
+  ask(rig, "n1", "key");
+  asked(rig);
+  rig_pass(rig, 4000);
+  expect(rig, ask(rig, "n2", "key"), NULL);
+  assert_not_asked(rig);
+  rig_pass(rig, 121000);
+  ask(rig, "n2", "key");
+  asked(rig);
+}
+
+static void
 test_lost_worker(void)
 {
   g_autoptr(Rig) rig = rig_new(NULL);
@@ -263,6 +278,7 @@ main(int argc, char **argv)
   g_test_add_func("/control/passing/kept", test_kept_only_if_whole_and_small);
   g_test_add_func("/control/passing/address", test_so_many_of_one_address);
   g_test_add_func("/control/passing/slow", test_slow_is_not_waited_for);
+  g_test_add_func("/control/passing/lost-reply", test_lost_reply);
   g_test_add_func("/control/passing/lost-worker", test_lost_worker);
   return g_test_run();
 }
