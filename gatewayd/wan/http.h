@@ -54,7 +54,7 @@ typedef struct {
 gboolean gw_http_run(GwHttp *http, const GatewayFetch *fetch, GCancellable *stop, const GwHttpSink *sink,
                      GatewayFetched *ret_fetched, GError **error);
 /* Passes a node's request on, whatever the status of the reply: no redirect is followed. Blocks. The body of
- * the reply is kept up to GW_RELAY_BODY_MAX; of a larger one its size is told, as far as it was announced. FALSE: ret_answer says why,
- * and whether the cloud was reached. */
+ * the reply is kept up to GW_RELAY_BODY_MAX; of a larger one its size is told, as far as it was announced.
+ * FALSE: ret_answer says why, and whether the cloud was reached. */
 gboolean gw_http_pass(GwHttp *http, const GwRelayAsk *ask, GCancellable *stop, GwRelayAnswer *ret_answer,
                       GError **error);

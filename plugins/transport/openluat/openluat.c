@@ -360,7 +360,7 @@ write_relayed(const GatewayAsk *ask, const GatewayAnswer *answer, GatewayScratch
     write_no(27, "nothing due", scratch, reply);
     return;
   }
-  is_whole = is_whole && !may_be_image(answer);
+  is_whole = is_whole && (ask->kind == GATEWAY_ASK_OFFER || !may_be_image(answer));
   reply->status = is_whole && answer->relay_status >= 200 ? answer->relay_status : 502;
   pass_header(answer, "Content-Type", reply);
   if (is_whole)
