@@ -38,11 +38,6 @@ typedef struct {
   GList link;      /* in order */
 } Question;
 
-typedef struct {
-  gint64 begun_ms;
-  gint64 n;
-} Day;
-
 struct GwPassing {
   GwCore *core;
   GHashTable *questions; /* key -> Question */
@@ -50,7 +45,7 @@ struct GwPassing {
   GHashTable *flights;   /* guint64 * -> Question */
   guint n_waiters;
   guint64 last_id;
-  GHashTable *days; /* "plugin node" -> Day */
+  GHashTable *days; /* "plugin node" -> GArray of gint64: when it was asked, of the last day */
   GHashTable *away; /* plugin -> gint64 *: until then */
   GwLogLimit limit;
 };
@@ -257,36 +252,44 @@ quota_of(const GwCore *core, const char *name)
   return text ? g_ascii_strtoll(text, NULL, 10) : G_MAXINT64;
 }
 
+/* What is older than a day is not counted any more; nothing left? */
 static gboolean
-is_over(gpointer key, gpointer value, gpointer now_ms)
+has_aged(gpointer key, gpointer value, gpointer now_ms)
 {
-  return *(const gint64 *)now_ms - ((Day *)value)->begun_ms >= DAY_MS;
+  GArray *times_ms = value;
+  guint n_old = 0;
+
+  while (n_old < times_ms->len && *(const gint64 *)now_ms - g_array_index(times_ms, gint64, n_old) >= DAY_MS)
+    n_old++;
+  if (n_old > 0)
+    g_array_remove_range(times_ms, 0, n_old);
+  return times_ms->len == 0;
 }
 
-/* One check less today; FALSE: there is none left. Nothing else is lost because somebody asked too often. */
+/* One check less in the day that ends now; FALSE: there is none left. Nothing else is lost because somebody
+ * asked too often. */
 static gboolean
 take_quota(GwPassing *passing, const GwRelayAsk *ask)
 {
   g_autofree char *who = g_strdup_printf("%s %s", ask->plugin, *ask->node ? ask->node : ask->address);
   gint64 now_ms = gw_core_now(passing->core).boot_ms;
-  Day *day = g_hash_table_lookup(passing->days, who);
+  gint64 quota = quota_of(passing->core, ask->plugin);
+  GArray *day = g_hash_table_lookup(passing->days, who);
 
-  if (!ask->is_check)
+  if (!ask->is_check || quota == G_MAXINT64)
     return TRUE;
   if (!day && g_hash_table_size(passing->days) >= ASKERS_MAX)
-    g_hash_table_foreach_remove(passing->days, is_over, &now_ms);
+    g_hash_table_foreach_remove(passing->days, has_aged, &now_ms);
   if (!day && g_hash_table_size(passing->days) >= ASKERS_MAX)
     return FALSE;
   if (!day) {
-    day = g_new0(Day, 1);
-    day->begun_ms = now_ms;
+    day = g_array_new(FALSE, FALSE, sizeof(gint64));
     g_hash_table_insert(passing->days, g_steal_pointer(&who), day);
   }
-  if (is_over(NULL, day, &now_ms))
-    *day = (Day){ .begun_ms = now_ms };
-  if (day->n >= quota_of(passing->core, ask->plugin))
+  (void)has_aged(NULL, day, &now_ms);
+  if (day->len >= quota)
     return FALSE;
-  day->n++;
+  g_array_append_val(day, now_ms);
   return TRUE;
 }
 
@@ -338,7 +341,7 @@ send(GwPassing *passing, Question *question, GwRelayAsk *ask, const char *base)
   if (has_too_many(passing, ask))
     return "too many requests of this address are under way";
   if (!take_quota(passing, ask))
-    return "today's questions are used up";
+    return "its questions of a day are used up";
   ask->id = ++passing->last_id;
   g_free(ask->url);
   ask->url = gw_passing_url(base, ask->target);
@@ -470,7 +473,7 @@ gw_passing_new(GwCore *core)
   passing->core = core;
   passing->questions = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, question_free);
   passing->flights = g_hash_table_new(g_int64_hash, g_int64_equal);
-  passing->days = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  passing->days = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_array_unref);
   passing->away = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   return passing;
 }

@@ -22,8 +22,8 @@ static const GatewaySetting SETTINGS[] = {
   { "passthrough", GATEWAY_SETTING_TEXT, "http://iot.openluat.com", 0, 0, NULL,
     "the vendor's cloud: asked where no rule has anything for a module, and for all that is no check; no = "
     "off" },
-  { "passthrough-quota", GATEWAY_SETTING_INTEGER, "6", 0, 1000, NULL,
-    "checks of one module that are passed on in a day: the vendor bans whoever asks more often" },
+  { "passthrough-quota", GATEWAY_SETTING_INTEGER, "5", 0, 1000, NULL,
+    "checks of one module that are passed on in 24 hours: the vendor bans a module at its sixth" },
 };
 
 static const GatewayListen LISTENS[] = {

@@ -142,6 +142,27 @@ test_so_many_a_day(void)
   asked(rig);
 }
 
+/* The vendor counts, too, and not from when we began. */
+static void
+test_day_slides(void)
+{
+  g_autoptr(Rig) rig = rig_new(NULL);
+
+  for (int i = 0; i < 2; i++) {
+    g_autofree char *key = g_strdup_printf("key %d", i);
+    ask(rig, "n1", key);
+    vendor_says(rig, asked(rig), "no");
+    rig_pass(rig, 20 * HOUR_MS); /* the first at 0 h, the second at 20 h */
+  }
+  ask(rig, "n1", "at 40 h");
+  vendor_says(rig, asked(rig), "no");
+  expect(rig, ask(rig, "n1", "too early"), NULL);
+  assert_not_asked(rig);
+  rig_pass(rig, 5 * HOUR_MS);
+  ask(rig, "n1", "at 45 h");
+  asked(rig);
+}
+
 static void
 test_away_is_left_alone(void)
 {
@@ -273,6 +294,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/control/passing/equal-questions", test_equal_questions_are_one);
   g_test_add_func("/control/passing/so-many-a-day", test_so_many_a_day);
+  g_test_add_func("/control/passing/day-slides", test_day_slides);
   g_test_add_func("/control/passing/away", test_away_is_left_alone);
   g_test_add_func("/control/passing/bad-request", test_bad_request_is_not_away);
   g_test_add_func("/control/passing/kept", test_kept_only_if_whole_and_small);
