@@ -33,6 +33,7 @@ typedef struct {
   char *signature;
   char *member;          /* glob: what is wanted of the file; "" = the file itself */
   gboolean is_taken_out; /* the member is here, in the place of the file */
+  gboolean is_converted; /* it is the binary of a text, whatever it looks like */
   GwThen then;
 } Import;
 
@@ -202,15 +203,14 @@ take_out(Import *import, const GwFindings *findings, GError **error)
   gw_recognition_extract(import->core, import->sealed, index, on_extracted, import);
 }
 
-/* Is it a text, and a product whose nodes eat the binary that it stands for? */
+/* A text, taken out or alone, and a product whose nodes eat the binary that it stands for. */
 static gboolean
 is_to_convert(const Import *import, const GwFindings *findings)
 {
-  const GwProduct *product = gw_products_find(import->core->firmwares, import->firmware->product);
-  const GatewayPlugin *format = findings ? gw_plugins_find(import->core->plugins, findings->format) : NULL;
+  gboolean is_chosen = !*import->member || import->is_taken_out;
 
-  return product && product->is_to_binary && format && format->traits & GATEWAY_ENCODING &&
-         !*import->member && !*findings->refusal;
+  return is_chosen && !import->is_converted &&
+         gw_recognition_is_wrong_kind(import->core, import->firmware, findings);
 }
 
 static void
@@ -218,7 +218,18 @@ convert(Import *import)
 {
   g_free(import->member);
   import->member = g_strdup("*.bin");
+  import->is_taken_out = FALSE;
+  import->is_converted = TRUE;
   gw_recognition_list(import->core, import->sealed, import->firmware->name, on_import_recognized, import);
+}
+
+/* Nobody could look, and it is taken as it is: a product that takes binaries might get a text. */
+static gboolean
+may_go_unlooked(const Import *import)
+{
+  const GwProduct *product = gw_products_find(import->core->firmwares, import->firmware->product);
+
+  return !(*import->member && !import->is_taken_out) && !(product && product->is_to_binary);
 }
 
 static void
@@ -226,7 +237,7 @@ on_import_recognized(const GwFindings *findings, const GError *error, gpointer u
 {
   Import *import = user;
   gboolean is_wrapped = *import->member && !import->is_taken_out;
-  gboolean is_away = gw_recognition_is_away(error) && !is_wrapped;
+  gboolean is_away = gw_recognition_is_away(error) && may_go_unlooked(import);
   g_autoptr(GError) why = error && !is_away ? g_error_copy(error) : NULL;
 
   if (import->core->is_stopping || why) {

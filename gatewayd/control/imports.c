@@ -248,6 +248,9 @@ on_entry_recognized(const GwFindings *findings, const GError *error, gpointer us
 
   if (!firmware || core->is_stopping)
     return;
+  if (gw_recognition_is_wrong_kind(core, firmware, findings))
+    gw_fail(&why, GW_ERROR_BAD_INPUT,
+            "it is a text, and %s takes binaries: a catalog's image is not converted", firmware->product);
   if (why || (findings && !gw_recognition_apply(core, firmware, findings, &why)))
     gw_imports_reject(core, firmware, why->message);
   else if (firmware->state == GW_FIRMWARE_DRAFT)

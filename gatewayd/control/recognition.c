@@ -141,6 +141,16 @@ gw_recognition_list(GwCore *core, GwSealed *sealed, const char *file_name, GwFin
 }
 
 gboolean
+gw_recognition_is_wrong_kind(const GwCore *core, const GwFirmware *firmware, const GwFindings *findings)
+{
+  const GwProduct *product = gw_products_find(core->firmwares, firmware->product);
+  const GatewayPlugin *format = findings ? gw_plugins_find(core->plugins, findings->format) : NULL;
+
+  return product && product->is_to_binary && format && format->traits & GATEWAY_ENCODING &&
+         !*findings->refusal;
+}
+
+gboolean
 gw_recognition_is_away(const GError *error)
 {
   return g_error_matches(error, GW_ERROR, GW_ERROR_OFFLINE);

@@ -14,6 +14,9 @@ void gw_recognition_list(GwCore *core, GwSealed *sealed, const char *file_name, 
 /* Compares and fills @firmware. BAD_INPUT = the image is broken, or is not what the entry says. */
 gboolean gw_recognition_apply(const GwCore *core, GwFirmware *firmware, const GwFindings *findings,
                               GError **error);
+/* A text that stands for a binary, for a product whose nodes eat binaries only. */
+gboolean gw_recognition_is_wrong_kind(const GwCore *core, const GwFirmware *firmware,
+                                      const GwFindings *findings);
 /* Nobody could look: then the image is bytes like any other. */
 gboolean gw_recognition_is_away(const GError *error);
 

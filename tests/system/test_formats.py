@@ -262,6 +262,48 @@ def test_a_member_is_taken_out(one):
     assert row["sha256"] == sha256(path.read_bytes()).hex()
 
 
+def hex_of(data):
+    image, text = intelhex.IntelHex(), io.StringIO()
+    image.frombytes(data)
+    image.write_hex_file(text)
+    return text.getvalue().encode()
+
+
+def test_binaries_are_all_that_a_product_takes(one):
+    """The text that was packed, too; and a binary that looks like a text is one."""
+    path, data = one.folder / "all.zip", hex_of(SMALL)
+    one.ctl("product", "set", "weather", "--to-binary=yes")
+    path.write_bytes(zip_of(("sensor.hex", data), ("odd.hex", hex_of(data)), ("odd.txt", b"odd")))
+    one.ctl("import", path, "--product=weather", "--version=5", "--member=sensor.hex")
+    one.ctl("import", path, "--product=weather", "--version=6", "--member=odd.hex")
+    for version, expected in (("5", SMALL), ("6", data)):
+        row = one.json("firmware", "show", one.row("firmware", "version", version)["id"])
+        assert row["sha256"] == sha256(expected).hex()
+    assert one.json("status")["cache-images"] == 2
+
+
+def test_nothing_goes_unlooked_where_binaries_are_taken(gateway):
+    one = gateway().start(names=("wan", "lan", "core"))
+    path = one.folder / "sensor.hex"
+    path.write_bytes(hex_of(SMALL))
+    one.ctl("product", "set", "weather", "--to-binary=yes")
+    refused = one.ctl("import", path, "--product=weather", "--version=5", is_checked=False)
+    assert refused.returncode != 0 and "cannot be reached" in refused.stderr and one.rows("firmware") == []
+    one.ctl("import", path, "--product=other", "--version=5")
+
+
+def test_a_catalog_s_text_is_not_converted(site):
+    one = site(upstream="prefetch=yes")
+    one.gateway.plugin_folders = [*one.gateway.plugin_folders, *FOLDERS[1:]]
+    one.start()
+    one.gateway.ctl("product", "set", "chips", "--to-binary=yes")
+    one.cloud.image("good.bin", data=SMALL)
+    one.cloud.image("bad.bin", data=hex_of(SMALL))
+    one.cloud.publish("product=chips,version=5,file=good.bin", "product=chips,version=6,file=bad.bin")
+    assert "a catalog's image is not converted" in one.firmware(6, "rejected")["reason"]
+    assert one.firmware(5)["state"] == "unverified"
+
+
 def esp32_image(source):
     """The first image of the format's table."""
     text = (source / "tests/plugin/esp32.table").read_text().split("case an application\n")[1].split("\nimage")[0]
