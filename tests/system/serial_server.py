@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A TCP serial server with one line: raw bytes, or RFC 2217, written from the RFC and not from the client."""
+import contextlib
 import socket
 import threading
 
 IAC, SE, SB, WILL, WONT, DO, DONT = 255, 240, 250, 251, 252, 253, 254
 COM_PORT = 44
+OPTIONS = {"binary": 0, "option": COM_PORT}  # that may be refused
 SETTINGS = {1: "speed", 2: "size", 3: "parity", 4: "stop", 5: "control"}
 
 
 class SerialServer:
-    """One connection at a time; what the node wired to it says while nobody is connected is kept."""
+    """One connection at a time; what the node wired to it says while nobody is connected is lost, as on any wire."""
 
     def __init__(self, is_rfc2217=False):
         self.is_rfc2217 = is_rfc2217
@@ -29,7 +31,8 @@ class SerialServer:
     def unplug(self):
         client, self.client = self.client, None
         if client:
-            client.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
 
     def stop(self):
         self.listener.close()
@@ -39,34 +42,29 @@ class SerialServer:
 
     # towards the gateway
     def bring(self):
-        try:
+        """A client that goes is the next one's matter; without the line there is nothing to bring."""
+        with contextlib.suppress(OSError):
             while data := self.line.recv(512):
                 client = self.client
-                if client:
-                    client.sendall(data.replace(b"\xff", b"\xff\xff") if self.is_rfc2217 else data)
-        except OSError:
-            pass
-
-    def answer(self, *words):
-        self.client.sendall(bytes(words))
+                with contextlib.suppress(OSError):
+                    if client:
+                        client.sendall(data.replace(b"\xff", b"\xff\xff") if self.is_rfc2217 else data)
 
     # from the gateway
     def accept(self):
-        try:
+        with contextlib.suppress(OSError):
             while True:
-                self.client, _ = self.listener.accept()
+                client, _ = self.listener.accept()
+                self.client = client
                 self.n_connections += 1
-                try:
-                    self.take(self.client)
-                except OSError:
-                    pass
-        except OSError:
-            pass
+                with contextlib.suppress(OSError), client:
+                    self.take(client)
+                self.client = None
 
     def take(self, client):
         rest = b""
         while data := client.recv(512):
-            data, rest = self.plain(rest + data) if self.is_rfc2217 else (data, b"")
+            data, rest = self.plain(client, rest + data) if self.is_rfc2217 else (data, b"")
             if self.breaks_after is not None:
                 self.breaks_after -= len(data)
                 if self.breaks_after < 0:
@@ -75,7 +73,7 @@ class SerialServer:
                     return
             self.line.sendall(data)
 
-    def plain(self, data):
+    def plain(self, client, data):
         """Bytes of the line, and what is not whole yet."""
         plain = bytearray()
         while data:
@@ -86,10 +84,10 @@ class SerialServer:
                 plain.append(IAC)
                 data = data[2:]
             elif len(data) > 2 and data[1] in (WILL, WONT, DO, DONT):
-                self.option(data[1], data[2])
+                client.sendall(self.answer(data[1], data[2]))
                 data = data[3:]
             elif len(data) > 1 and data[1] == SB and (end := self.end_of_sub(data)):
-                self.sub(data[2:end].replace(b"\xff\xff", b"\xff"))
+                self.sub(client, data[2:end].replace(b"\xff\xff", b"\xff"))
                 data = data[end + 2:]
             else:
                 break
@@ -104,17 +102,18 @@ class SerialServer:
             at += 2 if data[at] == IAC else 1
         return 0
 
-    def option(self, verb, option):
+    def answer(self, verb, option):
+        takes = {0, 3, COM_PORT} - {number for word, number in OPTIONS.items() if word in self.refuses}
         if verb == WILL:
-            is_wanted = option in (0, 3) or (option == COM_PORT and "option" not in self.refuses)
-            self.answer(IAC, DO if is_wanted else DONT, option)
-        elif verb == DO:
-            self.answer(IAC, WILL if option in (0, 3) else WONT, option)
+            return bytes([IAC, DO if option in takes else DONT, option])
+        if verb == DO:
+            return bytes([IAC, WILL if option in takes - {COM_PORT} else WONT, option])
+        return b""
 
-    def sub(self, words):
+    def sub(self, client, words):
         assert words[0] == COM_PORT
         what, value = words[1], words[2:]
         if SETTINGS[what] in self.refuses:
             value = bytes([*value[:-1], value[-1] ^ 1])
         self.settings[SETTINGS[what]] = int.from_bytes(value, "big")
-        self.client.sendall(bytes([IAC, SB, COM_PORT, what + 100]) + value.replace(b"\xff", b"\xff\xff") + bytes([IAC, SE]))
+        client.sendall(bytes([IAC, SB, COM_PORT, what + 100]) + value.replace(b"\xff", b"\xff\xff") + bytes([IAC, SE]))
