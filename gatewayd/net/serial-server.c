@@ -232,7 +232,8 @@ on_remote(GwWatch *remote, guint32 events)
   else if (server->is_ending && server->to_remote->len == 0)
     close_both(server);
   else if (server->phase == SETTING_UP && server->telnet.is_refused)
-    fail(server, GW_ERROR_UNSUPPORTED, "the serial server does not set speed or framing as configured");
+    fail(server, GW_ERROR_UNSUPPORTED,
+         "the serial server does not set speed or framing as configured, or carries texts only");
   else if (server->phase == SETTING_UP && gw_telnet_is_ready(&server->telnet))
     become_up(server);
   else

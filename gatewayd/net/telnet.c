@@ -11,6 +11,7 @@ enum { SET_SPEED = 1, SET_SIZE, SET_PARITY, SET_STOP, SET_CONTROL, SUSPEND = 8, 
 enum { FLOW_NONE = 1, FLOW_HARDWARE = 3 };
 enum { PLACE_DATA = 0, PLACE_COMMAND, PLACE_OPTION, PLACE_SUB, PLACE_SUB_COMMAND };
 #define ALL_CONFIRMED 0x0F
+enum { TAKES_BINARY = 1, SENDS_BINARY, BOTH_WAYS };
 
 static void
 add(GByteArray *out, const guint8 *bytes, guint size)
@@ -120,7 +121,7 @@ on_sub(GwTelnet *telnet)
 gboolean
 gw_telnet_is_ready(const GwTelnet *telnet)
 {
-  return !telnet->is_refused && telnet->confirmed == ALL_CONFIRMED;
+  return !telnet->is_refused && telnet->confirmed == ALL_CONFIRMED && telnet->binary == BOTH_WAYS;
 }
 
 /* ---- options ---- */
@@ -139,11 +140,24 @@ refuse(GwTelnet *telnet, guint8 word, guint8 option, GByteArray *answer)
 }
 
 static void
+on_binary(GwTelnet *telnet)
+{
+  if (telnet->verb == DO)
+    telnet->binary |= TAKES_BINARY;
+  else if (telnet->verb == WILL)
+    telnet->binary |= SENDS_BINARY;
+  else
+    telnet->is_refused = TRUE;
+}
+
+static void
 on_option(GwTelnet *telnet, guint8 option, GByteArray *answer)
 {
   gboolean is_asked_for = option == COM_PORT || option == BINARY || option == SUPPRESS_GO_AHEAD;
 
-  if (telnet->verb == DO && option == COM_PORT) {
+  if (option == BINARY) {
+    on_binary(telnet);
+  } else if (telnet->verb == DO && option == COM_PORT) {
     if (!telnet->is_set_up)
       set_up(telnet, answer);
     telnet->is_set_up = TRUE;

@@ -14,8 +14,9 @@ typedef struct {
   guint n_sub;
   guint8 refused[2][32]; /* bits: options that were refused to the server, each once */
   guint8 confirmed;      /* bits: speed, size, parity, stop bits */
+  guint8 binary;         /* bits: it takes binary, it sends binary; else a 0D is two bytes */
   gboolean is_set_up;    /* the settings were sent, once */
-  gboolean is_refused;   /* it does not set lines, or sets them otherwise */
+  gboolean is_refused;   /* it does not set lines, or sets them otherwise, or is for texts only */
   gboolean is_suspended; /* it wants no bytes for now */
 } GwTelnet;
 

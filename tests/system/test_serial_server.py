@@ -95,7 +95,7 @@ def test_a_lost_connection_is_a_pulled_plug_L11(served, name):
     assert one.lines["raw-calm"].n_connections == 1 and calm.is_running()
 
 
-@pytest.mark.parametrize("refusal", ["option", "speed", "parity"])
+@pytest.mark.parametrize("refusal", ["option", "speed", "parity", "binary"])
 def test_a_server_that_sets_lines_otherwise(served, refusal):
     """The bytes would be noise: nothing is opened, and it is tried again."""
     one = served("telnet-shed", "raw-calm")
