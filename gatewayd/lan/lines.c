@@ -20,7 +20,7 @@ typedef struct {
   char *name, *node;
   GVariant *section; /* a{ss}, as configured */
   GwHosted *hosted;
-  GwSerialServer *server; /* connecting, or under the session */
+  GwSerialServer *server; /* connecting, under the session, or bringing its last bytes away */
   gboolean is_open, has_complained, is_gone;
   guint reconnect_ms;
   gint64 opened_ms;
@@ -74,7 +74,6 @@ retry(Line *line)
 {
   gboolean is_server = gw_serial_place_is_one(device_of(line->section));
 
-  g_clear_pointer(&line->server, gw_serial_server_free);
   arm(line, is_server ? line->reconnect_ms : RETRY_MS);
   line->reconnect_ms = MIN(2 * line->reconnect_ms, RECONNECT_MAX_MS);
 }
@@ -130,6 +129,7 @@ open_device(Line *line, GError **error)
   GwSerialLine serial;
   GwSerialPlace place;
 
+  g_clear_pointer(&line->server, gw_serial_server_free);
   if (!gw_serial_parse(text, &serial, error))
     return -1;
   if (g_path_is_absolute(device))

@@ -14,6 +14,7 @@
 
 #define READY_MS 10000
 #define GONE_MS 20000
+#define DRAIN_MS 1000
 #define PIECE 4096 /* read at once, and only when what was read before has gone */
 #define TELNET_PORT 2217
 
@@ -152,12 +153,25 @@ carry(GwSerialServer *server)
 
 /* ---- what happens ---- */
 
+/* All at once, as a closed end is not waited for; the connection stays until it has gone, for a while. */
+static void
+take_last(GwSerialServer *server)
+{
+  while (carry(server))
+    continue;
+  server->is_ending = TRUE;
+  gw_wheel_arm(gw_reactor_wheel(server->reactor), &server->late,
+               gw_reactor_now_ms(server->reactor) + DRAIN_MS);
+}
+
 static void
 on_local(GwWatch *local, guint32 events)
 {
   GwSerialServer *server = (GwSerialServer *)(void *)((char *)local - G_STRUCT_OFFSET(GwSerialServer, local));
 
-  if ((events & (EPOLLIN | EPOLLHUP)) && server->to_remote->len == 0 && !carry(server))
+  if (events & EPOLLHUP)
+    take_last(server);
+  else if ((events & EPOLLIN) && server->to_remote->len == 0 && !carry(server))
     server->is_ending = TRUE;
   if (!flush(server->to_remote, server->remote.fd) || !flush(server->to_local, server->local.fd) ||
       (events & EPOLLERR))

@@ -22,9 +22,10 @@ typedef struct GwSerialServer GwSerialServer;
 typedef void (*GwSerialServerReady)(int fd, const GError *error, gpointer user);
 
 /* Connects, and sets up the line, within 10 s. NULL: it could not even be tried. When the connection is lost,
- * or the server's machine is gone for 20 s, @fd ends. */
+ * or the server's machine is gone for 20 s, @fd ends. When @fd is closed, what was written to it still goes,
+ * for 1 s, and then the connection ends. */
 GwSerialServer *gw_serial_server_open(GwReactor *reactor, const GwSerialPlace *place,
                                       const GwSerialLine *line, GwSerialServerReady ready, gpointer user,
                                       GError **error);
-/* Closes the connection; @fd ends. */
+/* Closes the connection at once; @fd ends. */
 void gw_serial_server_free(GwSerialServer *server);
