@@ -121,10 +121,9 @@ spend(GwCore *core, guint64 bytes, GwChange *change)
 }
 
 void
-gw_budget_spend(GwCore *core, const GwFirmware *firmware, guint64 bytes)
+gw_budget_spend(GwCore *core, const char *sha256, guint64 bytes)
 {
-  gboolean was_open =
-      firmware && core->budget.open && g_hash_table_remove(core->budget.open, firmware->sha256);
+  gboolean was_open = core->budget.open && g_hash_table_remove(core->budget.open, sha256);
   g_autoptr(GwChange) change = NULL;
 
   if (bytes == 0 && !was_open)

@@ -10,8 +10,9 @@ gboolean gw_budget_has_room(GwCore *core, guint64 size);
 /* An image is on its way, from @offset on: what has come of it when this process ends is counted when the
  * next one starts. */
 void gw_budget_open(GwCore *core, const GwFirmware *firmware, guint64 offset);
-/* They came, of @firmware, whose fetch has ended. Says so when 80 % are used, and when all are. */
-void gw_budget_spend(GwCore *core, const GwFirmware *firmware, guint64 bytes);
+/* They came, and the fetch of the image has ended; @sha256 is as it was opened, or no digest. Says so when 80
+ * % are used, and when all are. */
+void gw_budget_spend(GwCore *core, const char *sha256, guint64 bytes);
 /* Once, when everything is loaded: what was on its way when the core ended. */
 void gw_budget_resume(GwCore *core);
 void gw_budget_clear(GwBudget *budget);

@@ -129,11 +129,11 @@ firmware_of(const Fetch *fetch)
   return gw_firmwares_find(fetch->fetching->core->firmwares, fetch->firmware_id);
 }
 
-/* What came of it, whatever came of that. */
+/* What came of it, whatever came of that, and whether its entry is there yet. */
 static void
 spend(Fetch *fetch, guint64 end)
 {
-  gw_budget_spend(fetch->fetching->core, firmware_of(fetch), end > fetch->offset ? end - fetch->offset : 0);
+  gw_budget_spend(fetch->fetching->core, fetch->key, end > fetch->offset ? end - fetch->offset : 0);
 }
 
 /* The fetch does not run any more; it may run again. */

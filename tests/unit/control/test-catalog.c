@@ -320,14 +320,13 @@ test_month_of_the_wan(void)
   g_assert_cmpuint(rig_count_events(rig, "daemon.budget-spent"), ==, 0);
 }
 
-/* Bytes of a fetch that the core's end cut short came over the WAN as well. */
-static void
-test_month_counts_what_was_cut(void)
+/* Of the first image 1000 bytes are here. */
+static RigMessage *
+publish_and_begin(Rig *rig)
 {
-  g_autoptr(Rig) rig = site("prefetch=yes\n");
-  g_autoptr(RigMessage) first = NULL, second = NULL;
   GwFetched begun = { .result = -1, .is_restarted = TRUE, .validator = (char *)"\"v1\"", .text = (char *)"" };
   GwFetch wanted;
+  RigMessage *first;
 
   publish(rig, 1, "weather", "5", 'a');
   first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
@@ -338,6 +337,17 @@ test_month_counts_what_was_cut(void)
   rig_settle(rig);
   g_assert_true(gw_write_all(first->fd, image, 1000, NULL));
   rig_settle(rig);
+  return first;
+}
+
+/* Bytes of a fetch that the core's end cut short came over the WAN as well. */
+static void
+test_month_counts_what_was_cut(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) first = NULL, second = NULL;
+
+  first = publish_and_begin(rig);
   for (int i = 0; i < 2; i++) { /* and they are counted once */
     rig_stop_core(rig);
     rig_start_core(rig);
@@ -351,6 +361,23 @@ test_month_counts_what_was_cut(void)
   rig_deliver(rig, second, image, sizeof(image), GATEWAY_OK); /* from its beginning */
   rig_assert_column(rig, "firmware", "version", "5", "image", "sealed");
   g_assert_cmpuint(gw_budget_used(rig->core), ==, 1000 + sizeof(image));
+}
+
+/* Nor are those counted twice whose entry was deleted while they came. */
+static void
+test_month_counts_what_was_deleted(void)
+{
+  g_autoptr(Rig) rig = site("prefetch=yes\n");
+  g_autoptr(RigMessage) first = NULL;
+
+  first = publish_and_begin(rig);
+  rig_run(rig, gw_command_firmware_delete(rig->core, &rig_caller, 1, rig_then()));
+  gw_close(&first->fd); /* as a worker does that was told */
+  rig_settle(rig);
+  g_assert_cmpuint(gw_budget_used(rig->core), ==, 1000);
+  rig_stop_core(rig);
+  rig_start_core(rig);
+  g_assert_cmpuint(gw_budget_used(rig->core), ==, 1000);
 }
 
 /* Room is made by what nothing needs; what is gone is not offered as if it were there. */
@@ -566,6 +593,7 @@ main(int argc, char *argv[])
   g_test_add_func("/control/catalog/broken-fetch", test_broken_fetch_is_tried_again);
   g_test_add_func("/control/catalog/month-of-the-wan", test_month_of_the_wan);
   g_test_add_func("/control/catalog/month-counts-what-was-cut", test_month_counts_what_was_cut);
+  g_test_add_func("/control/catalog/month-counts-what-was-deleted", test_month_counts_what_was_deleted);
   g_test_add_func("/control/catalog/room", test_room_is_made);
   g_test_add_func("/promise/C2/fetched-again", test_flipped_byte_is_fetched_again);
   g_test_add_func("/control/catalog/only-copy-stays", test_only_copy_stays);
