@@ -287,3 +287,18 @@ rig_answer_report(Rig *rig, const GwReport *report, int result, const char *text
   gw_link_send(rig->wan, GW_MESSAGE_REPORTED, 0, gw_reported_pack(&reported), NULL, 0);
   rig_settle(rig);
 }
+
+void
+rig_begin_to_deliver(Rig *rig, const RigMessage *fetch, const char *bytes, gsize size)
+{
+  GwFetched begun = { .result = -1, .is_restarted = TRUE, .validator = (char *)"\"v1\"", .text = (char *)"" };
+  GwFetch wanted;
+
+  g_assert_true(gw_fetch_unpack(fetch->payload, &wanted));
+  begun.id = wanted.id;
+  gw_fetch_clear(&wanted);
+  gw_link_send(rig->wan, GW_MESSAGE_FETCHED, 0, gw_fetched_pack(&begun), NULL, 0);
+  rig_settle(rig);
+  g_assert_true(gw_write_all(fetch->fd, bytes, size, NULL));
+  rig_settle(rig);
+}

@@ -182,3 +182,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GwReport, rig_report_free)
 void rig_answer_report(Rig *rig, const GwReport *report, int result, const char *text);
 /* Writes @image into the pipe of @fetch and says so; result: GatewayResult. */
 void rig_deliver(Rig *rig, RigMessage *fetch, const void *image, gsize size, int result);
+/* The worker has sent so much of it, and goes on. */
+void rig_begin_to_deliver(Rig *rig, const RigMessage *fetch, const char *bytes, gsize size);

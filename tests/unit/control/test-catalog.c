@@ -320,26 +320,6 @@ test_month_of_the_wan(void)
   g_assert_cmpuint(rig_count_events(rig, "daemon.budget-spent"), ==, 0);
 }
 
-/* Of the first image 1000 bytes are here. */
-static RigMessage *
-publish_and_begin(Rig *rig)
-{
-  GwFetched begun = { .result = -1, .is_restarted = TRUE, .validator = (char *)"\"v1\"", .text = (char *)"" };
-  GwFetch wanted;
-  RigMessage *first;
-
-  publish(rig, 1, "weather", "5", 'a');
-  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
-  g_assert_true(gw_fetch_unpack(first->payload, &wanted));
-  begun.id = wanted.id;
-  gw_fetch_clear(&wanted);
-  gw_link_send(rig->wan, GW_MESSAGE_FETCHED, 0, gw_fetched_pack(&begun), NULL, 0);
-  rig_settle(rig);
-  g_assert_true(gw_write_all(first->fd, image, 1000, NULL));
-  rig_settle(rig);
-  return first;
-}
-
 /* Bytes of a fetch that the core's end cut short came over the WAN as well. */
 static void
 test_month_counts_what_was_cut(void)
@@ -347,7 +327,9 @@ test_month_counts_what_was_cut(void)
   g_autoptr(Rig) rig = site("prefetch=yes\n");
   g_autoptr(RigMessage) first = NULL, second = NULL;
 
-  first = publish_and_begin(rig);
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_begin_to_deliver(rig, first, image, 1000);
   for (int i = 0; i < 2; i++) { /* and they are counted once */
     rig_stop_core(rig);
     rig_start_core(rig);
@@ -370,7 +352,9 @@ test_month_counts_what_was_deleted(void)
   g_autoptr(Rig) rig = site("prefetch=yes\n");
   g_autoptr(RigMessage) first = NULL;
 
-  first = publish_and_begin(rig);
+  publish(rig, 1, "weather", "5", 'a');
+  first = rig_take(rig, FALSE, GW_MESSAGE_FETCH);
+  rig_begin_to_deliver(rig, first, image, 1000);
   rig_run(rig, gw_command_firmware_delete(rig->core, &rig_caller, 1, rig_then()));
   gw_close(&first->fd); /* as a worker does that was told */
   rig_settle(rig);
