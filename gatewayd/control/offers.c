@@ -151,7 +151,7 @@ promise_offer(GwAsked *asked)
   }
   gw_scheduler_take(core, asked->update, asked->verdict.rule, TRUE);
   if (asked->verdict.rule)
-    gw_rollouts_use_day(core, asked->verdict.rule, asked->node->id, GW_DAY_ATTEMPT, asked->change);
+    gw_rollouts_use_day(core, asked->verdict.rule, asked->node->id, asked->verdict.firmware, asked->change);
   gw_progress_fact(core, asked->update, GW_FACT_OFFERED, NULL, asked->change);
   gw_progress_put_pin(core, asked->pin, asked->change);
   promise = g_new0(Promise, 1);

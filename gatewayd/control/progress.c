@@ -180,8 +180,9 @@ static gint64
 wait_for_day_ms(const GwCore *core, const GwUpdate *update)
 {
   const GwRule *rule = gw_rules_find(core->rules, update->rule_id);
+  const GwFirmware *firmware = gw_firmwares_find(core->firmwares, update->firmware_id);
 
-  return rule ? gw_rollouts_day_wait_ms(core, rule, update->node, GW_DAY_ATTEMPT) : 0;
+  return rule && firmware ? gw_rollouts_day_wait_ms(core, rule, update->node, firmware) : 0;
 }
 
 /* The attempt failed: another one after a wait that doubles, or the end. */

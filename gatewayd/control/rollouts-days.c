@@ -12,10 +12,13 @@ typedef struct {
   char *node;
 } Wake;
 
+/* The parts of a node have their days each. */
 static gint64
-key_of(const GwRule *rule, const char *node, GwDayWork work)
+key_of(const GwRule *rule, const char *node, const GwFirmware *firmware)
 {
-  return (gint64)(gw_rollout_hash(rule->id, node) + (guint64)work);
+  guint64 key = gw_rollout_hash(rule->id, node);
+
+  return (gint64)(firmware ? gw_rollout_hash((gint64)key, firmware->type) : key);
 }
 
 void
@@ -27,10 +30,10 @@ gw_rollout_set_day(GwRolloutState *rollout, gint64 key, gint64 day)
 }
 
 gint64
-gw_rollouts_day_wait_ms(const GwCore *core, const GwRule *rule, const char *node, GwDayWork work)
+gw_rollouts_day_wait_ms(const GwCore *core, const GwRule *rule, const char *node, const GwFirmware *firmware)
 {
   const GwRolloutState *rollout = rule->rollout.is_once_a_day ? gw_rollout_find(core, rule->id) : NULL;
-  gint64 wall_ms = gw_core_now(core).wall_ms, today = wall_ms / DAY_MS, key = key_of(rule, node, work);
+  gint64 wall_ms = gw_core_now(core).wall_ms, today = wall_ms / DAY_MS, key = key_of(rule, node, firmware);
   gpointer day = NULL;
 
   if (!rollout || !rollout->days || !g_hash_table_lookup_extended(rollout->days, &key, NULL, &day))
@@ -42,10 +45,11 @@ gw_rollouts_day_wait_ms(const GwCore *core, const GwRule *rule, const char *node
 }
 
 void
-gw_rollouts_use_day(GwCore *core, const GwRule *rule, const char *node, GwDayWork work, GwChange *change)
+gw_rollouts_use_day(GwCore *core, const GwRule *rule, const char *node, const GwFirmware *firmware,
+                    GwChange *change)
 {
   GwRolloutState *rollout = rule->rollout.is_once_a_day ? gw_rollout_find(core, rule->id) : NULL;
-  gint64 day = gw_core_now(core).wall_ms / DAY_MS, key = key_of(rule, node, work);
+  gint64 day = gw_core_now(core).wall_ms / DAY_MS, key = key_of(rule, node, firmware);
 
   if (!rollout)
     return;
@@ -76,10 +80,10 @@ gw_rollouts_wake(GwCore *core, const GwRule *rule, const GwNode *node)
     return;
   }
   /* Without the time nothing would begin, and the day is not known. */
-  if (!gw_core_now(core).is_trusted || gw_rollouts_day_wait_ms(core, rule, node->id, GW_DAY_WAKE) > 0)
+  if (!gw_core_now(core).is_trusted || gw_rollouts_day_wait_ms(core, rule, node->id, NULL) > 0)
     return;
   change = gw_change_new(core, NULL);
-  gw_rollouts_use_day(core, rule, node->id, GW_DAY_WAKE, change);
+  gw_rollouts_use_day(core, rule, node->id, NULL, change);
   wake = g_new(Wake, 1);
   *wake = (Wake){ core, g_strdup(node->id) };
   gw_change_commit(change, on_day_durable, wake);

@@ -30,12 +30,13 @@ void gw_rollouts_alarm(GwCore *core, gint64 rule_id);
 /* The rule is over: with its numbers, once. */
 void gw_rollouts_complete(GwCore *core, GwRule *rule, const char *why, GwChange *change);
 
-/* What a rule of "once a day" starts for a node once on a UTC day. */
-typedef enum { GW_DAY_WAKE, GW_DAY_ATTEMPT } GwDayWork;
-/* How long that must wait until the next day; 0 = it may be now, and always where the rule knows no days. */
-gint64 gw_rollouts_day_wait_ms(const GwCore *core, const GwRule *rule, const char *node, GwDayWork work);
+/* What a rule of "once a day" starts for a node once on a UTC day: an attempt with a firmware of that type;
+ * or telling it to ask, @firmware NULL. How long that must wait until the next day; 0 = it may be now, and
+ * always where the rule knows no days. */
+gint64 gw_rollouts_day_wait_ms(const GwCore *core, const GwRule *rule, const char *node,
+                               const GwFirmware *firmware);
 /* It is done as soon as @change is on disk. */
-void gw_rollouts_use_day(GwCore *core, const GwRule *rule, const char *node, GwDayWork work,
+void gw_rollouts_use_day(GwCore *core, const GwRule *rule, const char *node, const GwFirmware *firmware,
                          GwChange *change);
 /* Tells the node to ask for what the rule has, where it can be told and the rule's day allows it. */
 void gw_rollouts_wake(GwCore *core, const GwRule *rule, const GwNode *node);

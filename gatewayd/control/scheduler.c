@@ -106,7 +106,7 @@ hold_back_day(const GwCore *core, const GwSituation *situation, const GwNow *now
   if (!verdict->is_offer || situation->is_for_bytes || !verdict->rule ||
       (open && open->rule_id == verdict->rule->id && open->state != GW_UPDATE_SCHEDULED))
     return;
-  wait_ms = gw_rollouts_day_wait_ms(core, verdict->rule, situation->node->id, GW_DAY_ATTEMPT);
+  wait_ms = gw_rollouts_day_wait_ms(core, verdict->rule, situation->node->id, verdict->firmware);
   if (wait_ms == 0)
     return;
   verdict->is_offer = FALSE;

@@ -420,7 +420,7 @@ CREATE TABLE rule_group (
 -- Rules of "once a day": the UTC day on which something was last started for a node; see control/rollouts.h.
 CREATE TABLE rule_day (
   rule INTEGER NOT NULL,
-  key INTEGER NOT NULL, -- a hash of rule and node, and what was started
+  key INTEGER NOT NULL, -- a hash of rule and node, and of the type of the firmware that was offered
   day INTEGER NOT NULL, -- since 1970
   PRIMARY KEY (rule, key)
 ) WITHOUT ROWID;

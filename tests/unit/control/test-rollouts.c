@@ -2,6 +2,8 @@
 /* Rules that go on, pause and end by themselves. */
 #include "rig.h"
 
+#include "control/core-private.h"
+
 #include <string.h>
 
 #include "base/error.h"
@@ -354,6 +356,36 @@ test_once_a_day(void)
   g_free(rig_expect_offer(rig, &asker, "5"));
 }
 
+/* Each of a node's parts has an attempt on that day. */
+static void
+test_once_a_day_for_each_part(void)
+{
+  g_autoptr(Rig) rig = fleet("[limits]\nretry-first=1min\n", 1);
+  static const char *const TYPES[] = { "mcu", "radio" };
+  RigAsker asker = node(0, "3");
+
+  g_autoptr(GVariant) both = g_variant_ref_sink(
+      g_variant_new_parsed("{'name': <'all'>, 'firmware': <[int64 1, 2]>, 'include-unknown': <true>,"
+                           " 'once-a-day': <true>}"));
+
+  for (guint i = 0; i < 2; i++) {
+    g_autofree char *text =
+        g_strdup_printf("{'product': <'weather'>, 'version': <'5'>, 'type': <'%s'>}", TYPES[i]);
+    g_autoptr(GVariant) form = g_variant_ref_sink(g_variant_new_parsed(text));
+    rig_run(rig, gw_command_import(rig->core, &rig_caller, rig_image(5000, TYPES[i][0]), form, rig_then()));
+    gw_firmware_prove(gw_firmwares_find(rig->core->firmwares, i + 1), "on a bench");
+  }
+  rig_run(rig, gw_command_rule_create(rig->core, &rig_caller, both, rig_then()));
+  rig_run(rig, gw_command_rule_start(rig->core, &rig_caller, 1, rig_then()));
+  for (guint i = 0; i < 2; i++) {
+    asker.type = TYPES[i];
+    g_free(rig_expect_offer(rig, &asker, "5"));
+    rig_report(rig, &asker, GATEWAY_TELL_FAILED, "E1");
+    rig_pass(rig, HOUR_MS);
+    rig_expect_nothing(rig, &asker, GATEWAY_REASON_RETRY_WAIT);
+  }
+}
+
 /* The clock may be unknown when the attempt fails, and the gateway may start anew in between. */
 static void
 test_once_a_day_outlives_restarts(void)
@@ -489,9 +521,10 @@ main(int argc, char **argv)
   g_test_add_func("/control/rollouts/frozen-and-spread", test_frozen_and_spread);
   g_test_add_func("/control/rollouts/heir-of-a-frozen-target", test_heir_of_a_frozen_target);
   g_test_add_func("/control/rollouts/once-a-day", test_once_a_day);
+  g_test_add_func("/control/rollouts/once-a-day-for-each-part", test_once_a_day_for_each_part);
   g_test_add_func("/promise/E4/one-attempt-a-day", test_once_a_day_outlives_restarts);
   g_test_add_func("/promise/E4/woken-once-a-day", test_woken_once_a_day);
   g_test_add_func("/control/rollouts/set-aside-after-failures", test_set_aside_after_failures);
-  g_test_add_func("/control/rollouts/missed-windows", test_missed_windows);
+  g_test_add_func("/promise/E4/missed-windows", test_missed_windows);
   return g_test_run();
 }
